@@ -1,0 +1,29 @@
+"""Errors that a user can cause and mend.
+
+Every message says what was expected, what was found and what to do. The command line prints
+``sig2lm: error: MESSAGE`` and leaves with exit code 2; any other exception is a bug and keeps its traceback.
+"""
+
+
+class Sig2LMError(Exception):
+    """Base of every error that the user can mend."""
+
+
+class SignalError(Sig2LMError):
+    """A signal, or a file that should hold one, is not what is needed."""
+
+
+class DatasetError(Sig2LMError):
+    """A data set, its layout or a prepared table is not what is needed."""
+
+
+class PromptError(Sig2LMError):
+    """A prompt template, or what fills it, is not what is needed."""
+
+
+class CheckpointError(Sig2LMError):
+    """A saved encoder, run or language model is missing, damaged or belongs to something else."""
+
+
+class TokenizerError(Sig2LMError):
+    """A tokenizer cannot be loaded or cannot do what is asked of it."""
