@@ -1,0 +1,11 @@
+"""The frozen causal LM: loading, dialogue to tokens, prefill, scoring and generation.
+
+The only folder that touches the internals of transformers language models. It knows nothing of signals but that some
+places of a prompt are filled from outside with vectors (``inputs_embeds``).
+"""
+
+from sig2lm.lm.dialogue import DialogueTokenizer, EncodedPrompt
+from sig2lm.lm.frozen import Context, FrozenLM
+from sig2lm.lm.pocket import POCKET, pocket_folder
+
+__all__ = ["POCKET", "Context", "DialogueTokenizer", "EncodedPrompt", "FrozenLM", "pocket_folder"]

@@ -1,0 +1,307 @@
+"""A causal LM that is read, never written.
+
+Rows of a batch are padded on the left, with an attention mask and explicit positions, so that answers stand at the
+right edge: logits are computed there only, generation continues there, and a row's result does not depend on its batch
+mates. A shared beginning may be prefilled once and stands before the padding.
+
+Shapes: B batch, N prefix length, L text length, D LM width, V vocabulary, A answer length.
+"""
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+from transformers import DynamicCache
+from transformers.tokenization_utils_base import PreTrainedTokenizerBase
+
+from sig2lm.errors import CheckpointError
+from sig2lm.lm.dialogue import DialogueTokenizer
+from sig2lm.lm.loading import fingerprint_folder, fingerprint_model, load_model, resolve
+
+_NORM_SAMPLE = 4096  # rows of the embedding table that its norm is measured on
+
+
+@dataclass
+class Context:
+    """A prompt that the LM has read up to its last token, ready to be continued.
+
+    Attributes
+    ----------
+    input_ids
+        (B, L) int64, padded on the left; placeholder ids where soft prompts stand.
+    attention_mask
+        (B, L) int64, 1 where a token or an observed virtual token stands.
+    cache
+        Keys and values of the first L - 1 positions.
+    """
+
+    input_ids: Tensor
+    attention_mask: Tensor
+    cache: DynamicCache
+
+    def repeated(self, times: int) -> "Context":
+        """Return a copy with each row ``times`` times, in which the cache may grow without changing this one."""
+        cache = copy.deepcopy(self.cache)
+        if times > 1:
+            cache.batch_repeat_interleave(times)
+        return Context(
+            self.input_ids.repeat_interleave(times, 0), self.attention_mask.repeat_interleave(times, 0), cache
+        )
+
+
+class FrozenLM(nn.Module):
+    """Any Hugging Face causal LM behind the few operations that the bridge needs.
+
+    Parameters
+    ----------
+    model
+        A causal LM; its parameters lose ``requires_grad`` and it stays in evaluation mode (no dropout), also while an
+        adapter in front of it is trained.
+    tokenizer
+        Its tokenizer.
+    name
+        Folder, hub id or ``pocket``: what a checkpoint writes down to find the LM again.
+    fingerprint
+        Hash of config, weights and tokenizer; computed from the tensors when not given.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        tokenizer: PreTrainedTokenizerBase,
+        name: str = "in-memory",
+        revision: str | None = None,
+        fingerprint: str | None = None,
+    ) -> None:
+        super().__init__()
+        self.model = model.eval().requires_grad_(False)
+        self.name, self.revision = name, revision
+        self.fingerprint = fingerprint or fingerprint_model(model, tokenizer)
+        eos = getattr(model.generation_config, "eos_token_id", None)
+        if eos is None:
+            eos = model.config.get_text_config().eos_token_id
+        self.dialogue = DialogueTokenizer(tokenizer, eos if isinstance(eos, list) else [eos] if eos is not None else [])
+        self.has_lora = False
+
+    @classmethod
+    def from_pretrained(
+        cls, name: str | Path, *, revision: str | None = None, dtype: torch.dtype | None = None
+    ) -> Self:
+        """Load an LM from a folder, a hub id, or the embedded ``pocket``.
+
+        Parameters
+        ----------
+        name
+            What to load; weights come from safetensors, code from a repository is never run.
+        revision
+            Branch, tag or commit of a hub id.
+        dtype
+            float32 by default.
+
+        Raises
+        ------
+        CheckpointError
+            When nothing loads under that name.
+        """
+        folder = resolve(name, revision)
+        model, tokenizer = load_model(folder, dtype or torch.float32)
+        known = str(folder.resolve()) if Path(name).expanduser().is_dir() else str(name)
+        return cls(model, tokenizer, known, revision, fingerprint_folder(folder))
+
+    def train(self, mode: bool = True) -> Self:
+        """Set the training mode of LoRA layers only; the LM itself never leaves evaluation mode."""
+        super().train(mode and self.has_lora)
+        return self
+
+    @property
+    def width(self) -> int:
+        """D, the width of an input embedding."""
+        return int(self.model.get_input_embeddings().embedding_dim)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the LM's weights lie."""
+        return torch.device(self.model.device)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Type of the LM's weights and of what it reads."""
+        dtype: torch.dtype = self.model.get_input_embeddings().weight.dtype
+        return dtype
+
+    @property
+    def max_length(self) -> int | None:
+        """Longest text the LM has positions for; None where its config states no limit."""
+        limit = getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
+        return int(limit) if limit else None
+
+    @property
+    def attention_window(self) -> int | None:
+        """Shortest sliding window of any layer; None where every layer sees everything."""
+        config = self.model.config.get_text_config()
+        if "local" in (getattr(config, "attention_layers", None) or ()):  # GPT-Neo
+            return int(config.window_size)
+        window = getattr(config, "sliding_window", None)
+        types = getattr(config, "layer_types", None)
+        return int(window) if window and (types is None or "sliding_attention" in types) else None
+
+    @property
+    def embedding_norm(self) -> float:
+        """Mean Euclidean norm of the rows of the embedding table, over at most 4,096 evenly spaced ones."""
+        rows = self.model.get_input_embeddings().num_embeddings
+        ids = torch.linspace(0, rows - 1, min(rows, _NORM_SAMPLE), device=self.device).long()
+        with torch.no_grad():
+            return float(self.embed(ids).float().norm(dim=-1).mean())
+
+    def embed(self, input_ids: Tensor) -> Tensor:
+        """Look up token embeddings: (B, L) ids to (B, L, D)."""
+        embedded: Tensor = self.model.get_input_embeddings()(input_ids)
+        return embedded
+
+    def add_lora(self, rank: int, alpha: float | None = None) -> None:
+        """Put trainable low-rank layers (LoRA, Hu et al. 2021) beside every linear layer; the weights stay frozen."""
+        from peft import LoraConfig, get_peft_model
+
+        config = LoraConfig(r=rank, lora_alpha=alpha or 2 * rank, target_modules="all-linear", task_type="CAUSAL_LM")
+        self.model, self.has_lora = get_peft_model(self.model, config), True
+
+    def load_lora(self, folder: Path) -> None:
+        """Read LoRA layers that ``save_lora`` wrote."""
+        from peft import PeftModel
+
+        self.model, self.has_lora = PeftModel.from_pretrained(self.model, folder, is_trainable=True), True
+
+    def save_lora(self, folder: Path) -> None:
+        """Write the LoRA layers in peft's own format (safetensors)."""
+        self.model.save_pretrained(folder)
+
+    def forward(
+        self,
+        inputs_embeds: Tensor,
+        attention_mask: Tensor,
+        *,
+        prefix: DynamicCache | None = None,
+        num_logits: int,
+    ) -> Tensor:
+        """Return logits (B, num_logits, V) of the last positions.
+
+        Parameters
+        ----------
+        inputs_embeds
+            (B, L, D), padded on the left.
+        attention_mask
+            (B, L), 0 at padding and at missing virtual tokens.
+        prefix
+            Keys and values of a beginning that all rows share, from :meth:`prefill` of one row; it is not changed.
+        num_logits
+            How many positions, counted from the right, need logits: the LM head runs on no other.
+        """
+        batch = inputs_embeds.shape[0]
+        cache = None
+        if prefix is not None:
+            cache = copy.deepcopy(prefix)
+            cache.batch_repeat_interleave(batch)
+        logits: Tensor = self._run(inputs_embeds, attention_mask, cache, num_logits)
+        return logits
+
+    def prefill(self, inputs_embeds: Tensor, attention_mask: Tensor, past: DynamicCache | None = None) -> DynamicCache:
+        """Read (B, L, D) embeddings and return keys and values; ``past`` grows in place.
+
+        ``attention_mask`` covers what is read now, or the past too: (B, L) or (B, past + L).
+        """
+        cache = past if past is not None else self.empty_cache()
+        self._run(inputs_embeds, attention_mask, cache, 1)
+        return cache
+
+    def empty_cache(self) -> DynamicCache:
+        """Return a cache that fits this LM's layers."""
+        return DynamicCache(config=self.model.config)
+
+    @torch.no_grad()
+    def score(self, context: Context, continuations: Sequence[Sequence[int]]) -> Tensor:
+        """Return the log-likelihood (B, n) of each of n continuations after each row of the context.
+
+        A continuation is token ids, the end of the answer included; its score is the sum over its tokens, in float64.
+        """
+        count, longest = len(continuations), max(len(ids) for ids in continuations)
+        rows = context.repeated(count)
+        batch = context.input_ids.shape[0]
+        tokens = torch.full((count, longest), self.dialogue.placeholder)
+        real = torch.zeros(count, longest)
+        for row, ids in enumerate(continuations):
+            tokens[row, : len(ids)] = torch.tensor(ids)
+            real[row, : len(ids)] = 1
+        tokens, real = tokens.repeat(batch, 1).to(self.device), real.repeat(batch, 1).to(self.device)
+        # What is read is the last token of the prompt and the continuation but for its last token: padding on the
+        # right is never seen by what stands before it.
+        read = torch.cat([rows.input_ids[:, -1:], tokens[:, :-1]], dim=1)
+        mask = torch.cat([rows.attention_mask, torch.ones_like(tokens[:, :-1])], dim=1)
+        logits = self._run(self.embed(read), mask, rows.cache, longest)
+        dtype = torch.float64 if self.device.type != "mps" else torch.float32
+        log_probs = logits.to(dtype).log_softmax(-1).gather(-1, tokens[..., None])[..., 0]
+        return (log_probs * real).sum(-1).view(batch, count)
+
+    @torch.no_grad()
+    def generate(self, context: Context, **options: Any) -> list[list[int]]:
+        """Continue each row and return the new ids without the end of the answer; ``options`` are ``generate``'s."""
+        settings = {
+            "max_new_tokens": 64,
+            "do_sample": False,
+            "eos_token_id": self.dialogue.stop_ids,
+            "pad_token_id": self.dialogue.placeholder,
+            **options,
+        }
+        settings["max_new_tokens"] = self._room(context.input_ids.shape[1], int(settings["max_new_tokens"]))
+        copied = context.repeated(1)
+        output = self.model.generate(
+            input_ids=copied.input_ids,
+            attention_mask=copied.attention_mask,
+            past_key_values=copied.cache,
+            **settings,
+        )
+        new = output[:, context.input_ids.shape[1] :].tolist()
+        stops = set(self.dialogue.stop_ids)
+        return [row[: next((i for i, token in enumerate(row) if token in stops), len(row))] for row in new]
+
+    def check_length(self, length: int) -> None:
+        """Refuse a prompt that the LM has no positions for.
+
+        Raises
+        ------
+        CheckpointError
+            When ``length`` tokens do not fit.
+        """
+        if self.max_length is not None and length > self.max_length:
+            raise CheckpointError(
+                f"the prompt takes {length} tokens, but the LM '{self.name}' reads at most {self.max_length}; "
+                "use fewer virtual tokens (the resampler's number is fixed), fewer signals or a shorter text"
+            )
+
+    def _room(self, used: int, wanted: int) -> int:
+        self.check_length(used + 1)
+        return wanted if self.max_length is None else min(wanted, self.max_length - used)
+
+    def _run(
+        self, inputs_embeds: Tensor, attention_mask: Tensor, cache: DynamicCache | None, num_logits: int
+    ) -> Tensor:
+        past = cache.get_seq_length() if cache is not None else 0
+        length = inputs_embeds.shape[1]
+        self.check_length(past + length)
+        if attention_mask.shape[1] == length and past:
+            ones = attention_mask.new_ones(attention_mask.shape[0], past)
+            attention_mask = torch.cat([ones, attention_mask], dim=1)
+        positions = (attention_mask.cumsum(-1) - 1).clamp(min=0)[:, -length:]
+        output = self.model(
+            inputs_embeds=inputs_embeds.to(self.dtype),
+            attention_mask=attention_mask,
+            position_ids=positions,
+            past_key_values=cache,
+            use_cache=cache is not None,
+            logits_to_keep=num_logits,
+        )
+        logits: Tensor = output.logits
+        return logits

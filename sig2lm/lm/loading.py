@@ -1,0 +1,114 @@
+"""From a name to a folder to a model: every LM is loaded from a local folder, the hub only fills one.
+
+Weights are read from safetensors only and code from a repository is never run.
+"""
+
+import hashlib
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import torch
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers.tokenization_utils_base import PreTrainedTokenizerBase
+
+from sig2lm.errors import CheckpointError
+from sig2lm.lm.pocket import POCKET, pocket_folder
+
+_HUB_FILES = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
+
+
+def resolve(name: str | Path, revision: str | None = None) -> Path:
+    """Return the local folder of an LM, filling the hub's cache first where ``name`` is a hub id.
+
+    Raises
+    ------
+    CheckpointError
+        When ``name`` is neither a folder nor something that the hub, as far as it can be reached, gives.
+    """
+    if str(name) == POCKET:
+        return pocket_folder()
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        return folder
+    try:
+        return Path(snapshot_download(str(name), revision=revision, allow_patterns=_HUB_FILES))
+    except (HFValidationError, LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
+        raise CheckpointError(
+            f"expected an LM folder or a hub id, found {str(name)!r}, which is no folder here and which the hub did "
+            f"not give ({type(error).__name__}); check the spelling and the network, or pass a folder or '{POCKET}'"
+        ) from error
+
+
+def load_model(folder: Path, dtype: torch.dtype) -> tuple[Any, PreTrainedTokenizerBase]:
+    """Load a causal LM and its tokenizer from a folder.
+
+    Raises
+    ------
+    CheckpointError
+        When the folder is not a causal LM in Hugging Face format, or is damaged.
+    """
+    if not (folder / "config.json").is_file():
+        raise CheckpointError(f"expected a Hugging Face LM in '{folder}', found no config.json there; pass its folder")
+    loading = logging.getLogger("transformers.modeling_utils")
+    level = loading.level
+    loading.setLevel(logging.ERROR)  # missing weights become an error below, not a table of log lines
+    try:
+        model, report = AutoModelForCausalLM.from_pretrained(
+            folder,
+            dtype=dtype,
+            use_safetensors=True,
+            trust_remote_code=False,
+            local_files_only=True,
+            output_loading_info=True,
+        )
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+    except Exception as error:  # damaged files surface as many types (safetensors, json, Rust, ValueError)
+        raise CheckpointError(
+            f"expected a causal LM with a fast tokenizer in '{folder}', but it does not load: "
+            f"{str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__}; "
+            "download or export the folder again"
+        ) from error
+    finally:
+        loading.setLevel(level)
+    if missing := sorted(report["missing_keys"]):
+        raise CheckpointError(
+            f"expected all weights of {type(model).__name__} in '{folder}', but {len(missing)} are missing "
+            f"(first: {missing[0]}); download or export the folder again"
+        )
+    return model, tokenizer
+
+
+def fingerprint_folder(folder: Path) -> str:
+    """SHA-256 (16 hex digits) of an LM folder: its config, weights and tokenizer, whatever the folder is called."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.glob("*.safetensors")):
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    for name in ("config.json", "tokenizer.json", "tokenizer.model", "tokenizer_config.json", "chat_template.jinja"):
+        path = folder / name
+        if path.is_file():
+            digest.update(name.encode() + b"\0" + _canonical(path))
+    return digest.hexdigest()[:16]
+
+
+def fingerprint_model(model: torch.nn.Module, tokenizer: PreTrainedTokenizerBase) -> str:
+    """SHA-256 (16 hex digits) of a model that was built in memory: weights and vocabulary."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
+        digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+    digest.update(json.dumps(tokenizer.get_vocab(), sort_keys=True).encode())
+    return digest.hexdigest()[:16]
+
+
+def _canonical(path: Path) -> bytes:
+    """File content; for JSON without key order and without the library version that a mere re-save would change."""
+    if path.suffix != ".json" or path.name == "tokenizer.json":
+        return path.read_bytes()
+    content = json.loads(path.read_text(encoding="utf-8"))
+    content.pop("transformers_version", None)
+    return json.dumps(content, sort_keys=True).encode()

@@ -1,0 +1,11 @@
+"""Where the embedded default LM lives: a small causal LM in Hugging Face format that needs no network."""
+
+from pathlib import Path
+
+POCKET = "pocket"
+"""The name by which commands and checkpoints call the embedded LM."""
+
+
+def pocket_folder() -> Path:
+    """Return the folder of the embedded LM (``config.json``, ``model.safetensors``, ``tokenizer.json``)."""
+    return Path(__file__).resolve().parent.parent / "pocket_lm"

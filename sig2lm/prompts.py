@@ -1,0 +1,261 @@
+"""Prompt templates: YAML data that becomes turns of a dialogue, with places where signals stand.
+
+A template names a task, its wording and its labels; the labels both write the training target and read the answer back,
+so the two cannot drift apart. Rendering is ``string.Template`` syntax, expanded once: text that is filled in is never
+looked at again, so a question that spells ``$motion`` stays text. No tokens here: that is the LM's side.
+"""
+
+import random
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from string import Template as StringTemplate
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from sig2lm.errors import PromptError
+
+Role = Literal["system", "user", "assistant"]
+
+
+@dataclass(frozen=True)
+class SignalPlace:
+    """The place of a soft prompt between words: recording number ``index`` of the signal called ``name``."""
+
+    name: str
+    index: int = 0
+
+
+Part = str | SignalPlace
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One turn of a dialogue: who speaks, and text interleaved with signal places."""
+
+    role: Role
+    parts: tuple[Part, ...]
+
+
+class Template(BaseModel):
+    """A prompt template of one task.
+
+    Attributes
+    ----------
+    task, version, source
+        What it is for, its version (a run records it) and where the wording comes from.
+    system
+        System text, may be empty.
+    prompt
+        User text with ``$question``, ``$<signal>`` for each named signal, or ``$signals`` for all of them, and
+        ``$<field>`` for any other field of an example.
+    question
+        Wordings of the question; training draws among them, asking without a question uses the first.
+    labels
+        The closed answers, as the LM writes them; None for a template of open questions, or when the data set's own
+        labels are to be used.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    task: str
+    version: int = Field(ge=1)
+    source: str
+    system: str = ""
+    prompt: str
+    question: tuple[str, ...] = Field(min_length=1)
+    labels: tuple[str, ...] | None = None
+
+    @field_validator("question", mode="before")
+    @classmethod
+    def _one_or_more(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
+
+    @field_validator("prompt")
+    @classmethod
+    def _asks(cls, value: str) -> str:
+        if not StringTemplate(value).is_valid():
+            raise ValueError("a '$' stands alone; write '$$' for a dollar sign")
+        if "question" not in StringTemplate(value).get_identifiers():
+            raise ValueError("prompt has no $question")
+        return value
+
+    @field_validator("labels")
+    @classmethod
+    def _distinct(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        if value is not None and (len(value) < 2 or len({label.casefold() for label in value}) != len(value)):
+            raise ValueError("labels must be two or more, all different")
+        return value
+
+    @property
+    def variables(self) -> list[str]:
+        """The variables of ``prompt``, in order of first use."""
+        return StringTemplate(self.prompt).get_identifiers()
+
+    def check_signals(self, names: Iterable[str]) -> None:
+        """Refuse signals that the prompt would never show.
+
+        Raises
+        ------
+        PromptError
+            When a signal has no place in the prompt.
+        """
+        variables = self.variables
+        if "signals" in variables:
+            return
+        if absent := [name for name in names if name not in variables]:
+            raise PromptError(
+                f"template '{self.task}' shows the variables {_listed(variables)}, but the data has the signal "
+                f"'{absent[0]}'; use a template with ${absent[0]} or $signals (such as 'generic')"
+            )
+
+    def render(
+        self, question: str, signals: Sequence[SignalPlace], fields: Mapping[str, str] | None = None
+    ) -> tuple[Turn, ...]:
+        """Fill the template and return the dialogue up to the answer.
+
+        Parameters
+        ----------
+        question
+            The question as it is asked; never expanded.
+        signals
+            The places to fill, one for each recording; ``$name`` takes those of that name, ``$signals`` all others,
+            each behind its name.
+        fields
+            Text for the remaining variables.
+
+        Raises
+        ------
+        PromptError
+            When a variable has no value.
+        """
+        values: dict[str, list[Part]] = {name: [text] for name, text in (fields or {}).items()}
+        for place in signals:
+            values.setdefault(place.name, []).append(place)
+        named = set(self.variables)
+        values["signals"] = _with_names([place for place in signals if place.name not in named])
+        values["question"] = [question]
+        parts: list[Part] = []
+        for literal, variable in _split(self.prompt):
+            parts.append(literal)
+            if variable is None:
+                continue
+            if not values.get(variable):
+                known = _listed(sorted(name for name in values if values[name]))
+                raise PromptError(
+                    f"template '{self.task}' needs a value for ${variable}, found only {known}; "
+                    f"pass the signal or the field '{variable}', or choose another template"
+                )
+            parts.extend(values[variable])
+        turns = [Turn("system", (self.system,))] if self.system else []
+        return (*turns, Turn("user", _joined(parts)))
+
+    def parse(self, answer: str, labels: Sequence[str] | None = None) -> str | None:
+        """Return the label that a generated answer names, or None where it names none or several apart.
+
+        The longest label wins where one holds another ("walking upstairs" over "walking").
+        """
+        text = answer.casefold()
+        found = [
+            (match.start(), match.end(), label)
+            for label in labels or self.labels or ()
+            for match in re.finditer(rf"(?<!\w){re.escape(label.casefold())}(?!\w)", text)
+        ]
+        outer = {
+            label
+            for start, end, label in found
+            if not any(s <= start and end <= e and (e - s) > (end - start) for s, e, _ in found)
+        }
+        return outer.pop() if len(outer) == 1 else None
+
+    def draw_question(self, rng: random.Random) -> str:
+        """Draw one of the wordings of the question."""
+        return rng.choice(self.question)
+
+
+def list_templates() -> list[str]:
+    """Return the names of the templates that come with sig2lm."""
+    return sorted(path.stem for path in _folder().glob("*.yaml"))
+
+
+def load_template(name: str | Path) -> Template:
+    """Load a template by its name, or from a YAML file.
+
+    Raises
+    ------
+    PromptError
+        When there is no such template, or a key is unknown, missing or of the wrong kind.
+    """
+    path = Path(name)
+    if path.suffix not in {".yaml", ".yml"}:
+        path = _folder() / f"{name}.yaml"
+    if not path.is_file():
+        raise PromptError(
+            f"expected a template name or a YAML file, found {str(name)!r}; "
+            f"the templates are {_listed(list_templates())}, or pass a path that ends in .yaml"
+        )
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise PromptError(f"expected YAML in '{path}', found: {' '.join(str(error).split())}; mend the file") from error
+    return parse_template(content, str(path))
+
+
+def parse_template(content: Any, origin: str) -> Template:
+    """Check the content of a template file, or of a run's record of one, and return it as a template."""
+    try:
+        return Template.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"]) or "the file"
+        reason = "unknown key" if first["type"] == "extra_forbidden" else first["msg"]
+        raise PromptError(
+            f"template '{origin}': {key}: {reason}; the keys are {_listed(list(Template.model_fields))}"
+        ) from error
+
+
+def _folder() -> Path:
+    """Templates lie in the wheel as sig2lm/_prompts, in a checkout beside the package."""
+    packaged = Path(str(resources.files("sig2lm"))) / "_prompts"
+    return packaged if packaged.is_dir() else packaged.parent.parent / "prompts"
+
+
+def _split(text: str) -> list[tuple[str, str | None]]:
+    """Split ``a $b c`` into (literal, variable) pairs, in the syntax of ``string.Template``."""
+    pairs: list[tuple[str, str | None]] = []
+    literal, end = "", 0
+    for match in StringTemplate.pattern.finditer(text):
+        literal += text[end : match.start()]
+        end = match.end()
+        if match["escaped"] is not None:
+            literal += "$"
+        else:
+            pairs.append((literal, match["named"] or match["braced"]))
+            literal = ""
+    return [*pairs, (literal + text[end:], None)]
+
+
+def _with_names(places: Sequence[SignalPlace]) -> list[Part]:
+    parts: list[Part] = []
+    for position, place in enumerate(places):
+        parts += ["\n" if position else "", f"{place.name.replace('_', ' ')}: ", place]
+    return parts
+
+
+def _joined(parts: Sequence[Part]) -> tuple[Part, ...]:
+    """Merge neighbouring texts and drop empty ones."""
+    merged: list[Part] = []
+    for part in parts:
+        if isinstance(part, str) and merged and isinstance(merged[-1], str):
+            merged[-1] += part
+        elif part != "":
+            merged.append(part)
+    return tuple(merged)
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names) if names else "none"
