@@ -45,12 +45,16 @@ class Context:
 
     def repeated(self, times: int) -> "Context":
         """Return a copy with each row ``times`` times, in which the cache may grow without changing this one."""
-        cache = copy.deepcopy(self.cache)
-        if times > 1:
-            cache.batch_repeat_interleave(times)
-        return Context(
-            self.input_ids.repeat_interleave(times, 0), self.attention_mask.repeat_interleave(times, 0), cache
-        )
+        ids, mask = (x.repeat_interleave(times, 0) for x in (self.input_ids, self.attention_mask))
+        return Context(ids, mask, repeat_cache(self.cache, times))
+
+
+def repeat_cache(cache: DynamicCache, times: int) -> DynamicCache:
+    """Return a copy of keys and values with each row ``times`` times; it may grow, ``cache`` stays as it is."""
+    copied = copy.deepcopy(cache)
+    if times > 1:
+        copied.batch_repeat_interleave(times)
+    return copied
 
 
 class FrozenLM(nn.Module):
@@ -200,13 +204,8 @@ class FrozenLM(nn.Module):
         num_logits
             How many positions, counted from the right, need logits: the LM head runs on no other.
         """
-        batch = inputs_embeds.shape[0]
-        cache = None
-        if prefix is not None:
-            cache = copy.deepcopy(prefix)
-            cache.batch_repeat_interleave(batch)
-        logits: Tensor = self._run(inputs_embeds, attention_mask, cache, num_logits)
-        return logits
+        cache = repeat_cache(prefix, len(inputs_embeds)) if prefix is not None else None
+        return self._run(inputs_embeds, attention_mask, cache, num_logits)
 
     def prefill(self, inputs_embeds: Tensor, attention_mask: Tensor, past: DynamicCache | None = None) -> DynamicCache:
         """Read (B, L, D) embeddings and return keys and values; ``past`` grows in place.

@@ -1,0 +1,194 @@
+"""A run on disk: what was trained, and the names and fingerprints of what was not.
+
+``config.json`` holds the format, the LM, the modalities and the template; ``adapter.safetensors`` the trained tensors;
+``lora/`` the LoRA layers, if any (peft's format); ``train.json`` how it came about. The LM is never in it. A frozen
+encoder is named by folder, or carried in ``encoders/`` when the run is to be shared.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+from torch import Tensor
+
+from sig2lm.adapter import AdapterConfig, build_adapter
+from sig2lm.bridge import Modality, SignalLM
+from sig2lm.encoder import EncoderConfig, SignalEncoder, encoder_fingerprint, load_encoder, save_encoder
+from sig2lm.errors import CheckpointError
+from sig2lm.files import read_json, write_json
+from sig2lm.lm import FrozenLM
+from sig2lm.prompts import parse_template
+from sig2lm.tensors import fill_module, read_tensors, write_tensors
+
+FORMAT = 1
+
+
+def write_run(
+    model: SignalLM, folder: Path, provenance: dict[str, Any] | None = None, bundle_encoders: bool = False
+) -> None:
+    """Write a run into a folder; ``config.json`` comes last, so a run with one is complete."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if bundle_encoders:
+        for name in model.modalities:
+            save_encoder(model.modality(name).encoder, folder / "encoders" / name)
+    write_tensors(folder / "adapter.safetensors", model.trained_tensors())
+    if model.lm.has_lora:
+        model.lm.save_lora(folder / "lora")
+    write_json(folder / "train.json", provenance or {})
+    write_json(
+        folder / "config.json",
+        {
+            "kind": "run",
+            "format": FORMAT,
+            "lm": {"name": model.lm.name, "revision": model.lm.revision, "fingerprint": model.lm.fingerprint},
+            "lora": model.lm.has_lora,
+            "template": model.template.model_dump(mode="json"),
+            "labels": list(model.labels),
+            "modalities": {name: _describe(model.modality(name), folder) for name in model.modalities},
+        },
+    )
+
+
+def fetch_run(name: str | Path, revision: str | None = None, **download: Any) -> Path:
+    """Return the local folder of a run, downloading it where ``name`` is a hub id.
+
+    Raises
+    ------
+    CheckpointError
+        When it is neither a folder nor something the hub gives.
+    """
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        return folder
+    try:
+        patterns = ["*.json", "*.safetensors"]
+        return Path(snapshot_download(str(name), revision=revision, allow_patterns=patterns, **download))
+    except (HFValidationError, LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
+        raise CheckpointError(
+            f"expected the folder of a run or a hub id, found {str(name)!r}, which is no folder here and which the hub "
+            f"did not give ({type(error).__name__}); check the path"
+        ) from error
+
+
+def run_signals(name: str | Path) -> list[str]:
+    """Return the names of the signals that a run reads, without loading it."""
+    folder = fetch_run(name)
+    return list(read_json(folder / "config.json", f"a run of sig2lm in '{folder}'").get("modalities", {}))
+
+
+def read_run(folder: Path, lm: FrozenLM | str | Path | None, encoders: Mapping[str, str | Path]) -> SignalLM:
+    """Load a run; see :meth:`SignalLM.from_pretrained`."""
+    what = f"a run of sig2lm in '{folder}'"
+    if not (folder / "config.json").is_file() and (folder / "checkpoints").is_dir():
+        raise CheckpointError(f"expected {what}, found one that is not finished; continue it with --resume")
+    config = read_json(folder / "config.json", what)
+    if config.get("kind") != "run" or config.get("format") != FORMAT:
+        raise CheckpointError(
+            f"expected {what} (format {FORMAT}), found a config.json of something else; check the path"
+        )
+    frozen = _load_lm(config["lm"], lm, folder)
+    if config["lora"]:
+        frozen.load_lora(folder / "lora")
+    modalities = {
+        name: _load_modality(name, described, folder, frozen, encoders.get(name))
+        for name, described in config["modalities"].items()
+    }
+    model = SignalLM(frozen, modalities, parse_template(config["template"], f"{folder}/config.json"), config["labels"])
+    load_trained(model, read_tensors(folder / "adapter.safetensors", what), what)
+    return model.eval()
+
+
+def load_trained(model: SignalLM, tensors: dict[str, Tensor], what: str) -> None:
+    """Fill the trained parts of a model.
+
+    Raises
+    ------
+    CheckpointError
+        When a tensor is missing, too many, or of another shape.
+    """
+    expected = model.trained_tensors()
+    for name in sorted(expected.keys() | tensors.keys()):
+        want = tuple(expected[name].shape) if name in expected else None
+        have = tuple(tensors[name].shape) if name in tensors else None
+        if want != have:
+            raise CheckpointError(
+                f"expected {what} with the tensor {name} of shape {want}, found {have}; "
+                "adapter.safetensors belongs to another run"
+            )
+    for name in model.modalities:
+        modality = model.modality(name)
+        for part in ("adapter", "encoder") if modality.train_encoder else ("adapter",):
+            lead = f"{name}.{part}."
+            found = {key.removeprefix(lead): tensor for key, tensor in tensors.items() if key.startswith(lead)}
+            fill_module(getattr(modality, part), found, what)
+
+
+def _describe(modality: Modality, folder: Path) -> dict[str, Any]:
+    """What config.json says of a modality; a frozen encoder by its place, also relative to the run."""
+    encoder = modality.encoder
+    source = Path(modality.source)
+    return {
+        "adapter": modality.adapter.config.to_dict(),
+        "encoder": {
+            "config": encoder.config.to_dict(),
+            "trained_here": modality.train_encoder,
+            "source": modality.source,
+            "relative": os.path.relpath(source, folder) if source.is_absolute() else None,
+            "fingerprint": encoder_fingerprint(encoder),
+        },
+    }
+
+
+def _load_lm(described: dict[str, Any], lm: FrozenLM | str | Path | None, folder: Path) -> FrozenLM:
+    """Load the LM of a run, or take the one at hand, and compare fingerprints."""
+    if not isinstance(lm, FrozenLM):
+        try:
+            lm = FrozenLM.from_pretrained(lm or described["name"], revision=described["revision"])
+        except CheckpointError as error:
+            raise CheckpointError(f"the LM of the run '{folder}' does not load: {error} (with --lm)") from error
+    if lm.fingerprint != described["fingerprint"]:
+        raise CheckpointError(
+            f"the run '{folder}' was trained on the LM '{described['name']}' with fingerprint "
+            f"{described['fingerprint']}, found '{lm.name}' with {lm.fingerprint}; pass the LM it was trained on"
+        )
+    return lm
+
+
+def _load_modality(
+    name: str, described: dict[str, Any], folder: Path, lm: FrozenLM, moved: str | Path | None
+) -> Modality:
+    recorded = described["encoder"]
+    if recorded["trained_here"]:
+        encoder, source = SignalEncoder(EncoderConfig.from_dict(recorded["config"])), recorded["source"]
+    else:
+        encoder, source = _find_encoder(name, recorded, folder, moved)
+    config = AdapterConfig.from_dict(described["adapter"])
+    adapter = build_adapter(config, encoder.width, lm.width, embedding_norm=1.0)
+    return Modality(encoder, adapter, recorded["trained_here"], source)
+
+
+def _find_encoder(
+    name: str, recorded: dict[str, Any], folder: Path, moved: str | Path | None
+) -> tuple[SignalEncoder, str]:
+    """Look for a frozen encoder where the user says, in the run, beside the run, and where it was in training."""
+    places = (
+        [moved] if moved else [folder / "encoders" / name, folder / (recorded["relative"] or ""), recorded["source"]]
+    )
+    for place in map(Path, places):
+        if (place / "encoder.safetensors").is_file():
+            encoder = load_encoder(place)
+            break
+    else:
+        raise CheckpointError(
+            f"expected the encoder of '{name}' in '{places[-1]}', found none there; "
+            f"pass where it is now: encoders={{'{name}': FOLDER}} or --encoder {name}=FOLDER"
+        )
+    if (found := encoder_fingerprint(encoder)) != recorded["fingerprint"]:
+        raise CheckpointError(
+            f"the run '{folder}' was trained on an encoder with fingerprint {recorded['fingerprint']}, found {found} "
+            f"in '{place}'; pass the encoder it was trained on"
+        )
+    return encoder, str(place.resolve())

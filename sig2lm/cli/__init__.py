@@ -1,0 +1,54 @@
+"""The command line. Each command's file imports what it runs inside its handler, so that ``--help`` is quick."""
+
+import os
+import sys
+
+import typer
+
+from sig2lm.cli.asking import ask, chat
+from sig2lm.cli.demo import demo
+from sig2lm.cli.evaluation import evaluate
+from sig2lm.cli.preparing import prepare
+from sig2lm.cli.tokenizer_report import tokenizer_report
+from sig2lm.cli.training import pretrain_encoder, train_adapter
+from sig2lm.errors import Sig2LMError
+
+app = typer.Typer(
+    name="sig2lm",
+    help="Ask a frozen language model about a biosignal. Research software, not a medical device.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command()(demo)
+app.command()(prepare)
+app.command()(pretrain_encoder)
+app.command()(train_adapter)
+app.command()(evaluate)
+app.command()(ask)
+app.command()(chat)
+app.command()(tokenizer_report)
+
+
+@app.callback(invoke_without_command=True)
+def _main(version: bool = typer.Option(False, "--version", help="Print the version and leave.")) -> None:
+    if version:
+        import sig2lm
+
+        typer.echo(sig2lm.__version__)
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command line: a mistake of the user is one line and exit code 2, an interruption 130."""
+    # Libraries keep quiet: what a user must know, the commands say.
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    try:
+        app()
+    except Sig2LMError as error:
+        typer.echo(f"sig2lm: error: {error}", err=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        typer.echo("sig2lm: interrupted", err=True)
+        sys.exit(130)

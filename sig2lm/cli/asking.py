@@ -1,0 +1,81 @@
+"""``sig2lm ask`` and ``sig2lm chat``."""
+
+from typing import Annotated
+
+import typer
+
+from sig2lm.cli.options import EncoderPlaces, LMOption, RunArgument, SignalOption
+
+ChoicesOption = Annotated[
+    str | None, typer.Option("--choices", metavar="A,B,...", help="Closed answers; the likeliest is given.")
+]
+
+
+def ask(
+    run: RunArgument,
+    question: Annotated[str, typer.Argument(metavar="QUESTION")],
+    signal: SignalOption,
+    choices: ChoicesOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
+    lm: LMOption = None,
+    encoder: EncoderPlaces = None,
+) -> None:
+    """Ask one question about a recording. A question of the run's template is closed; others are answered freely."""
+    import json
+    import time
+
+    from sig2lm.cli.loading import load_run, load_signals
+
+    model = load_run(run, lm, encoder)
+    signals = load_signals(model, signal)
+    started = time.perf_counter()
+    answer = model.ask(signals, question, split_choices(choices))
+    seconds = time.perf_counter() - started
+    if as_json:
+        content = {
+            "text": answer.text,
+            "label": answer.label,
+            "probabilities": answer.probabilities,
+            "seconds": round(seconds, 4),
+        }
+        typer.echo(json.dumps(content, ensure_ascii=False))
+        return
+    typer.echo(answer.text)
+    for label, probability in sorted((answer.probabilities or {}).items(), key=lambda item: -item[1]):
+        typer.echo(f"  {probability:6.1%}  {label}")
+
+
+def chat(
+    run: RunArgument,
+    signal: SignalOption,
+    lm: LMOption = None,
+    encoder: EncoderPlaces = None,
+) -> None:
+    """Ask several questions about a recording, which is read once. An empty line ends the conversation."""
+    from sig2lm.cli.loading import load_run, load_signals
+
+    model = load_run(run, lm, encoder)
+    conversation = model.chat(load_signals(model, signal))
+    typer.echo("Ask; /choices A,B: QUESTION for a closed question, an empty line to leave.", err=True)
+    while True:
+        try:
+            line = input("> ").strip()
+        except EOFError:
+            break
+        if not line:
+            break
+        if line.startswith("/choices "):
+            listed, separator, question = line.removeprefix("/choices ").partition(":")
+            if not separator:
+                typer.echo("expected /choices A,B: QUESTION", err=True)
+                continue
+            typer.echo(conversation.ask(question.strip(), split_choices(listed)).text)
+        else:
+            for piece in conversation.stream(line):
+                typer.echo(piece, nl=False)
+            typer.echo()
+
+
+def split_choices(text: str | None) -> list[str] | None:
+    """Read ``a,b,c``."""
+    return None if text is None else [choice.strip() for choice in text.split(",") if choice.strip()]

@@ -1,0 +1,45 @@
+"""Options that several commands share, and how their texts are read."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sig2lm.errors import Sig2LMError
+
+DataOption = Annotated[Path, typer.Option("--data", help="A data set that `sig2lm prepare` wrote.")]
+RunArgument = Annotated[
+    str, typer.Argument(metavar="RUN", help="A run that `sig2lm train-adapter` wrote, or a hub id.")
+]
+LMOption = Annotated[
+    str | None, typer.Option("--lm", help="Where the run's LM is now; by default where it was in training.")
+]
+EncoderPlaces = Annotated[
+    list[str] | None,
+    typer.Option("--encoder", metavar="[NAME=]FOLDER", help="Where the run's encoder is now; repeatable."),
+]
+SignalOption = Annotated[
+    list[str],
+    typer.Option("--signal", metavar="[NAME=]FILE", help="A recording: csv, tsv, npy, npz, parquet, WFDB or EDF."),
+]
+
+
+def named(texts: list[str], names: list[str], option: str) -> dict[str, str]:
+    """Read ``NAME=VALUE`` options; a bare ``VALUE`` belongs to the only name there is.
+
+    Raises
+    ------
+    Sig2LMError
+        When a name is unknown, given twice, or missing where there are several.
+    """
+    found: dict[str, str] = {}
+    for text in texts:
+        name, separator, value = text.partition("=")
+        if not separator or name not in names:
+            if len(names) != 1:
+                raise Sig2LMError(f"expected {option} NAME=... with a name among {', '.join(names)}, found '{text}'")
+            name, value = names[0], text
+        if name in found:
+            raise Sig2LMError(f"expected one {option} for '{name}', found '{found[name]}' and '{value}'; drop one")
+        found[name] = value
+    return found

@@ -1,0 +1,132 @@
+"""``sig2lm pretrain-encoder`` and ``sig2lm train-adapter``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sig2lm.cli.options import DataOption, named
+
+
+def pretrain_encoder(
+    data: DataOption,
+    out: Annotated[Path, typer.Option(help="A new folder for the encoder.")],
+    signal: Annotated[str | None, typer.Option(help="Which named signal, where the data has several.")] = None,
+    objective: Annotated[str, typer.Option(help="Self-supervised objective: masked.")] = "masked",
+    epochs: Annotated[int, typer.Option(min=1)] = 20,
+    batch_size: Annotated[int, typer.Option(min=1)] = 128,
+    learning_rate: Annotated[float, typer.Option(min=0.0)] = 1e-3,
+    patch_size: Annotated[
+        int | None, typer.Option(min=1, help="Samples; by default a sixteenth of the window.")
+    ] = None,
+    width: Annotated[int, typer.Option(min=8)] = 128,
+    depth: Annotated[int, typer.Option(min=1)] = 4,
+    normalisation: Annotated[str, typer.Option(help="dataset, instance or none.")] = "dataset",
+    seed: int = 0,
+) -> None:
+    """Pretrain an encoder on the training subjects, without labels."""
+    from typing import cast, get_args
+
+    from sig2lm.datasets import load_table
+    from sig2lm.encoder import PretrainSettings, save_encoder
+    from sig2lm.encoder import pretrain_encoder as pretrain
+    from sig2lm.encoder.patch_transformer import Normalisation
+    from sig2lm.errors import Sig2LMError
+    from sig2lm.files import check_new
+
+    if normalisation not in get_args(Normalisation):
+        raise Sig2LMError(f"normalisation is '{normalisation}', but there are {', '.join(get_args(Normalisation))}")
+    check_new(out)
+    settings = PretrainSettings(
+        objective=objective,
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        patch_size=patch_size,
+        width=width,
+        depth=depth,
+        normalisation=cast(Normalisation, normalisation),
+        seed=seed,
+    )
+    encoder, provenance = pretrain(load_table(data), settings, signal)
+    save_encoder(encoder, out, provenance)
+    loss = provenance["loss"]
+    typer.echo(f"{objective} loss {loss[0]:.4f} -> {loss[-1]:.4f} in {provenance['seconds']:.0f} s -> {out}")
+
+
+def train_adapter(
+    data: DataOption,
+    out: Annotated[Path, typer.Option(help="A new folder for the run.")],
+    encoder: Annotated[
+        list[str], typer.Option("--encoder", metavar="[NAME=]FOLDER", help="An encoder for each named signal.")
+    ],
+    lm: Annotated[str, typer.Option("--lm", help="Folder, hub id, or 'pocket' (embedded, small).")] = "pocket",
+    template: Annotated[
+        str | None, typer.Option(help="Template name or YAML file; by default the task's own, else 'generic'.")
+    ] = None,
+    adapter: Annotated[str, typer.Option(help="linear, mlp or resampler.")] = "resampler",
+    num_virtual_tokens: Annotated[int, typer.Option(min=1, help="K of the resampler.")] = 8,
+    epochs: Annotated[float, typer.Option(min=0.0)] = 5.0,
+    batch_size: Annotated[int, typer.Option(min=1)] = 32,
+    learning_rate: Annotated[float, typer.Option(min=0.0)] = 1e-3,
+    gradient_accumulation: Annotated[int, typer.Option(min=1)] = 1,
+    precision: Annotated[str, typer.Option(help="fp32, bf16 or fp16.")] = "fp32",
+    train_encoder: Annotated[bool, typer.Option("--train-encoder", help="Train the encoder too.")] = False,
+    lora_rank: Annotated[int, typer.Option(min=0, help="Rank of LoRA layers in the LM; 0 for none.")] = 0,
+    save_steps: Annotated[
+        int | None, typer.Option(min=1, help="Steps between resumable checkpoints; by default an epoch.")
+    ] = None,
+    report_to: Annotated[str, typer.Option(help="A logger of transformers, such as tensorboard.")] = "none",
+    resume: Annotated[bool, typer.Option("--resume", help="Continue the interrupted run in --out.")] = False,
+    seed: int = 0,
+) -> None:
+    """Train an adapter between an encoder and a frozen LM; Ctrl-C leaves a checkpoint that --resume continues."""
+    from typing import cast, get_args
+
+    from sig2lm.adapter import ADAPTERS, AdapterConfig, AdapterKind
+    from sig2lm.datasets import load_table
+    from sig2lm.errors import Sig2LMError
+    from sig2lm.files import check_new
+    from sig2lm.lm import FrozenLM
+    from sig2lm.prompts import list_templates, load_template
+    from sig2lm.train import Precision, TrainSettings
+    from sig2lm.train import train_adapter as train
+
+    for what, given, known in (
+        ("adapter", adapter, ADAPTERS),
+        ("precision", precision, get_args(Precision)),
+    ):
+        if given not in known:
+            raise Sig2LMError(f"{what} is '{given}', but there are {', '.join(known)}; choose one")
+    if not resume:
+        check_new(out)
+    table = load_table(data)
+    if template is None:
+        template = table.info.task if table.info.task in list_templates() else "generic"
+    settings = TrainSettings(
+        adapter=AdapterConfig(cast(AdapterKind, adapter), num_virtual_tokens),
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        gradient_accumulation=gradient_accumulation,
+        precision=cast(Precision, precision),
+        seed=seed,
+        train_encoder=train_encoder,
+        lora_rank=lora_rank,
+        save_steps=save_steps,
+        report_to=report_to,
+    )
+    outcome = train(
+        table,
+        named(encoder, list(table.info.signals), "--encoder"),
+        out,
+        lm=FrozenLM.from_pretrained(lm),
+        template=load_template(template),
+        settings=settings,
+        resume=resume,
+    )
+    summary = f"{outcome.trained_parameters:,} parameters, {outcome.steps} steps, {outcome.seconds:.0f} s -> {out}"
+    if outcome.interrupted:
+        typer.echo(f"interrupted: {summary}; continue with the same command and --resume", err=True)
+        raise typer.Exit(130)
+    typer.echo(summary)

@@ -1,0 +1,103 @@
+"""Writing that leaves nothing half-written, reading that says what is wrong."""
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sig2lm.errors import CheckpointError, Sig2LMError
+
+
+def check_new(path: str | Path) -> Path:
+    """Return ``path`` when a new file or folder can be made there.
+
+    Raises
+    ------
+    Sig2LMError
+        When something is there already, or the folder above cannot be written.
+    """
+    path = Path(path).expanduser()
+    if path.exists() and not (path.is_dir() and not any(path.iterdir())):
+        raise Sig2LMError(f"expected a new path for the output, but '{path}' exists; choose another or remove it")
+    above = path.absolute().parent
+    while not above.exists():
+        above = above.parent
+    if not above.is_dir() or not os.access(above, os.W_OK):
+        raise Sig2LMError(f"expected a folder that can be written for '{path}', but '{above}' is not; choose another")
+    return path
+
+
+@contextmanager
+def new_folder(path: str | Path) -> Iterator[Path]:
+    """Yield a temporary folder beside ``path`` that becomes ``path`` when the block ends, and vanishes when it fails.
+
+    Raises
+    ------
+    Sig2LMError
+        As :func:`check_new`.
+    """
+    path = check_new(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent))
+    temporary.chmod(0o755)
+    try:
+        yield temporary
+        if path.exists():
+            path.rmdir()  # an empty folder was welcome
+        temporary.rename(path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextmanager
+def replaced_file(path: str | Path) -> Iterator[Path]:
+    """Yield a temporary path beside ``path`` that replaces it when the block ends, and vanishes when it fails.
+
+    Raises
+    ------
+    Sig2LMError
+        When the file cannot be written there.
+    """
+    path = Path(path).expanduser()
+    temporary = path.with_name(f".{path.name}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        temporary.replace(path)
+    except OSError as error:
+        raise Sig2LMError(f"expected to write '{path}', but: {error.strerror or error}; choose another path") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(path: str | Path, content: Any) -> None:
+    """Write JSON, whole or not at all."""
+    with replaced_file(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def read_json(path: Path, what: str) -> dict[str, Any]:
+    """Read a JSON object that belongs to ``what``.
+
+    Raises
+    ------
+    CheckpointError
+        When the file is missing or is not a JSON object.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise CheckpointError(
+            f"expected {what} in '{path.parent}', found no {path.name} there; check the path"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise CheckpointError(
+            f"expected {what}, but '{path}' cannot be read as JSON: {error}; write it anew"
+        ) from error
+    if not isinstance(content, dict):
+        raise CheckpointError(f"expected {what}, but '{path}' holds no JSON object; write it anew")
+    return content

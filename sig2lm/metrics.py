@@ -1,0 +1,128 @@
+"""Scores of closed answers, with intervals over subjects. Plain arrays in, plain numbers out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, roc_auc_score
+
+BINS = 15
+RESAMPLES = 1000
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What was answered and what was true.
+
+    Attributes
+    ----------
+    labels
+        M labels; in a binary task the first is the positive one.
+    truth
+        (N,) int, number of the true label.
+    probabilities
+        (N, M) float, each row sums to one.
+    subjects
+        (N,) whose recordings they are.
+    """
+
+    labels: tuple[str, ...]
+    truth: NDArray[np.int64]
+    probabilities: NDArray[np.float64]
+    subjects: NDArray[np.str_]
+
+    @property
+    def answers(self) -> NDArray[np.int64]:
+        """(N,) number of the likeliest label."""
+        return np.asarray(self.probabilities.argmax(axis=1))
+
+    def take(self, rows: NDArray[np.int64]) -> "Predictions":
+        """Return some rows, in order, repeats allowed."""
+        return Predictions(self.labels, self.truth[rows], self.probabilities[rows], self.subjects[rows])
+
+
+def accuracy(predictions: Predictions) -> float:
+    """Share of right answers."""
+    return float(accuracy_score(predictions.truth, predictions.answers))
+
+
+def macro_f1(predictions: Predictions) -> float:
+    """Mean F1 over the labels that occur in the truth; 0 for a label that is never answered."""
+    present = np.unique(predictions.truth)
+    return float(f1_score(predictions.truth, predictions.answers, labels=present, average="macro", zero_division=0))
+
+
+def auroc(predictions: Predictions) -> float | None:
+    """Area under the ROC curve: of the first label in a binary task, else the mean of one label against the rest.
+
+    Labels that the truth never or always holds have no curve and are left out; None when none is left.
+    """
+    labels = range(1) if len(predictions.labels) == 2 else range(len(predictions.labels))
+    areas = []
+    for label in labels:
+        positive = predictions.truth == label
+        if positive.any() and not positive.all():
+            areas.append(roc_auc_score(positive, predictions.probabilities[:, label]))
+    return float(np.mean(areas)) if areas else None
+
+
+def expected_calibration_error(predictions: Predictions, bins: int = BINS) -> float:
+    """Mean distance of confidence and accuracy over equal-width bins of confidence, weighted by their size.
+
+    Naeini et al. 2015; Guo et al. 2017 (arXiv 1706.04599), equation 3, with 15 bins.
+    """
+    confidence = predictions.probabilities.max(axis=1)
+    right = predictions.answers == predictions.truth
+    bin_of = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
+    gaps = [
+        np.mean(bin_of == number) * abs(right[bin_of == number].mean() - confidence[bin_of == number].mean())
+        for number in np.unique(bin_of)
+    ]
+    return float(np.sum(gaps))
+
+
+def scores(predictions: Predictions) -> dict[str, float | None]:
+    """The scores that stand beside each other: accuracy, macro-F1, AUROC."""
+    return {
+        "accuracy": accuracy(predictions),
+        "macro_f1": macro_f1(predictions),
+        "auroc": auroc(predictions),
+    }
+
+
+def confusion(predictions: Predictions) -> dict[str, Any]:
+    """Counts, true label in rows, answered label in columns."""
+    numbers = range(len(predictions.labels))
+    matrix = confusion_matrix(predictions.truth, predictions.answers, labels=list(numbers))
+    return {"labels": list(predictions.labels), "matrix": matrix.tolist()}
+
+
+def subject_intervals(
+    predictions: Predictions, resamples: int = RESAMPLES, seed: int = 0
+) -> dict[str, list[float] | None]:
+    """95 % percentile intervals of the scores, by drawing whole subjects with replacement.
+
+    Windows of one person are alike, so that drawing windows would promise too much (Field and Welsh 2007, doi
+    10.1111/j.1467-9868.2007.00593.x). None with fewer than two subjects.
+    """
+    names = np.unique(predictions.subjects)
+    if len(names) < 2:
+        return dict.fromkeys(scores(predictions))
+    rows = {name: np.flatnonzero(predictions.subjects == name) for name in names}
+    rng = np.random.default_rng(seed)
+    drawn: dict[str, list[float]] = {}
+    for _ in range(resamples):
+        chosen = rng.choice(names, size=len(names))
+        sample = predictions.take(np.concatenate([rows[name] for name in chosen]))
+        for name, value in scores(sample).items():
+            if value is not None:
+                drawn.setdefault(name, []).append(value)
+    return {name: np.percentile(values, [2.5, 97.5]).round(6).tolist() for name, values in drawn.items()}
+
+
+def label_numbers(names: Sequence[str], labels: Sequence[str]) -> NDArray[np.int64]:
+    """Return the number of each name among the labels."""
+    number = {label: position for position, label in enumerate(labels)}
+    return np.array([number[name] for name in names], dtype=np.int64)
