@@ -125,7 +125,7 @@ def read_wfdb(path: Path, wanted: Wanted) -> Recording:
             with TemporaryDirectory() as folder:
                 record = wfdb.rdrecord(str(_without_date(header, Path(folder))))
     except FileNotFoundError as error:
-        raise SignalError(f"the WFDB record lacks a file: '{error.filename}'") from error
+        raise SignalError(f"the WFDB record lacks a file: '{Path(error.filename).name}'") from error
     except (ValueError, IndexError, KeyError, TypeError, AttributeError, ArithmeticError, OSError) as error:
         raise SignalError(f"not a whole WFDB record: {_shorten(error)}") from error
     if record.p_signal is None or not record.n_sig:
@@ -255,13 +255,16 @@ def _as_matrix(array: npt.NDArray[Any]) -> FloatMatrix:
 
 
 def _without_date(header: Path, folder: Path) -> Path:
-    """Copy the header without time and date, which some (CinC 2017) write in an order that wfdb refuses; link the rest."""
+    """Copy the header without its time and date, and link the signal files.
+
+    CinC 2017 writes the date first, which wfdb refuses; neither is needed here.
+    """
     lines = header.read_text(encoding="ascii").splitlines()
     first, *signals = [line for line in lines if line.strip() and not line.startswith("#")]
     text = "\n".join([" ".join(first.split()[:4]), *signals])
     (folder / header.name).write_text(text + "\n", encoding="ascii")
     for name in {line.split()[0] for line in signals}:
-        if (header.parent / name).is_file():
+        if Path(name).name == name and (header.parent / name).is_file():
             (folder / name).symlink_to((header.parent / name).resolve())
     return folder / header.stem
 

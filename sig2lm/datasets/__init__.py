@@ -1,0 +1,6 @@
+"""Data sets in their own layouts, and the common table that each becomes."""
+
+from sig2lm.datasets.preparing import DATASETS, prepare
+from sig2lm.datasets.table import Table, TableInfo, TableRow, load_table
+
+__all__ = ["DATASETS", "Table", "TableInfo", "TableRow", "load_table", "prepare"]

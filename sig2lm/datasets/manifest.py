@@ -1,0 +1,259 @@
+"""Anybody's own recordings: `dataset.yaml` declares the signals, `manifest.csv` lists the files.
+
+Columns of the manifest: file (or file_<name>) for the first signal, file_<name> for each further one, subject, label;
+and optionally start and end (s), split (train, validation, test), question and answer. A file may serve many rows. Two
+passes are made: one checks every line before anything is read, one reads recordings and yields examples.
+"""
+
+import csv
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sig2lm.datasets.declaration import Declaration, read_declaration
+from sig2lm.datasets.splits import split_subjects
+from sig2lm.datasets.table import SPLITS, TableInfo, TableRow
+from sig2lm.datasets.windows import cut
+from sig2lm.datasets.writer import Draft
+from sig2lm.errors import DatasetError, SignalError
+from sig2lm.signals import Contract, Signal, read_signal_as
+
+MANIFEST_FILE = "manifest.csv"
+NO_LABEL = "manifest rows without label or question"
+NO_FILE = "manifest rows without a file for every signal"
+_REQUIRED = ("subject", "label")
+_OPTIONAL = ("start", "end", "split", "question", "answer")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of the manifest, checked."""
+
+    line: int
+    files: dict[str, str]
+    subject: str
+    label: str | None
+    start: float | None
+    end: float | None
+    split: str | None
+    question: str | None
+    answer: str | None
+
+    def why_dropped(self, signals: int) -> str | None:
+        """Return the reason to leave the row out of a table of so many signals, if there is one."""
+        if self.label is None and self.question is None:
+            return NO_LABEL
+        return NO_FILE if len(self.files) < signals else None
+
+
+def draft_manifest(source: Path, seed: int | None) -> Draft:
+    """Plan the table of SOURCE/dataset.yaml and SOURCE/manifest.csv.
+
+    Parameters
+    ----------
+    source
+        The folder; files are named relative to it and must lie in it.
+    seed
+        Of the split by subject, where the manifest gives no splits; None is 0.
+
+    Raises
+    ------
+    DatasetError
+        If the declaration or a line of the manifest is not as expected; the message names file and line.
+    """
+    declaration = read_declaration(source)
+    survey = _Survey()
+    for entry in _read_entries(source, declaration):
+        if not entry.why_dropped(len(declaration.signals)):
+            survey.add(entry, source)
+    if not survey.subjects:
+        raise DatasetError(f"'{source / MANIFEST_FILE}' lists no recording with a label or a question; fill it")
+    splits, rule = survey.splits(0 if seed is None else seed)
+    info = TableInfo(
+        name=source.resolve().name,
+        task=declaration.task,
+        labels=tuple(declaration.labels or sorted(survey.labels)),
+        signals=declaration.contracts(),
+        split_rule=rule,
+        kept=0,
+        dropped={},
+        source=f"{MANIFEST_FILE} of the folder {source.resolve().name}",
+        licence=declaration.licence,
+        citation=declaration.citation,
+    )
+    dropped: Counter[str] = Counter()
+    return Draft(info, _read_rows(source, declaration, splits, dropped), dropped)
+
+
+@dataclass
+class _Survey:
+    """What the first pass gathers: labels by subject, and the splits given."""
+
+    subjects: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    given: dict[str, tuple[str, int]] = field(default_factory=dict)
+
+    @property
+    def labels(self) -> set[str]:
+        return set().union(*self.subjects.values())
+
+    def add(self, entry: Entry, source: Path) -> None:
+        self.subjects[entry.subject] |= {entry.label} if entry.label else set()
+        if entry.split is None:
+            return
+        split, line = self.given.setdefault(entry.subject, (entry.split, entry.line))
+        if split != entry.split:
+            raise DatasetError(
+                f"'{source / MANIFEST_FILE}' line {entry.line}: subject '{entry.subject}' is in {entry.split}, "
+                f"but in {split} on line {line}; a subject belongs to one split"
+            )
+
+    def splits(self, seed: int) -> tuple[dict[str, str], str]:
+        if not self.given:
+            return split_subjects(self.subjects, seed)
+        counts = Counter(split for split, _ in self.given.values())
+        told = ", ".join(f"{counts[split]} {split}" for split in SPLITS if counts[split])
+        return {
+            subject: split for subject, (split, _) in self.given.items()
+        }, f"given by the manifest: {told} (subjects)"
+
+
+def _read_entries(source: Path, declaration: Declaration) -> Iterator[Entry]:
+    path = source / MANIFEST_FILE
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file, strict=True)
+            columns = _file_columns(path, reader.fieldnames or [], list(declaration.signals))
+            for cells in reader:
+                try:
+                    yield _as_entry(cells, reader.line_num, columns, source, declaration)
+                except DatasetError as error:
+                    raise DatasetError(f"'{path}' line {reader.line_num}: {error}") from error
+    except FileNotFoundError as error:
+        raise DatasetError(f"expected '{path}' with the columns file, subject, label, found no such file") from error
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise DatasetError(f"'{path}' is not readable as csv in UTF-8: {error}") from error
+
+
+def _file_columns(path: Path, header: Sequence[str], signals: list[str]) -> dict[str, str]:
+    """Return the column of each signal; the first one's may be called just file."""
+    columns = {name: f"file_{name}" for name in signals}
+    if "file" in header:
+        columns[signals[0]] = "file"
+    expected = {*columns.values(), *_REQUIRED}
+    missing = sorted(expected - set(header))
+    if missing:
+        raise DatasetError(f"'{path}': the header lacks {', '.join(missing)}; found {', '.join(header) or 'no header'}")
+    unknown = sorted(set(header) - expected - set(_OPTIONAL))
+    if unknown:
+        known = ", ".join([*columns.values(), *_REQUIRED, *_OPTIONAL])
+        raise DatasetError(f"'{path}': unknown columns {', '.join(unknown)}; known are {known}")
+    if len(set(header)) != len(header):
+        raise DatasetError(f"'{path}': a column is named twice in {', '.join(header)}")
+    if ("question" in header) != ("answer" in header):
+        raise DatasetError(f"'{path}': question and answer come together, found one of them")
+    return columns
+
+
+def _as_entry(
+    cells: dict[str, str], line: int, columns: dict[str, str], source: Path, declaration: Declaration
+) -> Entry:
+    if None in cells or None in cells.values():
+        raise DatasetError("the number of cells is not that of the header; quote texts that contain commas")
+    text = {name: cell.strip() or None for name, cell in cells.items()}
+    subject, label, split = text["subject"], text["label"], text.get("split")
+    if subject is None:
+        raise DatasetError("subject is empty; every row names whose recording it is")
+    if label is not None and declaration.labels and label not in declaration.labels:
+        raise DatasetError(f"label '{label}' is none of {', '.join(declaration.labels)}; add it to labels or mend it")
+    if "split" in text and split not in SPLITS:
+        raise DatasetError(f"split is '{split or ''}', expected one of {', '.join(SPLITS)}")
+    if (text.get("question") is None) != (text.get("answer") is None):
+        raise DatasetError("question and answer come together, found one of them")
+    start, end = _seconds("start", text.get("start")), _seconds("end", text.get("end"))
+    if end is not None and end <= (start or 0.0):
+        raise DatasetError(f"end ({end:g} s) must come after start ({start or 0.0:g} s)")
+    files = {name: file for name, column in columns.items() if (file := text[column]) is not None}
+    for file in files.values():
+        _check_inside(source, file)
+    return Entry(line, files, subject, label, start, end, split, text.get("question"), text.get("answer"))
+
+
+def _seconds(name: str, text: str | None) -> float | None:
+    if text is None:
+        return None
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not (math.isfinite(number) and number >= 0):
+        raise DatasetError(f"{name} is '{text}', expected seconds from the beginning of the file")
+    return number
+
+
+def _check_inside(source: Path, file: str) -> None:
+    path = (source / file).resolve()
+    if not path.is_relative_to(source.resolve()):
+        raise DatasetError(f"file '{file}' leaves '{source}'; files are named relative to that folder and lie in it")
+    # A WFDB record may be named without a suffix.
+    if not path.is_file() and not path.with_name(f"{path.name}.hea").is_file():
+        raise DatasetError(f"file '{file}' does not exist in '{source}'; check the path")
+
+
+def _read_rows(
+    source: Path, declaration: Declaration, splits: dict[str, str], dropped: Counter[str]
+) -> Iterator[TableRow]:
+    contracts = declaration.contracts()
+    window = None if declaration.window is None else declaration.window.as_window()
+    cache: dict[str, tuple[str, Signal]] = {}
+    for entry in _read_entries(source, declaration):
+        if reason := entry.why_dropped(len(contracts)):
+            dropped[reason] += 1
+            continue
+        try:
+            examples = list(cut(_read_entry(source, entry, contracts, cache), window, dropped))
+        except SignalError as error:
+            raise DatasetError(f"'{source / MANIFEST_FILE}' line {entry.line}: {error}") from error
+        for start, signals in examples:
+            yield _as_row(entry, signals, start, splits[entry.subject], next(iter(contracts)))
+
+
+def _as_row(entry: Entry, signals: dict[str, Signal], start: float, split: str, first: str) -> TableRow:
+    return TableRow(
+        subject=entry.subject,
+        label=entry.label,
+        signals=signals,
+        source=entry.files[first],
+        start=start + (entry.start or 0.0),
+        split=split,
+        question=entry.question,
+        answer=entry.answer,
+    )
+
+
+def _read_entry(
+    source: Path, entry: Entry, contracts: dict[str, Contract], cache: dict[str, tuple[str, Signal]]
+) -> dict[str, Signal]:
+    """Read an entry's signals; the last file of each stays at hand, since rows of one file tend to stand together."""
+    signals = {}
+    for name, contract in contracts.items():
+        file = entry.files[name]
+        if name not in cache or cache[name][0] != file:
+            owner = f"the signal '{name}' of dataset.yaml"
+            cache[name] = file, read_signal_as(source / file, contract, owner, allow_missing=True)
+        signals[name] = _slice(cache[name][1], entry, name)
+    return signals
+
+
+def _slice(signal: Signal, entry: Entry, name: str) -> Signal:
+    if entry.start is None and entry.end is None:
+        return signal
+    if signal.sampling_rate is None and signal.period is None:
+        raise SignalError(f"'{name}' is an event series, which start and end in s cannot cut; leave them empty")
+    end = entry.end if entry.end is not None else signal.duration
+    assert end is not None
+    try:
+        return signal.slice(entry.start or 0.0, end)
+    except SignalError as error:
+        raise SignalError(f"'{entry.files[name]}': {error}") from error
