@@ -41,7 +41,8 @@ def split_subjects(labels: Mapping[str, Set[str]], seed: int) -> tuple[dict[str,
             f"two subjects are needed to split by subject, found {len(labels)}; "
             "add subjects, or give the splits in the manifest's split column"
         )
-    order = [sorted(labels)[i] for i in np.random.default_rng(seed).permutation(len(labels))]
+    names = sorted(labels)
+    order = [names[i] for i in np.random.default_rng(seed).permutation(len(names))]
     test = max(1, round(TEST_SHARE * len(order)))
     validation = max(1, round(VALIDATION_SHARE * len(order))) if len(order) > 2 else 0
     holders = Counter(label for subject in order for label in labels[subject])

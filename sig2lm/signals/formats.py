@@ -94,7 +94,8 @@ def read_npz(path: Path, wanted: Wanted) -> Recording:
     """Read what `save_signal` writes: values, and optionally sampling_rate, channels, units, period (NaN is None)."""
     del wanted
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        # np.load closes only what it opened as a whole archive, so the file is opened here
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             found = {key: archive[key] for key in archive.files}
     except (ValueError, EOFError, OSError, AttributeError, KeyError, zipfile.BadZipFile) as error:
         raise SignalError(f"not an npz archive of numbers and names: {_shorten(error)}") from error
@@ -113,7 +114,9 @@ def read_npz(path: Path, wanted: Wanted) -> Recording:
 def read_wfdb(path: Path, wanted: Wanted) -> Recording:
     """Read a WFDB record by the path of its header or signal file, or by its bare name (PhysioNet's formats)."""
     del wanted
-    import wfdb
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # wfdb 4.3 meets pandas 3.1 with an old argument
+        import wfdb
 
     header = path.with_suffix(".hea") if path.suffix else path.with_name(f"{path.name}.hea")
     if not header.is_file():

@@ -33,7 +33,17 @@ _DEFINITIONS = (
 # What recorders write where a channel has no unit: WFDB "NU" and "adu" (digital units), BIDS "n/a".
 _UNITLESS = frozenset({"", "1", "NU", "adu", "n/a", "a.u."})
 _GRAM = re.compile(r"\b(m|u|µ|μ)?g\b")
-_ACCELERATION = "[length] / [time] ** 2"
+# pint's grammar leaves several kinds of error behind, depending on where the text stops making sense.
+_PINT_ERRORS = (
+    pint.PintError,
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    TypeError,
+    ValueError,
+    tokenize.TokenError,
+)
 
 
 @cache
@@ -50,16 +60,7 @@ def _parse(unit: str) -> "pint.Unit":
         return _registry().dimensionless
     try:
         return _registry().parse_units(unit)
-    # pint's grammar leaves several kinds of error behind, depending on where the text stops making sense.
-    except (
-        pint.PintError,
-        ArithmeticError,
-        AttributeError,
-        LookupError,
-        TypeError,
-        ValueError,
-        tokenize.TokenError,
-    ) as error:
+    except _PINT_ERRORS as error:
         raise SignalError(
             f"unit {unit!r} is not known; write it as in m/s^2, rad/s, mV, uS, beats/min, ms, count or degC"
         ) from error
