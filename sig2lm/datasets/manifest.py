@@ -114,9 +114,8 @@ class _Survey:
             return split_subjects(self.subjects, seed)
         counts = Counter(split for split, _ in self.given.values())
         told = ", ".join(f"{counts[split]} {split}" for split in SPLITS if counts[split])
-        return {
-            subject: split for subject, (split, _) in self.given.items()
-        }, f"given by the manifest: {told} (subjects)"
+        rule = f"by subject, given by the manifest's split column: {told}"
+        return {subject: split for subject, (split, _) in self.given.items()}, rule
 
 
 def _read_entries(source: Path, declaration: Declaration) -> Iterator[Entry]:

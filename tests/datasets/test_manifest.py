@@ -1,0 +1,235 @@
+"""A manifest turns anybody's files into a table, and every slip in it is told with file and line."""
+
+import numpy as np
+import pytest
+import yaml
+
+from sig2lm.datasets import load_table, prepare
+from sig2lm.errors import DatasetError
+from sig2lm.signals import Signal, save_signal
+
+MOTION = {"sampling_rate": 50, "channels": ["x", "y"], "units": ["m/s^2", "g"]}
+DAILY = {"sampling_rate": None, "period": 86400, "channels": ["steps"], "units": ["count"]}
+RR = {"sampling_rate": None, "channels": ["rr"], "units": ["ms"]}
+
+
+def write_source(folder, rows: str, **declaration):
+    folder.mkdir(exist_ok=True)
+    content = {"task": "har", "signals": {"motion": MOTION}, **declaration}
+    (folder / "dataset.yaml").write_text(yaml.safe_dump(content))
+    (folder / "manifest.csv").write_text(rows)
+    return folder
+
+
+def write_ramp(folder, name: str, rows: int = 200, rate: float | None = None):
+    """x counts the rows, y is 1; with a rate, a time column stands first."""
+    folder.mkdir(exist_ok=True)
+    lines = ["time,x,y" if rate else "x,y"]
+    lines += [f"{i / rate},{i},1" if rate else f"{i},1" for i in range(rows)]
+    (folder / name).write_text("\n".join(lines) + "\n")
+
+
+@pytest.fixture
+def source(tmp_path):
+    folder = tmp_path / "mine"
+    for name in ("a.csv", "b.csv", "c.csv"):
+        write_ramp(folder, name)
+    return folder
+
+
+THREE = "file,subject,label\na.csv,s1,walk\nb.csv,s2,walk\nc.csv,s3,sit\n"
+
+
+def first_values(table, split, name="motion"):
+    return [table.signals(row)[name].values[0, 0] for row in table.data[split]]
+
+
+def test_windows_labels_and_a_seeded_split(source, tmp_path):
+    write_source(source, THREE, window={"seconds": 2.0, "stride": 1.0}, licence="CC0-1.0", citation="me")
+    info = prepare("manifest", source, tmp_path / "table")
+    table = load_table(tmp_path / "table")
+    assert (info.name, info.task, info.labels, info.kept, info.dropped) == ("mine", "har", ("sit", "walk"), 9, {})
+    assert (info.licence, info.citation) == ("CC0-1.0", "me")
+    assert info.signals["motion"].window == 2.0
+    assert "drawn with seed 0" in info.split_rule
+    # Nobody but s3 sits, so s3 trains; of the others one is spared.
+    assert {split: len(rows) for split, rows in table.data.items()} == {"train": 6, "test": 3}
+    assert "s3" in table.data["train"]["subject"][:]
+    assert first_values(table, "test") == [0, 50, 100]
+    assert table.data["test"]["start"][:] == [0.0, 1.0, 2.0]
+
+
+def test_rows_cut_one_file_into_several_and_splits_are_honoured(source, tmp_path):
+    rows = "file,subject,label,start,end,split\n" + "".join(
+        f"a.csv,s{i},{label},{start},{end},{split}\n"
+        for i, (label, start, end, split) in enumerate(
+            [("walk", 0, 1, "test"), ("sit", 1, "", "train"), ("walk", "", 0.5, "train")]
+        )
+    )
+    info = prepare("manifest", write_source(source, rows), tmp_path / "table", seed=5)
+    table = load_table(tmp_path / "table")
+    assert info.split_rule == "by subject, given by the manifest's split column: 2 train, 1 test"
+    assert [np.array(row["motion"]).size // 2 for row in table.data["train"]] == [150, 25]
+    assert table.data["train"]["start"][:] == [1.0, 0.0]
+    assert first_values(table, "train") == [50, 0]
+    assert list(table.data) == ["train", "test"]
+
+
+def test_files_are_brought_to_the_declared_contract(source, tmp_path):
+    write_ramp(source, "a.csv", rows=400, rate=100.0)
+    save_signal(Signal(np.ones((2, 40)), 10.0, ("y", "x"), ("m/s^2", "g")), source / "b.npz")
+    rows = "file,subject,label,split\na.csv,s1,walk,train\nb.npz,s2,walk,test\n"
+    prepare("manifest", write_source(source, rows), tmp_path / "table")
+    table = load_table(tmp_path / "table")
+    ramp = table.signals(table.data["train"][0])["motion"]
+    assert (ramp.num_samples, ramp.sampling_rate) == (200, 50.0)
+    np.testing.assert_allclose(ramp.values[0, 50:150], 2 * np.arange(50, 150), atol=0.1)
+    other = table.signals(table.data["test"][0])["motion"]
+    assert (other.num_samples, other.units) == (200, ("m/s^2", "g"))
+    np.testing.assert_allclose(other.values[:, 0], [9.80665, 1 / 9.80665], rtol=1e-5)
+
+
+def test_several_signals_of_different_clocks(source, tmp_path):
+    (source / "days.csv").write_text("steps\n100\n\n300\n".replace("\n\n", "\nNA\n"))
+    np.save(source / "beats.npy", np.arange(700.0, 710.0))
+    rows = (
+        "file_motion,file_daily,file_rr,subject,label\n"
+        "a.csv,days.csv,beats.npy,s1,walk\nb.csv,days.csv,beats.npy,s2,sit\nc.csv,,beats.npy,s3,sit\n"
+    )
+    signals = {"motion": MOTION, "daily": DAILY, "rr": RR}
+    info = prepare("manifest", write_source(source, rows, signals=signals, window={"seconds": 2}), tmp_path / "table")
+    assert (info.kept, info.dropped) == (4, {"manifest rows without a file for every signal": 1})
+    table = load_table(tmp_path / "table")
+    found = table.signals(table.data["train"][1])
+    assert {name: signal.num_samples for name, signal in found.items()} == {"motion": 100, "daily": 3, "rr": 10}
+    assert (found["daily"].period, found["rr"].duration) == (86400.0, pytest.approx(7.045))
+    assert {name: contract.window for name, contract in info.signals.items()} == {
+        "motion": 2.0, "daily": None, "rr": None,
+    }  # fmt: skip
+    write_source(source, rows, signals=signals, window={"rows": 2, "stride": 1})
+    prepare("manifest", source, tmp_path / "rows")
+    train = load_table(tmp_path / "rows").data["train"]
+    assert [(row["start"], row["rr"], len(row["motion"])) for row in train] == [
+        (0.0, [700.0, 701.0], 400), (86400.0, [701.0, 702.0], 400),
+    ]  # fmt: skip
+
+
+def test_open_questions_need_no_label(source, tmp_path):
+    rows = 'file,subject,label,question,answer\na.csv,s1,,How long is it?,"4 s, in all"\nb.csv,s2,walk,,\nc.csv,s3,,,\n'
+    info = prepare("manifest", write_source(source, rows), tmp_path / "table")
+    assert (info.kept, info.dropped, info.labels) == (2, {"manifest rows without label or question": 1}, ("walk",))
+    found = [row for split in load_table(tmp_path / "table").data.values() for row in split]
+    assert {(row["label"], row["question"], row["answer"]) for row in found} == {
+        (None, "How long is it?", "4 s, in all"), ("walk", None, None),
+    }  # fmt: skip
+
+
+def test_short_and_empty_recordings_are_counted(source, tmp_path):
+    write_ramp(source, "a.csv", rows=30)
+    (source / "b.csv").write_text("x,y\n" + "NA,NA\n" * 100 + "1,2\n" * 100)
+    info = prepare("manifest", write_source(source, THREE, window={"seconds": 1}), tmp_path / "table")
+    assert info.kept == 6
+    assert info.dropped == {"recordings shorter than a window": 1, "windows without any value": 2}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [({"task": 5}, r"dataset\.yaml': task: Input should be a valid string"),
+     ({"colour": "red"}, "colour: Extra inputs are not permitted"),
+     ({"signals": {}}, "signals: Dictionary should have at least 1 item"),
+     ({"signals": {"motion": {"channels": ["x"], "units": ["g"]}}}, r"signals\.motion\.sampling_rate: Field required"),
+     ({"signals": {"motion": {**MOTION, "rate": 5}}}, r"signals\.motion\.rate: Extra inputs"),
+     ({"signals": {"motion": {**MOTION, "units": ["g"]}}}, r"signals\.motion: channels and units must be as many"),
+     ({"signals": {"motion": {**MOTION, "units": ["g", "foo"]}}}, "unit 'foo' is not known"),
+     ({"signals": {"motion": {**MOTION, "sampling_rate": -1}}}, "sampling_rate must be positive"),
+     ({"signals": {"motion": {**MOTION, "period": 5}}}, "sampling_rate and period are both given"),
+     ({"signals": {"label": MOTION}}, "signal name 'label' must be a word"),
+     ({"signals": {"a b": MOTION}}, "signal name 'a b' must be a word"),
+     ({"window": {}}, "window: give seconds"),
+     ({"window": {"seconds": 1, "rows": 2}}, "window: give seconds"),
+     ({"window": {"seconds": 0}}, r"window\.seconds: Input should be greater than 0"),
+     ({"window": {"rows": 5}}, "window is in rows, but every signal has a sampling_rate"),
+     ({"window": {"rows": 5, "stride": 0.5}}, "stride in rows is a whole number"),
+     ({"signals": {"rr": RR}, "window": {"seconds": 5}}, "window is in seconds, but no signal has a sampling_rate"),
+     ({"window": {"seconds": 0.001}}, "window length and stride must reach one sample"),
+     ({"labels": ["walk"]}, r"manifest\.csv' line 4: label 'sit' is none of walk"),
+     ({"labels": ["walk", "walk"]}, "labels must differ"),
+     ({"labels": [True]}, r"labels\.0: Input should be a valid string")],
+)  # fmt: skip
+def test_declarations_are_checked_key_by_key(change, message, source, tmp_path):
+    with pytest.raises(DatasetError, match=message) as caught:
+        prepare("manifest", write_source(source, THREE, **change), tmp_path / "table")
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "table").exists()
+
+
+ROWS = {
+    "file lacks": ("subject,label\ns1,walk\n", "header lacks file_motion"),
+    "label lacks": ("file,subject\na.csv,s1\n", "header lacks label; found file, subject"),
+    "unknown column": ("file,subject,label,Split\na.csv,s1,walk,test\n", "unknown columns Split"),
+    "empty": ("", "header lacks .*found no header"),
+    "no rows": ("file,subject,label\n", "lists no recording"),
+    "ragged": (THREE + "a.csv,s4\n", "line 5: the number of cells"),
+    "too many": (THREE + "a.csv,s4,walk,more\n", "line 5: the number of cells"),
+    "no subject": (THREE + "a.csv,,walk\n", "line 5: subject is empty"),
+    "missing file": (THREE + "d.csv,s4,walk\n", r"line 5: file 'd\.csv' does not exist"),
+    "outside": (THREE + "../secret.csv,s4,walk\n", r"line 5: file '\.\./secret\.csv' leaves"),
+    "absolute": (THREE + "/etc/passwd,s4,walk\n", "line 5: file '/etc/passwd' leaves"),
+    "by a link": (THREE + "link.csv,s4,walk\n", r"line 5: file 'link\.csv' leaves"),
+    "one subject": ("file,subject,label\na.csv,s1,walk\nb.csv,s1,sit\n", "two subjects are needed.*split column"),
+    "bad split": ("file,subject,label,split\na.csv,s1,walk,dev\n", "line 2: split is 'dev', expected one of train"),
+    "split lacks": ("file,subject,label,split\na.csv,s1,walk,\n", "line 2: split is ''"),
+    "two splits": (
+        "file,subject,label,split\na.csv,s1,walk,train\nb.csv,s2,sit,test\nc.csv,s1,sit,test\n",
+        "line 4: subject 's1' is in test, but in train on line 2",
+    ),
+    "half a question": ("file,subject,label,question,answer\na.csv,s1,walk,Why?,\n", "line 2: question and answer"),
+    "lone question": ("file,subject,label,question\na.csv,s1,walk,Why?\n", "question and answer come together"),
+    "start in words": ("file,subject,label,start\na.csv,s1,walk,noon\n", "line 2: start is 'noon', expected seconds"),
+    "negative start": ("file,subject,label,start\na.csv,s1,walk,-1\n", "line 2: start is '-1'"),
+    "end first": ("file,subject,label,start,end\na.csv,s1,walk,2,1\n", r"line 2: end \(1 s\) must come after start"),
+    "beyond": (
+        "file,subject,label,start,end\na.csv,s1,walk,0,1\nb.csv,s2,walk,1,99\n",
+        r"line 3: 'b\.csv': start and end must lie in order within 0 to 4 s, found 1 to 99 s",
+    ),
+    "text in a number's place": (THREE + "text.csv,s4,walk\n", r"line 5: '.*text\.csv': .*Row #3: .*'two'"),
+    "other channels": (THREE + "other.csv,s4,walk\n", r"line 5: .*channels are p, q, but the signal 'motion'"),
+    "unknown kind": (THREE + "dataset.yaml,s4,walk\n", "line 5: .*suffix '.yaml'"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", ROWS)
+def test_manifests_are_checked_line_by_line(case, source, tmp_path):
+    rows, message = ROWS[case]
+    (tmp_path / "secret.csv").write_text("x,y\n1,2\n")
+    (source / "link.csv").symlink_to(tmp_path / "secret.csv")
+    (source / "text.csv").write_text("x,y\n1,1\n1,two\n")
+    (source / "other.csv").write_text("p,q\n1,1\n")
+    with pytest.raises(DatasetError, match=message) as caught:
+        prepare("manifest", write_source(source, rows), tmp_path / "table")
+    assert "\n" not in str(caught.value)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine", "secret.csv"]
+
+
+def test_event_series_cannot_be_cut_in_seconds(source, tmp_path):
+    np.save(source / "beats.npy", np.full(10, 800.0))
+    rows = "file,subject,label,end,split\nbeats.npy,s1,af,5,train\n"
+    with pytest.raises(DatasetError, match="line 2: 'rr' is an event series"):
+        prepare("manifest", write_source(source, rows, signals={"rr": RR}), tmp_path / "table")
+
+
+def test_files_that_lack_or_are_no_text_are_told(source, tmp_path):
+    with pytest.raises(DatasetError, match=r"expected .*dataset\.yaml' with task and signals"):
+        prepare("manifest", source, tmp_path / "table")
+    write_source(source, THREE)
+    (source / "manifest.csv").unlink()
+    with pytest.raises(DatasetError, match=r"expected .*manifest\.csv' with the columns file, subject, label"):
+        prepare("manifest", source, tmp_path / "table")
+    (source / "manifest.csv").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(DatasetError, match=r"manifest\.csv' is not readable as csv"):
+        prepare("manifest", source, tmp_path / "table")
+    for content in ("task: [", "- a\n- b\n", "", "\x00"):
+        (source / "dataset.yaml").write_text(content)
+        with pytest.raises(DatasetError, match=r"dataset\.yaml'") as caught:
+            prepare("manifest", source, tmp_path / "table")
+        assert "\n" not in str(caught.value)
