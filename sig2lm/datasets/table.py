@@ -117,9 +117,9 @@ class TableInfo:
             raise DatasetError(f"the table's fields lack or exceed what is expected by {told}; prepare it anew")
         try:
             signals = {str(name): Contract.from_dict(contract) for name, contract in data["signals"].items()}
-        except (SignalError, AttributeError) as error:
-            raise DatasetError(f"the table's signals are not contracts ({error}); prepare it anew") from error
-        return cls(**{**data, "labels": tuple(data["labels"]), "signals": signals})
+            return cls(**{**data, "labels": tuple(data["labels"]), "signals": signals})
+        except (SignalError, AttributeError, TypeError) as error:
+            raise DatasetError(f"the table's signals or labels are unreadable ({error}); prepare it anew") from error
 
 
 @dataclass(frozen=True)

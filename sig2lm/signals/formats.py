@@ -6,6 +6,7 @@ Text is UTF-8. Tables (csv, tsv, parquet) hold samples in rows; arrays (npy, npz
 import csv
 import warnings
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -30,6 +31,17 @@ _TIME_UNITS = {
 }
 # Seconds since 1970 stay below this for three thousand years; a larger number counts milliseconds since then.
 _EPOCH_MILLISECONDS = 1e11
+# What zipfile, zlib and numpy raise on damaged, encrypted or foreign archives.
+_NPZ_ERRORS = (
+    AttributeError,
+    EOFError,
+    KeyError,
+    OSError,
+    RuntimeError,
+    ValueError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 _NULLS = ["", "NaN", "nan", "NAN", "NA", "N/A", "n/a", "null", "NULL", "None"]
 
 Wanted = tuple[str, ...] | None
@@ -75,7 +87,7 @@ def read_parquet(path: Path, wanted: Wanted) -> Recording:
         with parquet.ParquetFile(path) as file:
             chosen, time = _choose_columns(tuple(file.schema_arrow.names), wanted)
             table = file.read(columns=[*chosen, *([time] if time else [])])
-    except (ArrowException, OSError) as error:
+    except (ArrowException, OSError, UnicodeDecodeError) as error:
         raise SignalError(f"not a parquet file: {_shorten(error)}") from error
     return _from_columns(table, chosen, time, named=True)
 
@@ -97,7 +109,7 @@ def read_npz(path: Path, wanted: Wanted) -> Recording:
         # np.load closes only what it opened as a whole archive, so the file is opened here
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             found = {key: archive[key] for key in archive.files}
-    except (ValueError, EOFError, OSError, AttributeError, KeyError, zipfile.BadZipFile) as error:
+    except _NPZ_ERRORS as error:
         raise SignalError(f"not an npz archive of numbers and names: {_shorten(error)}") from error
     if "values" not in found:
         raise SignalError(f"the key 'values' is missing, found {', '.join(sorted(found)) or 'no key'}; save it with it")
@@ -242,7 +254,10 @@ def _as_seconds(name: str, column: Any) -> npt.NDArray[np.float64]:
     import pyarrow as pa
 
     if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
-        stamps = column.cast(pa.timestamp("ns")).to_numpy()
+        try:
+            stamps = column.cast(pa.timestamp("ns")).to_numpy()
+        except pa.ArrowInvalid as error:
+            raise SignalError(f"column {name!r} holds dates that cannot be: {_shorten(error)}") from error
         return np.asarray((stamps - stamps[0]) / np.timedelta64(1, "s"), dtype=np.float64)
     times = _as_floats(name, column)
     epoch = times.size > 0 and abs(times[0]) > _EPOCH_MILLISECONDS

@@ -105,7 +105,11 @@ def edit(path, change):
 BREAKS = {
     "other version": (lambda p: edit(p / "table.json", lambda c: c.update(format_version=9)), "format version 9"),
     "field lacks": (lambda p: edit(p / "table.json", lambda c: c.pop("licence")), "licence; prepare it anew"),
-    "bad contract": (lambda p: edit(p / "table.json", lambda c: c["signals"].update(rr={})), "are not contracts"),
+    "bad contract": (
+        lambda p: edit(p / "table.json", lambda c: c["signals"].update(rr={})),
+        "signals or labels are unreadable",
+    ),
+    "bad labels": (lambda p: edit(p / "table.json", lambda c: c.update(labels=5)), "signals or labels are unreadable"),
     "no JSON": (lambda p: (p / "table.json").write_text("{"), "cannot be read"),
     "no object": (lambda p: (p / "table.json").write_text("[]"), "holds no JSON object"),
     "no table.json": (lambda p: (p / "table.json").unlink(), "found no table.json"),
