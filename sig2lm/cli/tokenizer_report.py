@@ -1,0 +1,92 @@
+"""``sig2lm tokenizer-report``: what a language model will see of pasted numbers."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from sig2lm.tokenization import Series, TokenizerReport
+
+BUILT_IN = {"har": "walking", "af": "atrial fibrillation", "stress": "stressed"}
+
+
+def tokenizer_report(
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[FILE]...", help="Recordings; by default three simulated ones.", show_default=False),
+    ] = None,
+    tokenizer: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME_OR_FOLDER", help="A folder, a hub name or a tiktoken name; repeatable."),
+    ] = None,
+    serializer: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="plain, fixed:2, significant:3, scaled:2, ...; repeatable; default all."),
+    ] = None,
+    html: Annotated[Path | None, typer.Option(help="Write a page that needs nothing else.")] = None,
+    json: Annotated[Path | None, typer.Option(help="Write all measures as JSON.")] = None,
+    markdown: Annotated[Path | None, typer.Option(help="Write a summary as Markdown.")] = None,
+    lm: Annotated[Path | None, typer.Option(metavar="FOLDER", help="An LM whose embeddings to probe.")] = None,
+    sampling_rate: Annotated[float | None, typer.Option(min=1e-9, help="Hz, where a file does not say it.")] = None,
+    rows: Annotated[int, typer.Option(min=2, help="Rows of each file to analyse; tokens are counted in all.")] = 10_000,
+    virtual_tokens: Annotated[int, typer.Option(min=1, help="Soft prompt to compare with.")] = 16,
+) -> None:
+    """Show what a tokenizer makes of numbers, and how best to write them."""
+    # Nothing here forks after encoding, so the tokenizers may use every core.
+    os.environ["TOKENIZERS_PARALLELISM"] = "true"
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from sig2lm.files import replaced_file
+    from sig2lm.tokenization import tokenizer_report as analyse
+    from sig2lm.tokenization.terminal import summary
+
+    tokenizers: list[Any] = list(tokenizer or [])
+    if not tokenizers and lm is None:
+        from sig2lm.tokenization import pocket_tokenizer
+
+        tokenizers = [pocket_tokenizer()]
+    series = _read(files or [], rows, sampling_rate)
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("reading", total=1.0)
+        report: TokenizerReport = analyse(
+            tokenizers,
+            series,
+            serializers=serializer or (),
+            lm=lm,
+            virtual_tokens=virtual_tokens,
+            progress=lambda text, part: progress.update(task, description=text, completed=part),
+        )
+    Console().print(summary(report))
+    for path, write in ((html, report.to_html), (json, report.to_json), (markdown, report.to_markdown)):
+        if path is not None:
+            with replaced_file(path) as temporary:
+                temporary.write_text(write(), encoding="utf-8")
+            typer.echo(f"wrote {path}")
+
+
+def _read(files: list[Path], rows: int, sampling_rate: float | None) -> list[Series]:
+    from sig2lm.tokenization import read_series
+
+    if files:
+        return [read_series(path, rows=rows, sampling_rate=sampling_rate) for path in files]
+    return built_in_series()
+
+
+def built_in_series() -> list[Series]:
+    """Simulate one recording for each of the three tasks."""
+    import numpy as np
+
+    from sig2lm.synthetic import simulate
+    from sig2lm.tokenization import series_from_signal
+
+    series = []
+    for task, label in BUILT_IN.items():
+        for name, signal in simulate(task, label, np.random.default_rng(0), subject_seed=0).items():
+            series.append(series_from_signal(signal, f"simulated {name} ({label})"))
+    return series

@@ -1,0 +1,138 @@
+"""Small pictures for the report page: SVG and CSS only, in the page's own colours, so they follow light and dark."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup, escape
+
+LEVELS = 5  # colours of the integer map: 1, 2, 3, 4 and 5 or more tokens
+
+
+def token_chips(tokens: Sequence[Sequence[str | int | None]]) -> Markup:
+    """Draw a text as coloured tokens; characters in no token are struck out, white space is made visible."""
+    chips, index = [], 0
+    for text, token in tokens:
+        shown = escape(_visible(str(text))).replace("⏎", Markup("⏎<br>"))
+        if token is None:
+            chips.append(Markup('<s class="gone" title="in no token">{}</s>').format(shown))
+            continue
+        chips.append(Markup('<b class="t{}" title="id {}">{}</b>').format(index % 5, token, shown or "∅"))
+        index += 1
+    return Markup("<wbr>").join(chips)
+
+
+def token_ids(tokens: Sequence[Sequence[str | int | None]]) -> Markup:
+    """Write the ids of a text in the colours of its tokens."""
+    ids = [token for _, token in tokens if token is not None]
+    return Markup(" ").join(Markup('<b class="t{}">{}</b>').format(i % 5, token) for i, token in enumerate(ids))
+
+
+def integer_map(runs: Sequence[Sequence[int]], width: int = 100) -> Markup:
+    """Draw 0 ... 9,999 as a square of 100 x 100, each integer in the colour of its number of tokens.
+
+    Parameters
+    ----------
+    runs
+        (tokens, how many integers in a row), from 0 on.
+    width
+        Integers per line.
+    """
+    paths: dict[int, list[str]] = {}
+    start = 0
+    for tokens, count in runs:
+        level = min(tokens, LEVELS)
+        end = start + count
+        while start < end:
+            row, column = divmod(start, width)
+            length = min(width - column, end - start)
+            paths.setdefault(level, []).append(f"M{column} {row}h{length}v1h-{length}z")
+            start += length
+    drawn = [Markup('<path class="n{}" d="{}"/>').format(level, "".join(parts)) for level, parts in paths.items()]
+    height = math.ceil(start / width)
+    return Markup('<svg class="map" viewBox="0 0 {} {}" role="img" shape-rendering="crispEdges">{}</svg>').format(
+        width, height, Markup("").join(drawn)
+    )
+
+
+@dataclass(frozen=True)
+class Point:
+    """A point of the trade-off chart."""
+
+    label: str
+    tokens: float
+    error: float
+    pareto: bool
+    recommended: bool
+    usable: bool
+
+
+WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 640, 300, 56, 44, 18, 24
+EXACT = 1e-5  # where the error axis ends: smaller errors, and none, are drawn there
+
+
+def trade_off(points: Sequence[Point]) -> Markup:
+    """Draw serializers: tokens per value to the right, error (logarithmic) upwards, the recommended one filled."""
+    most = max(point.tokens for point in points) * 1.08
+    top = max(1.0, *(math.log10(max(point.error, EXACT)) for point in points)) if points else 0.0
+    low, high = math.log10(EXACT), min(top, 0.5)
+
+    def place(point: Point) -> tuple[float, float]:
+        x = LEFT + (WIDTH - LEFT - RIGHT) * point.tokens / most
+        level = (math.log10(max(point.error, EXACT)) - low) / (high - low)
+        return x, HEIGHT - BOTTOM - (HEIGHT - BOTTOM - TOP) * min(level, 1.0)
+
+    parts = [_axes(most, low, high)]
+    front = sorted(place(point) for point in points if point.pareto)
+    if len(front) > 1:
+        line = " ".join(f"{x:.1f},{y:.1f}" for x, y in front)
+        parts.append(Markup('<polyline class="front" points="{}"/>').format(line))
+    taken: list[tuple[float, float]] = []
+    for point in sorted(points, key=lambda point: not point.recommended):
+        x, y = place(point)
+        kind = "chosen" if point.recommended else "pareto" if point.pareto else "other" if point.usable else "broken"
+        parts.append(Markup('<circle class="{}" cx="{:.1f}" cy="{:.1f}" r="6"/>').format(kind, x, y))
+        anchor, label_x, label_y = _label_place(x, y, len(point.label), taken)
+        parts.append(
+            Markup('<text class="{}" x="{:.1f}" y="{:.1f}" text-anchor="{}">{}</text>').format(
+                kind, label_x, label_y, anchor, point.label
+            )
+        )
+    return Markup('<svg class="plot" viewBox="0 0 {} {}" role="img">{}</svg>').format(
+        WIDTH, HEIGHT, Markup("").join(parts)
+    )
+
+
+def _label_place(x: float, y: float, length: int, taken: list[tuple[float, float]]) -> tuple[str, float, float]:
+    """Put a label beside its point, lower where another label is in the way."""
+    anchor = "end" if x > WIDTH - 150 else "start"
+    label_x = x - 10 if anchor == "end" else x + 10
+    label_y = y + 4
+    while any(abs(label_y - other_y) < 13 and abs(label_x - other_x) < 8 * length for other_x, other_y in taken):
+        label_y += 13 if y < HEIGHT - BOTTOM - 40 else -13
+    taken.append((label_x, label_y))
+    return anchor, label_x, label_y
+
+
+def _axes(most: float, low: float, high: float) -> Markup:
+    parts = []
+    step = next(size for size in (0.5, 1, 2, 5, 10, 20, 50, 100, 1000) if most / size <= 8 or size == 1000)
+    for i in range(int(most / step) + 1):
+        x = LEFT + (WIDTH - LEFT - RIGHT) * i * step / most
+        parts.append(f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{TOP}" y2="{HEIGHT - BOTTOM}"/>')
+        parts.append(f'<text x="{x:.1f}" y="{HEIGHT - BOTTOM + 16}" text-anchor="middle">{i * step:g}</text>')
+    for level in range(math.ceil(low), math.floor(high) + 1):
+        y = HEIGHT - BOTTOM - (HEIGHT - BOTTOM - TOP) * (level - low) / (high - low)
+        label = "exact" if level == round(low) else f"{100 * 10.0**level:g} %"
+        parts.append(f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
+        parts.append(f'<text x="{LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{label}</text>')
+    parts.append(
+        f'<text x="{(LEFT + WIDTH - RIGHT) / 2}" y="{HEIGHT - 6}" text-anchor="middle">tokens per value</text>'
+    )
+    return Markup('<g class="axes">{}</g>').format(Markup("".join(parts)))
+
+
+def _visible(text: str) -> str:
+    return text.replace("\n", "⏎").replace("\t", "⇥").replace(" ", "·")

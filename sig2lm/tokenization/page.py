@@ -1,0 +1,90 @@
+"""The report as one HTML page; the layout is in ``report.html.j2``, the looks in ``report.css``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from markupsafe import Markup
+
+from sig2lm.tokenization import charts
+from sig2lm.tokenization.findings import duration
+from sig2lm.tokenization.roundtrip import visible
+
+if TYPE_CHECKING:
+    from sig2lm.tokenization.report import TokenizerReport
+
+HARM_WORDS = {"loss": "Lost", "distortion": "Distorted", "cost": "Costly", "good": "Good"}
+
+
+def to_html(report: TokenizerReport) -> str:
+    """Render a report; all text from files is escaped."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    folder = Path(__file__).parent
+    environment = Environment(
+        loader=FileSystemLoader(folder),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"visible": visible, "duration": duration, "percent": percent, "number": number}
+    return environment.get_template("report.html.j2").render(
+        series=report.series,
+        tokenizers=report.tokenizers,
+        css=Markup((folder / "report.css").read_text(encoding="utf-8")),
+        chips=charts.token_chips,
+        ids=charts.token_ids,
+        integer_map=charts.integer_map,
+        trade_off=lambda ranking: charts.trade_off(points(ranking)),
+        harm_words=HARM_WORDS,
+        headline=headline(report),
+    )
+
+
+def percent(share: float | None) -> str:
+    """Write a share as a percentage; a dash for None, and never 100 % for less than all."""
+    if share is None:
+        return "–"
+    text = f"{100 * share:.0f}"
+    if (text == "100" and share < 1) or (text == "0" and share > 0):
+        text = f"{100 * share:.1f}" if 0.0005 < share < 0.9995 else ("&gt;99.9" if share > 0.5 else "&lt;0.1")
+    return Markup(f"{text}&#8239;%")
+
+
+def number(value: float | None, digits: int = 2) -> str:
+    """Write a number; a dash for None."""
+    return "–" if value is None else f"{value:,.{digits}f}"
+
+
+def points(ranking: dict[str, Any]) -> list[charts.Point]:
+    """Turn a ranking into points of the trade-off chart."""
+    return [
+        charts.Point(
+            score["name"],
+            score["tokens_per_value"],
+            score["relative_error"],
+            score["pareto"],
+            score["name"] == ranking["recommended"],
+            score["read_back"],
+        )
+        for score in ranking["scores"]
+    ]
+
+
+def headline(report: TokenizerReport) -> str:
+    """Say in one sentence what the first series costs, at best and at worst."""
+    name = next(iter(report.series))
+    costs = {
+        key: item["measures"]["series"][name]["cost"]["tokens_per_value"] for key, item in report.tokenizers.items()
+    }
+    low, high = min(costs, key=lambda key: costs[key]), max(costs, key=lambda key: costs[key])
+    lossy = sum(not item["measures"]["series"][name]["round_trip"]["exact"] for item in report.tokenizers.values())
+    text = f"A value of {name} costs {costs[low]:.1f} tokens with {low}"
+    if costs[high] - costs[low] >= 0.05:
+        text += f" and {costs[high]:.1f} with {high}"
+    if lossy:
+        every = len(report.tokenizers)
+        text += f"; {lossy} of {every} tokenizers {'does' if lossy == 1 else 'do'} not give its text back unchanged"
+    return text + "."

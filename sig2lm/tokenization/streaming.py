@@ -1,0 +1,215 @@
+"""Count the tokens of texts of any length in bounded memory.
+
+A text is cut into blocks of whole lines. Alone, a block may begin with other tokens than inside the text (a prepended
+space, a line break that merges with what follows), so each block after the first is encoded behind a short line whose
+own tokens are subtracted. A line break followed by a digit is a cut in every tokenizer that the tests know, which makes
+the sum equal to the count of the whole text; `TokenCounter` says how it was checked.
+"""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sig2lm.errors import SignalError
+from sig2lm.tokenization.reading import Layout, find_layout, ragged
+from sig2lm.tokenization.tokenizer import TextTokenizer
+
+LEAD = "0\n"
+BLOCK = 8_192  # characters; larger blocks are slower, smaller ones pay for their lead
+BATCH = 64  # blocks encoded at once
+READ = 1 << 20  # bytes
+LONGEST_LINE = 16_000_000  # bytes
+CHECK_EVERY = 4
+
+
+@dataclass(frozen=True)
+class FileCount:
+    """What a file costs, as it stands: header, separators and skipped columns included.
+
+    Attributes
+    ----------
+    rows, characters, bytes, tokens
+        Counts. Blank lines and the header are no rows.
+    round_trip
+        Whether every block that was decoded again gave the same text.
+    checked
+        Share of the blocks that were decoded again.
+    """
+
+    rows: int
+    characters: int
+    bytes: int
+    tokens: int
+    round_trip: bool
+    checked: float
+
+    @property
+    def tokens_per_row(self) -> float:
+        """Tokens / rows."""
+        return self.tokens / max(self.rows, 1)
+
+
+class TokenCounter:
+    """Counts the tokens of a text that comes in blocks of whole lines.
+
+    The first block and every `check_every`-th after it are also decoded and compared with the text; once one differs,
+    the answer is known and no more are decoded.
+    """
+
+    def __init__(self, tokenizer: TextTokenizer, check_every: int = CHECK_EVERY):
+        self.tokens = 0
+        self.round_trip = True
+        self._tokenizer, self._check_every = tokenizer, check_every
+        self._lead = tokenizer.count([LEAD])[0]
+        self._blocks = self._checked = 0
+
+    @property
+    def checked(self) -> float:
+        """Share of the blocks that were decoded again."""
+        return self._checked / max(self._blocks, 1)
+
+    def add(self, blocks: Sequence[str]) -> None:
+        """Count some more blocks; each ends with a line break, the text's last one excepted."""
+        if not blocks:
+            return
+        texts = [LEAD + block for block in blocks]
+        leads = len(texts)
+        if self._blocks == 0:
+            texts[0], leads = blocks[0], leads - 1
+        checked = [i for i in range(len(texts)) if self.round_trip and (self._blocks + i) % self._check_every == 0]
+        encoded = self._tokenizer.ids([texts[i] for i in checked])
+        chosen = set(checked)
+        rest = [text for i, text in enumerate(texts) if i not in chosen]
+        self.tokens += sum(map(len, encoded)) + sum(self._tokenizer.count(rest)) - leads * self._lead
+        decoded = self._tokenizer.decode_batch(encoded)
+        self.round_trip &= all(texts[i] == text for i, text in zip(checked, decoded, strict=True))
+        self._blocks += len(blocks)
+        self._checked += len(checked)
+
+
+def count_text(tokenizer: TextTokenizer, text: str, check_every: int = 1) -> TokenCounter:
+    """Count the tokens of a text in memory, decoding all of it again."""
+    counter = TokenCounter(tokenizer, check_every)
+    blocks = list(cut(text))
+    for start in range(0, len(blocks), BATCH):
+        counter.add(blocks[start : start + BATCH])
+    return counter
+
+
+def cut(text: str, size: int = BLOCK) -> Iterator[str]:
+    """Cut a text into blocks of about `size` characters, each but the last ending with a line break."""
+    start = 0
+    while start < len(text):
+        end = text.find("\n", start + size)
+        end = len(text) if end < 0 else end + 1
+        yield text[start:end]
+        start = end
+
+
+def count_file(
+    path: Path, tokenizers: Sequence[TextTokenizer], progress: Callable[[int], None] | None = None
+) -> list[FileCount]:
+    """Count the tokens of a text table, for several tokenizers in one pass, in memory that does not grow with it.
+
+    Parameters
+    ----------
+    path
+        A text table as `sig2lm.tokenization.reading.read_series` takes it.
+    tokenizers
+        Which to count with.
+    progress
+        Called with the number of bytes done since the last call.
+
+    Returns
+    -------
+    list
+        A `FileCount` for each tokenizer.
+
+    Raises
+    ------
+    SignalError
+        The file cannot be read, is binary, or a row has another number of cells than the first.
+    """
+    counters = [TokenCounter(tokenizer) for tokenizer in tokenizers]
+    rows = _Rows(path)
+    characters, num_bytes = 0, 0
+    for chunk, size in _chunks(path):
+        rows.check(chunk)
+        blocks = list(cut(chunk))
+        for start in range(0, len(blocks), BATCH):
+            for counter in counters:
+                counter.add(blocks[start : start + BATCH])
+        characters, num_bytes = characters + len(chunk), num_bytes + size
+        if progress is not None:
+            progress(size)
+    return [
+        FileCount(rows.count, characters, num_bytes, counter.tokens, counter.round_trip, counter.checked)
+        for counter in counters
+    ]
+
+
+class _Rows:
+    """Counts rows and checks that all have as many cells as the first."""
+
+    def __init__(self, path: Path):
+        self.count = 0
+        self._path, self._line = path, 0
+        self._layout: Layout | None = None
+
+    def check(self, chunk: str) -> None:
+        lines = chunk.removesuffix("\n").split("\n")
+        if self._layout is None:
+            first = [line for line in lines[:20] if line.strip()]
+            if not first:
+                raise SignalError(f"expected rows of numbers in {self._path}, found blank lines; check the file")
+            self._layout = find_layout(first)
+            self.count -= self._layout.header is not None
+        delimiter, expected = self._layout.delimiter, self._layout.num_cells
+        for line in lines:
+            self._line += 1
+            # Counting the delimiters is ten times quicker than cutting, and enough where the count is right.
+            if delimiter is not None and line.count(delimiter) == expected - 1:
+                self.count += 1
+            elif line and not line.isspace():
+                found = len(self._layout.cells(line))
+                if found != expected:
+                    raise ragged(self._path, self._line, found, expected)
+                self.count += 1
+
+
+def _chunks(path: Path) -> Iterator[tuple[str, int]]:
+    """Yield (text of whole lines, its bytes)."""
+    decoder = codecs.getincrementaldecoder("utf-8-sig")()
+    rest: list[str] = []
+    waiting = 0
+    try:
+        for data in _reads(path):
+            if b"\0" in data:
+                raise SignalError(f"expected text in {path}, found binary data; check the file")
+            text = decoder.decode(data)
+            end = text.rfind("\n") + 1
+            waiting += len(data)
+            if not end:
+                rest.append(text)
+                if waiting > LONGEST_LINE:
+                    raise SignalError(f"expected rows in {path}, found a line of over 16 million characters")
+                continue
+            yield "".join([*rest, text[:end]]), waiting
+            rest, waiting = [text[end:]], 0
+        last = "".join([*rest, decoder.decode(b"", final=True)])
+    except UnicodeDecodeError as error:
+        raise SignalError(f"expected UTF-8 text in {path}, found binary data or another encoding") from error
+    if last:
+        yield last, waiting
+
+
+def _reads(path: Path) -> Iterable[bytes]:
+    try:
+        with path.open("rb") as file:
+            while data := file.read(READ):
+                yield data
+    except OSError as error:
+        raise SignalError(f"expected a file at {path}, cannot read it ({error.strerror}); check the path") from error
