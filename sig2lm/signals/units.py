@@ -32,6 +32,8 @@ _DEFINITIONS = (
 )
 # What recorders write where a channel has no unit: WFDB "NU" and "adu" (digital units), BIDS "n/a".
 _UNITLESS = frozenset({"", "1", "NU", "adu", "n/a", "a.u."})
+# A power of a number or a bracket, as in 9**9**9, has no place in a unit and can keep the parser busy for hours.
+_POWER_OF_NUMBER = re.compile(r"[)\d]\s*(\^|\*\*)")
 _GRAM = re.compile(r"\b(m|u|µ|μ)?g\b")
 # pint's grammar leaves several kinds of error behind, depending on where the text stops making sense.
 _PINT_ERRORS = (
@@ -59,6 +61,8 @@ def _parse(unit: str) -> "pint.Unit":
     if unit.strip() in _UNITLESS:
         return _registry().dimensionless
     try:
+        if _POWER_OF_NUMBER.search(unit):
+            raise ValueError("a power of a number")
         return _registry().parse_units(unit)
     except _PINT_ERRORS as error:
         raise SignalError(
