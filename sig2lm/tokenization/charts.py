@@ -69,51 +69,69 @@ class Point:
     usable: bool
 
 
-WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 640, 300, 56, 44, 18, 24
+WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 640, 290, 60, 44, 14, 24
 EXACT = 1e-5  # where the error axis ends: smaller errors, and none, are drawn there
+RADIUS, LINE, CHARACTER = 6, 16, 9.4  # in units of the drawing; a character of a label is at most this wide
+
+FLOOR = HEIGHT - BOTTOM + 8  # labels stay above the numbers of the axis
+
+Box = tuple[float, float, float, float]  # left, top, right, bottom
 
 
 def trade_off(points: Sequence[Point]) -> Markup:
     """Draw serializers: tokens per value to the right, error (logarithmic) upwards, the recommended one filled."""
     most = max(point.tokens for point in points) * 1.08
-    top = max(1.0, *(math.log10(max(point.error, EXACT)) for point in points)) if points else 0.0
-    low, high = math.log10(EXACT), min(top, 0.5)
-
-    def place(point: Point) -> tuple[float, float]:
-        x = LEFT + (WIDTH - LEFT - RIGHT) * point.tokens / most
-        level = (math.log10(max(point.error, EXACT)) - low) / (high - low)
-        return x, HEIGHT - BOTTOM - (HEIGHT - BOTTOM - TOP) * min(level, 1.0)
-
-    parts = [_axes(most, low, high)]
-    front = sorted(place(point) for point in points if point.pareto)
-    if len(front) > 1:
-        line = " ".join(f"{x:.1f},{y:.1f}" for x, y in front)
-        parts.append(Markup('<polyline class="front" points="{}"/>').format(line))
-    taken: list[tuple[float, float]] = []
-    for point in sorted(points, key=lambda point: not point.recommended):
-        x, y = place(point)
-        kind = "chosen" if point.recommended else "pareto" if point.pareto else "other" if point.usable else "broken"
-        parts.append(Markup('<circle class="{}" cx="{:.1f}" cy="{:.1f}" r="6"/>').format(kind, x, y))
-        anchor, label_x, label_y = _label_place(x, y, len(point.label), taken)
-        parts.append(
-            Markup('<text class="{}" x="{:.1f}" y="{:.1f}" text-anchor="{}">{}</text>').format(
-                kind, label_x, label_y, anchor, point.label
-            )
+    low = math.log10(EXACT)
+    high = max(-1.0, 0.3 + max(math.log10(max(point.error, EXACT)) for point in points))
+    drawn = sorted(points, key=lambda point: (point.recommended, point.pareto))  # the best on top
+    at = {
+        point.label: (
+            LEFT + (WIDTH - LEFT - RIGHT) * point.tokens / most,
+            HEIGHT - BOTTOM - (HEIGHT - BOTTOM - TOP) * (math.log10(max(point.error, EXACT)) - low) / (high - low),
         )
+        for point in drawn
+    }
+    kinds = {point.label: _kind(point) for point in drawn}
+    circles = [
+        Markup('<circle class="{}" cx="{:.1f}" cy="{:.1f}" r="{}"/>').format(kinds[label], x, y, RADIUS)
+        for label, (x, y) in at.items()
+    ]
+    taken = [(x - RADIUS, y - RADIUS, x + RADIUS, y + RADIUS) for x, y in at.values()]
+    labels = []
+    for label, (x, y) in reversed(at.items()):
+        box = _free_place(x, y, CHARACTER * len(label), taken)
+        taken.append(box)
+        anchor, edge = ("start", box[0]) if box[0] > x else ("end", box[2])
+        text = Markup('<text class="{}" x="{:.1f}" y="{:.1f}" text-anchor="{}">{}</text>')
+        labels.append(text.format(kinds[label], edge, box[3] - 4, anchor, label))
+    parts = [_axes(most, low, high), *circles, *labels]
     return Markup('<svg class="plot" viewBox="0 0 {} {}" role="img">{}</svg>').format(
         WIDTH, HEIGHT, Markup("").join(parts)
     )
 
 
-def _label_place(x: float, y: float, length: int, taken: list[tuple[float, float]]) -> tuple[str, float, float]:
-    """Put a label beside its point, lower where another label is in the way."""
-    anchor = "end" if x > WIDTH - 150 else "start"
-    label_x = x - 10 if anchor == "end" else x + 10
-    label_y = y + 4
-    while any(abs(label_y - other_y) < 13 and abs(label_x - other_x) < 8 * length for other_x, other_y in taken):
-        label_y += 13 if y < HEIGHT - BOTTOM - 40 else -13
-    taken.append((label_x, label_y))
-    return anchor, label_x, label_y
+def _kind(point: Point) -> str:
+    if point.recommended:
+        return "chosen"
+    return "pareto" if point.pareto else "other" if point.usable else "broken"
+
+
+def _free_place(x: float, y: float, width: float, taken: Sequence[Box]) -> Box:
+    """Find a place for a label near its point: right, left, then line by line below and above, that nothing covers."""
+    gap = RADIUS + 5
+    steps = (0, 1, -1, 2, -2, 3, -3, 4, -4, 5, -5)
+    places = [
+        (left, y + (step - 0.5) * LINE, left + width, y + (step + 0.5) * LINE)
+        for step in steps
+        for left in (x + gap, x - gap - width)
+    ]
+    inside = [box for box in places if box[0] >= LEFT and box[2] <= WIDTH and box[1] >= TOP and box[3] <= FLOOR]
+    free = (box for box in inside if not any(_overlap(box, other) for other in taken))
+    return next(free, places[0])
+
+
+def _overlap(one: Box, other: Box) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
 def _axes(most: float, low: float, high: float) -> Markup:
@@ -125,7 +143,7 @@ def _axes(most: float, low: float, high: float) -> Markup:
         parts.append(f'<text x="{x:.1f}" y="{HEIGHT - BOTTOM + 16}" text-anchor="middle">{i * step:g}</text>')
     for level in range(math.ceil(low), math.floor(high) + 1):
         y = HEIGHT - BOTTOM - (HEIGHT - BOTTOM - TOP) * (level - low) / (high - low)
-        label = "exact" if level == round(low) else f"{100 * 10.0**level:g} %"
+        label = "exact" if level == round(low) else f"{100 * 10.0**level:g}%"
         parts.append(f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
         parts.append(f'<text x="{LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{label}</text>')
     parts.append(

@@ -144,7 +144,7 @@ def _identities(measures: Measures, _: Measures) -> Iterator[Finding]:
             0.3 * found["share_ids"],
             "One number, several identities",
             f"{found['share_ids']:.0%} of 2,000 numbers become other ids in another place: a number has "
-            f"{found['mean_encodings']:.1f} encodings on average. Their likeness is left for the model to learn.",
+            f"{found['mean_encodings']:.1f} encodings on average. That they are one is left for the model to learn.",
             (f"{found['mean_encodings']:.2f} encodings per number over six contexts",),
         )
     if pattern["share"] < 0.995:
@@ -183,10 +183,7 @@ def _stability(measures: Measures, _: Measures) -> Iterator[Finding]:
             "More decimals, less order",
             f"Numbers with {worst['digits']} decimals are cut in {worst['ways']} ways; the commonest "
             f"({worst['common']}) covers {worst['share']:.0%}. Digits of noise cost tokens and hide the value: round.",
-            tuple(
-                f"{row['digits']} decimals: {row['ways']} ways, {row['share']:.0%} as {row['common']}"
-                for row in decimals[1::3]
-            ),
+            tuple(f"{row['digits']} decimals: {row['ways']} ways, {row['share']:.0%} alike" for row in decimals[2::2]),
         )
 
 
@@ -252,8 +249,8 @@ def _context_full(measures: Measures, _: Measures) -> Iterator[Finding]:
             "cost",
             min(1.0, cost["tokens_per_value"] / 10 + min(full["share"], 5) / 10),
             f"{name}: {cost['tokens_per_value']:.1f} tokens for each value",
-            f"A context of 8k tokens holds {fits}. These {cost['tokens']:,} tokens are {filled(full['share'])} that, and "
-            f"{filled(big['share'])} one of 128k.",
+            f"A context of 8k tokens holds {fits}. These {cost['tokens']:,} tokens are {filled(full['share'])} that, "
+            f"and {filled(big['share'])} one of 128k.",
             (f"{cost['characters']:,} characters in {cost['tokens']:,} tokens",),
         )
 
@@ -286,8 +283,8 @@ def _saving(_: Measures, serializers: Measures) -> Iterator[Finding]:
 
 
 def filled(share: float) -> str:
-    """Write how much of a context is filled: ``85 % of``, or ``96 times``."""
-    return f"{share:.2g} times" if share >= 1.05 else f"{100 * share:.2g} % of"
+    """Write how much of a context is filled: ``85% of``, or ``96 times``."""
+    return f"{share:.2g} times" if share >= 1.05 else f"{100 * share:.2g}% of"
 
 
 def duration(seconds: float) -> str:

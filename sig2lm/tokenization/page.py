@@ -50,12 +50,14 @@ def percent(share: float | None) -> str:
     text = f"{100 * share:.0f}"
     if (text == "100" and share < 1) or (text == "0" and share > 0):
         text = f"{100 * share:.1f}" if 0.0005 < share < 0.9995 else ("&gt;99.9" if share > 0.5 else "&lt;0.1")
-    return Markup(f"{text}&#8239;%")
+    return Markup(f"{text}%")
 
 
 def number(value: float | None, digits: int = 2) -> str:
-    """Write a number; a dash for None."""
-    return "–" if value is None else f"{value:,.{digits}f}"
+    """Write a number; a dash for None, and two digits of what the decimals would hide."""
+    if value is None:
+        return "–"
+    return f"{value:.2g}" if 0 < abs(value) < 0.5 * 10**-digits else f"{value:,.{digits}f}"
 
 
 def points(ranking: dict[str, Any]) -> list[charts.Point]:

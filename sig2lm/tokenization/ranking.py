@@ -272,14 +272,15 @@ def _reason(chosen: SerializerScore | None, scores: list[SerializerScore]) -> st
 
 
 def _why_not(cheaper: list[SerializerScore], chosen: SerializerScore) -> str:
-    reasons = []
-    for test, reason in (
-        (lambda score: not score.read_back, "cannot be read back"),
-        (lambda score: score.read_back and score.cumulative, "make the model add up"),
-        (lambda score: score.read_back and score.relative_error > LARGEST_ERROR, "lose more than 2 %"),
-        (lambda score: _known(score.consistency) < _known(chosen.consistency) - CONSISTENCY_SLACK, "cut less evenly"),
-    ):
-        names = [score.name for score in cheaper if test(score)]
-        if names:
-            reasons.append(f"{reason} ({', '.join(names)})")
-    return " or ".join(reasons)
+    named: dict[str, list[str]] = {}
+    for score in cheaper:
+        if not score.read_back:
+            reason = "cannot be read back"
+        elif score.cumulative:
+            reason = "make the model add up"
+        elif score.relative_error > LARGEST_ERROR:
+            reason = "lose more than 2%"
+        else:
+            reason = f"are cut alike less often than {_known(chosen.consistency):.0%}"
+        named.setdefault(reason, []).append(score.name)
+    return " or ".join(f"{reason} ({', '.join(names)})" for reason, names in named.items())

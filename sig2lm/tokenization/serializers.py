@@ -101,7 +101,7 @@ class Significant(Serializer):
     @property
     def error(self) -> str:
         """The error it makes, in words."""
-        return f"at most {shortest(50 * 10.0 ** (1 - self.digits))} % of the value"
+        return f"at most {shortest(50 * 10.0 ** (1 - self.digits))}% of the value"
 
     def cells(self, values: Values) -> Cells:
         """Write values (C, T) as T rows of C cells."""

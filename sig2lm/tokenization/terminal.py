@@ -11,6 +11,10 @@ from rich.text import Text
 if TYPE_CHECKING:
     from sig2lm.tokenization.report import TokenizerReport
 
+LEGEND = (
+    "per value: tokens; in 8k: rows that a context of 8,192 tokens holds; "
+    "neighbours: how often n and n + 1 are cut alike; context: how many numbers are cut by what stands before them"
+)
 STYLES = {"loss": "bold red", "distortion": "yellow", "cost": "blue", "good": "green"}
 
 
@@ -23,6 +27,7 @@ def summary(report: TokenizerReport, findings: int = 4) -> Group:
             for column in series["skipped"]
         ]
         parts += [_comparison(report, name), Text()]
+    parts += [Text(LEGEND, style="dim"), Text()]
     for key, tokenizer in report.tokenizers.items():
         parts.append(Text(key, style="bold"))
         for finding in tokenizer["findings"][:findings]:
@@ -56,6 +61,4 @@ def _comparison(report: TokenizerReport, name: str) -> Table:
             Text("exact", style="green") if exact else Text("changed", style="bold red"),
             Text(ranking["recommended"] or "none"),
         )
-    table.caption = "per value: tokens; in 8k: rows that fit; neighbours: n and n+1 cut alike; context: numbers cut by where they stand"
-    table.caption_justify = "left"
     return table
