@@ -5,7 +5,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ def check_new(path: str | Path) -> Path:
         When something is there already, or the folder above cannot be written.
     """
     path = Path(path).expanduser()
-    if path.exists() and not (path.is_dir() and not any(path.iterdir())):
+    if path.exists() or path.is_symlink():
         raise Sig2LMError(f"expected a new path for the output, but '{path}' exists; choose another or remove it")
     above = path.absolute().parent
     while not above.exists():
@@ -46,8 +46,6 @@ def new_folder(path: str | Path) -> Iterator[Path]:
     temporary.chmod(0o755)
     try:
         yield temporary
-        if path.exists():
-            path.rmdir()  # an empty folder was welcome
         temporary.rename(path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -71,7 +69,8 @@ def replaced_file(path: str | Path) -> Iterator[Path]:
     except OSError as error:
         raise Sig2LMError(f"expected to write '{path}', but: {error.strerror or error}; choose another path") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # the error that matters is the one above
+            temporary.unlink()
 
 
 def write_json(path: str | Path, content: Any) -> None:

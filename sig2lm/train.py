@@ -256,6 +256,13 @@ class StopWithCheckpoint(TrainerCallback):
         if self._asked:
             control.should_save = control.should_training_stop = True
 
+    def on_epoch_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Once stopped, leave the checkpoint alone: what an early epoch's end would do moves the random numbers."""
+        if self._asked:
+            control.should_save = control.should_evaluate = False
+
     def on_train_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:

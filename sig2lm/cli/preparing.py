@@ -23,7 +23,7 @@ def prepare(
         raise DatasetError(f"expected SOURCE and OUT for '{name}', found only '{source}'; pass both")
     prepared = prepare_table(name, None if name == "synthetic" else source, out, seed=seed)
     for info in prepared if isinstance(prepared, list) else [prepared]:
-        where = out / info.name if isinstance(prepared, list) else out
+        where = out / info.task if isinstance(prepared, list) else out
         typer.echo(f"{info.name}: {info.kept} windows kept -> {where}")
         for reason, count in info.dropped.items():
             typer.echo(f"  dropped {count}: {reason}")

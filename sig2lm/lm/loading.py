@@ -5,7 +5,6 @@ Weights are read from safetensors only and code from a repository is never run.
 
 import hashlib
 import json
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
+from transformers.utils import logging
 
 from sig2lm.errors import CheckpointError
 from sig2lm.lm.pocket import POCKET, pocket_folder
@@ -53,9 +53,8 @@ def load_model(folder: Path, dtype: torch.dtype) -> tuple[Any, PreTrainedTokeniz
     """
     if not (folder / "config.json").is_file():
         raise CheckpointError(f"expected a Hugging Face LM in '{folder}', found no config.json there; pass its folder")
-    loading = logging.getLogger("transformers.modeling_utils")
-    level = loading.level
-    loading.setLevel(logging.ERROR)  # missing weights become an error below, not a table of log lines
+    level = logging.get_verbosity()
+    logging.set_verbosity_error()  # missing weights become an error below, not a table of log lines
     try:
         model, report = AutoModelForCausalLM.from_pretrained(
             folder,
@@ -73,7 +72,7 @@ def load_model(folder: Path, dtype: torch.dtype) -> tuple[Any, PreTrainedTokeniz
             "download or export the folder again"
         ) from error
     finally:
-        loading.setLevel(level)
+        logging.set_verbosity(level)
     if missing := sorted(report["missing_keys"]):
         raise CheckpointError(
             f"expected all weights of {type(model).__name__} in '{folder}', but {len(missing)} are missing "

@@ -1,0 +1,87 @@
+"""``sig2lm demo``: the whole road on simulated recordings and the embedded LM, without data and without a network."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sig2lm.cli.evaluation import show_report
+
+if TYPE_CHECKING:
+    from sig2lm.bridge import SignalLM
+    from sig2lm.datasets import Table
+
+# A setting each, for minutes on two cores: simulated people are easier than real ones.
+PRETRAIN_EPOCHS, ADAPTER_EPOCHS = 6, 4
+
+
+def demo(
+    out: Annotated[Path, typer.Option(help="A new folder for data, encoders, runs and reports.")] = Path("runs/demo"),
+) -> None:
+    """Simulate recordings, pretrain encoders, train adapters for the embedded LM, and ask it questions."""
+    import json
+    import time
+
+    from sig2lm.datasets import load_table, prepare
+    from sig2lm.files import check_new, write_json
+
+    check_new(out)
+    started = time.perf_counter()
+    typer.echo("People who do not exist, simulated; a small embedded LM reads them: a demonstration, not a result.")
+    tables = prepare("synthetic", None, out / "data")
+    assert isinstance(tables, list)
+    reports, answers = {}, []
+    for info in tables:
+        typer.echo(f"\n{info.task}: {info.kept} windows, {', '.join(info.labels)}")
+        table = load_table(out / "data" / info.task)
+        model, report = _learn(table, out)
+        reports[info.task] = report
+        answers.append(_ask(model, table))
+    write_json(out / "report.json", reports)
+    typer.echo("\nThree test recordings, three questions:")
+    for answer in answers:
+        typer.echo(json.dumps(answer, ensure_ascii=False))
+    typer.echo(f"\n{time.perf_counter() - started:.0f} s in all. Runs, encoders and reports are in {out}; go on with")
+    typer.echo(f"  sig2lm evaluate {out}/runs/har --data {out}/data/har")
+
+
+def _learn(table: "Table", out: Path) -> "tuple[SignalLM, dict[str, Any]]":
+    """Pretrain an encoder, train an adapter, and score it."""
+    from sig2lm.encoder import PretrainSettings, pretrain_encoder, save_encoder
+    from sig2lm.evaluate import evaluate
+    from sig2lm.lm import POCKET, FrozenLM
+    from sig2lm.prompts import load_template
+    from sig2lm.train import TrainSettings, train_adapter
+
+    task = table.info.task
+    encoder, provenance = pretrain_encoder(table, PretrainSettings(epochs=PRETRAIN_EPOCHS))
+    save_encoder(encoder, out / "encoders" / task, provenance)
+    typer.echo(f"  encoder pretrained without labels in {provenance['seconds']:.0f} s")
+    outcome = train_adapter(
+        table,
+        {next(iter(table.info.signals)): out / "encoders" / task},
+        out / "runs" / task,
+        lm=FrozenLM.from_pretrained(POCKET),
+        template=load_template(task),
+        settings=TrainSettings(epochs=ADAPTER_EPOCHS),
+    )
+    if outcome.interrupted:
+        raise KeyboardInterrupt
+    typer.echo(f"  adapter trained ({outcome.trained_parameters:,} parameters) in {outcome.seconds:.0f} s")
+    report = evaluate(outcome.model, table).report
+    show_report(report)
+    return outcome.model, report
+
+
+def _ask(model: "SignalLM", table: "Table") -> dict[str, Any]:
+    """Ask the template's question about the first test recording."""
+    row = table.data["test"].with_format("numpy")[0]
+    question = model.template.question[0]
+    answer = model.ask(table.signals(row), question)
+    assert answer.probabilities is not None
+    return {
+        "question": question,
+        "answer": answer.text,
+        "probability": round(answer.probabilities[answer.text], 3),
+        "simulated as": str(row["label"]),
+    }

@@ -1,0 +1,201 @@
+"""Training: the LM stays bit for bit, only the adapter is written, an interruption costs nothing."""
+
+import json
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from tiny import build_lm
+from transformers import TrainerCallback
+
+from sig2lm import train as train_module
+from sig2lm.adapter import AdapterConfig
+from sig2lm.bridge import SignalLM
+from sig2lm.checkpoint import read_run
+from sig2lm.datasets import Table
+from sig2lm.errors import CheckpointError, DatasetError, PromptError, Sig2LMError
+from sig2lm.lm import FrozenLM
+from sig2lm.prompts import Template, load_template
+from sig2lm.train import TrainOutcome, TrainSettings, train_adapter
+
+ADAPTER = AdapterConfig("resampler", num_virtual_tokens=3, hidden=16, depth=1, heads=2)
+SETTINGS = TrainSettings(ADAPTER, epochs=2, batch_size=16, learning_rate=3e-3)
+
+
+def train(simulated: Path, table: Table, out: Path, lm: FrozenLM | None = None, **changes: Any) -> TrainOutcome:
+    settings = TrainSettings(**{**vars(SETTINGS), **changes.pop("settings", {})})
+    return train_adapter(
+        table,
+        {"daily": simulated / "encoder"},
+        out,
+        lm=lm or build_lm(),
+        template=changes.pop("template", load_template("stress")),
+        settings=settings,
+        **changes,
+    )
+
+
+def test_training_leaves_the_lm_bit_for_bit_and_writes_the_adapter_alone(
+    simulated: Path, days: Table, tmp_path: Path
+) -> None:
+    lm = build_lm()
+    before = {name: tensor.clone() for name, tensor in lm.model.state_dict().items()}
+    outcome = train(simulated, days, tmp_path / "run", lm)
+    for name, tensor in lm.model.state_dict().items():
+        assert torch.equal(tensor, before[name]), name
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == [
+        "adapter.safetensors",
+        "config.json",
+        "train.json",
+    ]
+    tensors = load_file(tmp_path / "run" / "adapter.safetensors")
+    assert all(name.startswith("daily.adapter.") for name in tensors)
+    assert sum(tensor.numel() for tensor in tensors.values()) == outcome.trained_parameters
+    record = json.loads((tmp_path / "run" / "train.json").read_text())
+    assert record["steps"] == 12
+    assert not record["interrupted"]
+    losses = [entry["loss"] for entry in record["history"] if "loss" in entry]
+    assert losses[-1] < losses[0]
+
+
+def test_a_run_comes_back_with_the_same_answers(simulated: Path, days: Table, tmp_path: Path) -> None:
+    outcome = train(simulated, days, tmp_path / "run")
+    loaded = SignalLM.from_pretrained(tmp_path / "run", lm=build_lm())
+    row = days.data["test"].with_format("numpy")[0]
+    assert loaded.ask(days.signals(row)) == outcome.model.ask(days.signals(row))
+
+
+@pytest.mark.parametrize("changes", [{"lora_rank": 2}, {"train_encoder": True}], ids=lambda c: next(iter(c)))
+def test_what_else_is_trained_comes_back_too(
+    simulated: Path, days: Table, tmp_path: Path, changes: dict[str, Any]
+) -> None:
+    outcome = train(simulated, days, tmp_path / "run", settings={**changes, "epochs": 1})
+    loaded = SignalLM.from_pretrained(tmp_path / "run", lm=build_lm())
+    row = days.data["test"].with_format("numpy")[0]
+    found, expected = (model.ask(days.signals(row)).probabilities for model in (loaded, outcome.model))
+    assert found == pytest.approx(expected, abs=1e-5)
+    assert (tmp_path / "run" / "lora").is_dir() == ("lora_rank" in changes)
+    plain = train(simulated, days, tmp_path / "plain", settings={"epochs": 1}).model.trained_tensors()
+    assert outcome.trained_parameters > sum(tensor.numel() for tensor in plain.values())
+
+
+class Interrupt(TrainerCallback):
+    """Sends this process what Ctrl-C sends, at a given step."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        if state.global_step == self.step:
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+@pytest.mark.parametrize("changes", [{}, {"lora_rank": 2}, {"train_encoder": True}], ids=["adapter", "lora", "encoder"])
+def test_an_interrupted_run_resumes_to_the_same_weights(
+    simulated: Path, days: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any]
+) -> None:
+    """Ctrl-C within the first epoch; the adapter has dropout, so that random numbers must go on where they were."""
+    whole = train(simulated, days, tmp_path / "whole", settings=changes)
+    stop = train_module.StopWithCheckpoint
+    with monkeypatch.context() as patched:
+
+        class StopAtFour(stop):  # type: ignore[misc, valid-type]
+            def on_step_begin(self, *args: Any, **kwargs: Any) -> None:
+                Interrupt(4).on_step_begin(*args, **kwargs)
+
+        patched.setattr(train_module, "StopWithCheckpoint", StopAtFour)
+        halted = train(simulated, days, tmp_path / "run", settings=changes)
+    assert halted.interrupted
+    assert 0 < halted.steps < whole.steps
+    assert read_run(tmp_path / "run", build_lm(), {}).labels == ("stressed", "calm")
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    resumed = train(simulated, days, tmp_path / "run", settings=changes, resume=True)
+    assert resumed.steps == whole.steps
+    found, expected = (outcome.model.trained_tensors() for outcome in (resumed, whole))
+    for name in expected:
+        assert torch.equal(found[name], expected[name]), name
+    assert not (tmp_path / "run" / "checkpoints").exists()
+
+
+def test_no_pickle_is_left_behind(simulated: Path, days: Table, tmp_path: Path) -> None:
+    train(simulated, days, tmp_path / "run", settings={"epochs": 1, "lora_rank": 2})
+    assert {path.suffix for path in (tmp_path / "run").rglob("*") if path.is_file()} <= {".json", ".safetensors", ".md"}
+
+
+def test_resuming_needs_a_checkpoint_and_the_same_settings(
+    simulated: Path, days: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(CheckpointError, match="without --resume"):
+        train(simulated, days, tmp_path / "run", resume=True)
+    monkeypatch.setattr(train_module.StopWithCheckpoint, "on_step_begin", Interrupt(2).on_step_begin, raising=False)
+    train(simulated, days, tmp_path / "run")
+    with pytest.raises(CheckpointError, match="settings"):
+        train(simulated, days, tmp_path / "run", resume=True, settings={"learning_rate": 1.0})
+    with pytest.raises(CheckpointError, match="began with lm"):
+        train(simulated, days, tmp_path / "run", build_lm(seed=1), resume=True)
+
+
+def test_a_run_on_another_lm_is_refused_with_both_fingerprints(simulated: Path, days: Table, tmp_path: Path) -> None:
+    train(simulated, days, tmp_path / "run", settings={"epochs": 1})
+    other = build_lm(seed=1)
+    with pytest.raises(CheckpointError, match=f"{build_lm().fingerprint}.*{other.fingerprint}"):
+        SignalLM.from_pretrained(tmp_path / "run", lm=other)
+
+
+def test_damaged_and_foreign_runs_are_refused(simulated: Path, days: Table, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    train(simulated, days, run, settings={"epochs": 1})
+    weights = run / "adapter.safetensors"
+    whole = weights.read_bytes()
+    weights.write_bytes(whole[:100])
+    with pytest.raises(CheckpointError, match="damaged"):
+        SignalLM.from_pretrained(run, lm=build_lm())
+    other = tmp_path / "other"
+    wider = AdapterConfig("resampler", num_virtual_tokens=4, hidden=16, depth=1, heads=2)
+    train(simulated, days, other, settings={"epochs": 1, "adapter": wider})
+    weights.write_bytes((other / "adapter.safetensors").read_bytes())
+    with pytest.raises(CheckpointError, match="another run"):
+        SignalLM.from_pretrained(run, lm=build_lm())
+    with pytest.raises(CheckpointError, match=r"no config\.json"):
+        SignalLM.from_pretrained(tmp_path)
+    with pytest.raises(CheckpointError, match="no folder here"):
+        SignalLM.from_pretrained(tmp_path / "nowhere")
+
+
+def test_a_moved_encoder_is_asked_for_and_must_be_the_same(simulated: Path, days: Table, tmp_path: Path) -> None:
+    import shutil
+
+    encoder = tmp_path / "encoder"
+    shutil.copytree(simulated / "encoder", encoder)
+    settings = TrainSettings(**{**vars(SETTINGS), "epochs": 1})
+    template = load_template("stress")
+    train_adapter(days, {"daily": encoder}, tmp_path / "run", lm=build_lm(), template=template, settings=settings)
+    encoder.rename(tmp_path / "moved")
+    with pytest.raises(CheckpointError, match="--encoder daily=FOLDER"):
+        SignalLM.from_pretrained(tmp_path / "run", lm=build_lm())
+    model = SignalLM.from_pretrained(tmp_path / "run", lm=build_lm(), encoders={"daily": tmp_path / "moved"})
+    model.save_pretrained(tmp_path / "shared")
+    shutil.rmtree(tmp_path / "moved")
+    assert SignalLM.from_pretrained(tmp_path / "shared", lm=build_lm()).labels == model.labels
+
+
+def test_what_does_not_fit_is_refused_before_training(simulated: Path, days: Table, tmp_path: Path) -> None:
+    har = load_template("har")
+    with pytest.raises(PromptError, match="daily"):
+        train(simulated, days, tmp_path / "run", template=har)
+    narrow = Template(
+        task="x", version=1, source="tests", prompt="$daily $question", question="?", labels=("happy", "sad")
+    )
+    with pytest.raises(DatasetError, match=r"stressed|calm"):
+        train(simulated, days, tmp_path / "run", template=narrow)
+    with pytest.raises(DatasetError, match="an encoder for each"):
+        train_adapter(days, {}, tmp_path / "run", lm=build_lm(), template=load_template("stress"))
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken" / "file").touch()
+    with pytest.raises(Sig2LMError, match="exists"):
+        train(simulated, days, tmp_path / "taken")
+    assert not (tmp_path / "run").exists() or not any((tmp_path / "run").iterdir())

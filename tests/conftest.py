@@ -1,0 +1,26 @@
+"""What every test may use; nothing is downloaded."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of real recordings, LMs and tokenizers; tests that need it skip where it is not."""
+    found = Path(os.environ.get("SIG2LM_SHARED", Path(__file__).parents[1].parent / "shared"))
+    if not (found / "data").is_dir():
+        pytest.skip("the folder of shared recordings is not here; set SIG2LM_SHARED to it")
+    return found
+
+
+@pytest.fixture
+def signal_lm() -> Any:
+    """A whole untrained model over one signal, "motion"."""
+    from tiny import build_signal_lm
+
+    return build_signal_lm()

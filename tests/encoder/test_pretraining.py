@@ -1,0 +1,105 @@
+"""Masked-patch pretraining: the loss is about hidden samples, it falls, labels are not read, files are checked."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tiny import build_encoder
+
+from sig2lm.datasets import Table, load_table, prepare
+from sig2lm.encoder import (
+    PretrainSettings,
+    encoder_fingerprint,
+    load_encoder,
+    pretrain_encoder,
+    save_encoder,
+    stack_values,
+)
+from sig2lm.encoder.objectives import MaskedPatches
+from sig2lm.encoder.pretrain import Windows, channel_statistics
+from sig2lm.errors import CheckpointError, DatasetError, Sig2LMError
+
+SMALL = PretrainSettings(epochs=3, batch_size=64, width=32, depth=2, heads=2)
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory: pytest.TempPathFactory) -> Table:
+    out = tmp_path_factory.mktemp("data") / "synthetic"
+    prepare("synthetic", None, out)
+    return load_table(out / "stress")
+
+
+def test_statistics_are_those_of_the_observed_samples(table: Table) -> None:
+    windows = Windows(table, "daily")
+    together = np.concatenate([windows[index] for index in range(len(windows))], axis=1).astype(np.float64)
+    mean, deviation = channel_statistics(windows)
+    np.testing.assert_allclose(mean, np.nanmean(together, axis=1), rtol=1e-6)
+    np.testing.assert_allclose(deviation, np.nanstd(together, axis=1), rtol=1e-6)
+
+
+def test_pretraining_lowers_the_loss_is_seeded_and_reads_no_label(table: Table) -> None:
+    encoder, provenance = pretrain_encoder(table, SMALL)
+    assert provenance["loss"][-1] < 0.97 * provenance["loss"][0]
+    relabelled = table.data["train"].remove_columns("label").add_column("label", ["?"] * len(table.data["train"]))
+    blind = Table({"train": relabelled}, table.info, table.path)
+    again, _ = pretrain_encoder(blind, SMALL)
+    assert encoder_fingerprint(again) == encoder_fingerprint(encoder)
+
+
+def test_the_loss_is_about_hidden_observed_samples_only() -> None:
+    encoder = build_encoder()
+    objective = MaskedPatches(encoder, mask_ratio=0.5)
+    values, mask = stack_values([np.random.default_rng(0).normal(size=(3, 64)).astype(np.float32)])
+    torch.manual_seed(1)
+    loss = objective(values, mask)
+    torch.manual_seed(1)
+    hidden = objective._hide(encoder.patch_mask(encoder.patchify(values, mask)[1]), 1)
+    assert 0 < hidden.sum() < hidden.numel()
+    seen = values.clone()
+    for patch in torch.where(hidden[0])[0].tolist():
+        mask[:, :, 8 * patch : 8 * patch + 4] = False
+        seen[:, :, 8 * patch : 8 * patch + 4] = 1e3
+    torch.manual_seed(1)
+    assert objective(seen, mask).item() < 10.0 * loss.item()
+
+
+def test_an_encoder_comes_back_as_it_was_saved(tmp_path: Path) -> None:
+    encoder = build_encoder()
+    save_encoder(encoder, tmp_path / "encoder", {"by": "a test"})
+    loaded = load_encoder(tmp_path / "encoder")
+    assert encoder_fingerprint(loaded) == encoder_fingerprint(encoder)
+    assert sorted(path.name for path in (tmp_path / "encoder").iterdir()) == [
+        "config.json",
+        "encoder.safetensors",
+        "train.json",
+    ]
+    with pytest.raises(Sig2LMError, match="exists"):
+        save_encoder(encoder, tmp_path / "encoder")
+
+
+def test_damaged_and_foreign_encoders_are_refused(tmp_path: Path) -> None:
+    save_encoder(build_encoder(), tmp_path / "encoder")
+    weights = tmp_path / "encoder" / "encoder.safetensors"
+    whole = weights.read_bytes()
+    weights.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(CheckpointError, match="damaged"):
+        load_encoder(tmp_path / "encoder")
+    weights.write_bytes(b"not tensors")
+    with pytest.raises(CheckpointError, match="damaged"):
+        load_encoder(tmp_path / "encoder")
+    weights.unlink()
+    with pytest.raises(CheckpointError, match=r"found no encoder\.safetensors"):
+        load_encoder(tmp_path / "encoder")
+    (tmp_path / "encoder" / "config.json").write_text('{"model_type": "llama"}')
+    with pytest.raises(CheckpointError, match="something else"):
+        load_encoder(tmp_path / "encoder")
+    with pytest.raises(CheckpointError, match=r"no config\.json"):
+        load_encoder(tmp_path / "nowhere")
+
+
+def test_unknown_objective_and_signal_are_refused_before_training(table: Table) -> None:
+    with pytest.raises(Sig2LMError, match="masked"):
+        pretrain_encoder(table, PretrainSettings(objective="guessing"))
+    with pytest.raises(DatasetError, match="daily"):
+        pretrain_encoder(table, SMALL, signal="ecg")

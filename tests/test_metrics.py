@@ -1,0 +1,63 @@
+"""Scores against definitions worked by hand, and intervals against what resampling subjects means."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sig2lm.metrics import (
+    Predictions,
+    accuracy,
+    auroc,
+    confusion,
+    expected_calibration_error,
+    macro_f1,
+    scores,
+    subject_intervals,
+)
+
+
+def predictions(truth: list[int], probabilities: list[list[float]], subjects: list[str] | None = None) -> Predictions:
+    labels = tuple("abcdef"[: len(probabilities[0])])
+    names = subjects or ["s"] * len(truth)
+    return Predictions(labels, np.array(truth), np.array(probabilities), np.array(names))
+
+
+def test_scores_of_a_small_case_worked_by_hand() -> None:
+    found = predictions([0, 0, 1, 1], [[0.9, 0.1], [0.4, 0.6], [0.2, 0.8], [0.3, 0.7]])
+    assert accuracy(found) == 0.75
+    assert macro_f1(found) == pytest.approx((2 / 3 + 4 / 5) / 2)
+    assert auroc(found) == 1.0  # every positive (a) stands above every negative
+    assert confusion(found) == {"labels": ["a", "b"], "matrix": [[1, 1], [0, 2]]}
+    # bins of 1/15: 0.9 right, 0.6 wrong, 0.8 right, 0.7 right, each alone
+    assert expected_calibration_error(found) == pytest.approx((0.1 + 0.6 + 0.2 + 0.3) / 4)
+
+
+def test_auroc_of_several_labels_is_the_mean_of_those_that_have_one() -> None:
+    found = predictions([0, 1, 0], [[0.6, 0.3, 0.1], [0.5, 0.4, 0.1], [0.7, 0.1, 0.2]])
+    assert auroc(found) == 1.0
+    assert auroc(predictions([0, 0], [[0.6, 0.4], [0.7, 0.3]])) is None
+
+
+def test_a_label_that_is_never_answered_counts_as_zero() -> None:
+    assert macro_f1(predictions([0, 1], [[0.9, 0.1], [0.8, 0.2]])) == pytest.approx((2 / 3 + 0) / 2)
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), st.floats(0.01, 1.0)), min_size=1, max_size=40))
+def test_calibration_error_lies_between_zero_and_one(rows: list[tuple[int, float]]) -> None:
+    weights = np.array([[value, 0.5, 0.3] for _, value in rows])
+    found = predictions([label for label, _ in rows], (weights / weights.sum(1, keepdims=True)).tolist())
+    assert 0.0 <= expected_calibration_error(found) <= 1.0
+
+
+def test_intervals_draw_subjects_and_not_windows() -> None:
+    """One subject all right, one all wrong: accuracy is drawn from 0, 1/2 and 1, however many windows there are."""
+    found = predictions([0] * 200, [[0.9, 0.1]] * 100 + [[0.1, 0.9]] * 100, ["s1"] * 100 + ["s2"] * 100)
+    assert subject_intervals(found)["accuracy"] == [0.0, 1.0]
+    alike = predictions([0, 1] * 50, [[0.9, 0.1], [0.1, 0.9]] * 50, ["s1"] * 50 + ["s2"] * 50)
+    assert subject_intervals(alike)["accuracy"] == [1.0, 1.0]
+
+
+def test_one_subject_has_no_interval() -> None:
+    found = predictions([0, 1], [[0.9, 0.1], [0.1, 0.9]])
+    assert subject_intervals(found) == dict.fromkeys(scores(found))
