@@ -17,7 +17,7 @@ def pretrain_encoder(
     batch_size: Annotated[int, typer.Option(min=1)] = 128,
     learning_rate: Annotated[float, typer.Option(min=0.0)] = 1e-3,
     patch_size: Annotated[
-        int | None, typer.Option(min=1, help="Samples; by default a sixteenth of the window.")
+        int | None, typer.Option(min=1, help="Samples; by default an eighth of the window.")
     ] = None,
     width: Annotated[int, typer.Option(min=8)] = 128,
     depth: Annotated[int, typer.Option(min=1)] = 4,

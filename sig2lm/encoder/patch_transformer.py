@@ -220,5 +220,5 @@ class SignalEncoder(nn.Module):
 
 
 def default_patch_size(num_samples: int) -> int:
-    """Samples in a patch when the user names none: about a sixteenth of the window, at most 32."""
-    return max(1, min(32, num_samples // 16))
+    """Samples in a patch when the user names none: about an eighth of the window, at most 32."""
+    return max(1, min(32, num_samples // 8))

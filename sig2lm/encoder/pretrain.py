@@ -30,7 +30,7 @@ class PretrainSettings:
     epochs, batch_size, learning_rate, weight_decay, seed
         Of the optimisation: AdamW, one cosine with 5 % warm-up.
     patch_size
-        Samples in a patch; by default about a sixteenth of the window.
+        Samples in a patch; by default about an eighth of the window.
     width, depth, heads, normalisation
         Of the encoder, see :class:`EncoderConfig`.
     """

@@ -155,7 +155,7 @@ class DialogueTokenizer:
         if self.has_chat_template:
             turns = (Turn("user", ("?",)), Turn("assistant", ("!",)), Turn("user", ("?",)))
             tail = self._templated(turns)[4]
-            special = set(self.tokenizer.all_special_ids)
+            special = {token for token, added in self.tokenizer.added_tokens_decoder.items() if added.special}
             for token in self._ids(tail.text, special=True) if isinstance(tail, _Scaffold) else ():
                 if token in special:
                     return token

@@ -1,0 +1,77 @@
+"""Dialogue to tokens: with a chat template and without, for tokenizers that lack this or that."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tiny import build_tokenizer
+
+from sig2lm.lm import DialogueTokenizer
+from sig2lm.prompts import SignalPlace, Turn
+
+PLACE = SignalPlace("motion")
+TURNS = (Turn("system", ("Answer briefly.",)), Turn("user", ("Movement: ", PLACE, "\nWhat is it?")))
+
+
+def test_a_chat_template_frames_the_turns_and_leaves_room_for_the_signal() -> None:
+    dialogue = DialogueTokenizer(build_tokenizer())
+    prompt = dialogue.encode(TURNS, {PLACE: 3})
+    ((place, start, count),) = prompt.places
+    assert (place, count) == (PLACE, 3)
+    text = dialogue.tokenizer.decode
+    assert text(prompt.input_ids[:start]) == "<|bos|><|system|>Answer briefly.<|end|><|user|>Movement: "
+    assert set(prompt.input_ids[start : start + 3]) == {dialogue.placeholder}
+    assert text(prompt.input_ids[start + 3 :]) == "\nWhat is it?<|end|><|assistant|>"
+    assert dialogue.encode_answer("up")[-1] == dialogue.tokenizer.convert_tokens_to_ids("<|end|>")
+    assert prompt.num_static == start
+    assert prompt.keys[start] == (PLACE, 0)
+
+
+def test_without_a_chat_template_the_dialogue_is_plain_text() -> None:
+    dialogue = DialogueTokenizer(build_tokenizer(chat=False))
+    again = (*TURNS, Turn("assistant", ("up",)), Turn("user", ("Which one?",)))
+    text = dialogue.tokenizer.decode(dialogue.encode(again, {PLACE: 0}).input_ids)
+    assert text == "Answer briefly.\n\nMovement: \nWhat is it?\nAnswer: up\n\nWhich one?\nAnswer:"
+    assert dialogue.decode(dialogue.encode_answer("up")) == "up"
+
+
+def test_a_template_without_a_system_role_gets_the_text_in_the_first_turn() -> None:
+    tokenizer = build_tokenizer()
+    tokenizer.chat_template = (
+        "{% if messages[0].role == 'system' %}{{ raise_exception('no system') }}{% endif %}"
+        + str(tokenizer.chat_template)
+    )
+    dialogue = DialogueTokenizer(tokenizer)
+    text = dialogue.tokenizer.decode(dialogue.encode(TURNS, {PLACE: 1}).input_ids)
+    assert text.startswith("<|bos|><|user|>Answer briefly.\n\nMovement: ")
+
+
+def test_a_tokenizer_without_special_tokens_still_ends_answers_and_pads() -> None:
+    dialogue = DialogueTokenizer(build_tokenizer(chat=False, special=False))
+    assert dialogue.end_of_answer == dialogue.tokenizer("\n")["input_ids"][-1]
+    assert dialogue.placeholder == dialogue.end_of_answer
+    assert DialogueTokenizer(build_tokenizer(chat=False, special=False), [7, 8]).end_of_answer == 7
+
+
+def test_the_end_of_an_answer_is_the_template_s_own_and_eos_stops_too() -> None:
+    """As in Gemma, whose turns end with a token that is not eos."""
+    tokenizer = build_tokenizer()
+    tokenizer.eos_token = "<|bos|>"
+    dialogue = DialogueTokenizer(tokenizer, [5])
+    assert dialogue.end_of_answer == tokenizer.convert_tokens_to_ids("<|end|>")
+    assert set(dialogue.stop_ids) == {0, 5, dialogue.end_of_answer}
+
+
+@pytest.mark.parametrize("chat", [True, False])
+@given(text=st.text(max_size=40))
+def test_whatever_is_asked_stays_text(chat: bool, text: str) -> None:
+    dialogue = DialogueTokenizer(TOKENIZERS[chat])
+    turns = (TURNS[0], Turn("user", ("Movement: ", PLACE, "\n", text)))
+    prompt = dialogue.encode(turns, {PLACE: 2})
+    assert len(prompt.places) == 1
+    assert text in dialogue.tokenizer.decode(prompt.input_ids, skip_special_tokens=False)
+    special = set(dialogue.tokenizer.all_special_ids) - {dialogue.placeholder}
+    without = dialogue.encode(TURNS, {PLACE: 2}).input_ids
+    assert sum(i in special for i in prompt.input_ids) == sum(i in special for i in without)
+
+
+TOKENIZERS = {True: build_tokenizer(), False: build_tokenizer(chat=False)}
