@@ -54,10 +54,10 @@ def percent(share: float | None) -> str:
 
 
 def number(value: float | None, digits: int = 2) -> str:
-    """Write a number; a dash for None, and two digits of what the decimals would hide."""
+    """Write a number; a dash for None, and ``<0.1`` for what the decimals would show as zero."""
     if value is None:
         return "–"
-    return f"{value:.2g}" if 0 < abs(value) < 0.5 * 10**-digits else f"{value:,.{digits}f}"
+    return f"<{10**-digits:g}" if 0 < value < 0.5 * 10**-digits else f"{value:,.{digits}f}"
 
 
 def points(ranking: dict[str, Any]) -> list[charts.Point]:
