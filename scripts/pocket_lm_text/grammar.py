@@ -1,0 +1,152 @@
+"""The pieces a grammar is made of: wordings, fields of numbers, descriptions, questions, tasks, messages.
+
+A wording is a sentence with alternatives in square brackets, ``The [legs|feet] move.``, and named slots, ``{steps}``.
+Every set of wordings keeps some of them out of the training text; only the examination uses those.
+"""
+
+import itertools
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from random import Random
+
+_ALTERNATIVES = re.compile(r"\[([^\[\]]*)\]")
+_SLOT = re.compile(r"\{[^{}]*\}")
+
+
+@dataclass(frozen=True)
+class Wordings:
+    """Ways to say one thing: `seen` in training, or `held_out` for the examination."""
+
+    seen: tuple[str, ...]
+    held_out: tuple[str, ...] = ()
+
+    def choose(self, rng: Random, held_out: bool = False, **slots: object) -> str:
+        """One wording, its alternatives drawn and its slots filled."""
+        return expand(rng.choice(self.held_out if held_out else self.seen), rng).format(**slots)
+
+    def sample(self, rng: Random, count: int, held_out: bool = False) -> list[str]:
+        """Up to `count` different wordings, their alternatives drawn."""
+        wordings = self.held_out if held_out else self.seen
+        return [expand(wording, rng) for wording in rng.sample(wordings, min(count, len(wordings)))]
+
+
+def expand(wording: str, rng: Random) -> str:
+    """Draw one of each ``[a|b]``."""
+    return _ALTERNATIVES.sub(lambda match: rng.choice(match[1].split("|")), wording)
+
+
+def expansions(wording: str) -> Iterator[str]:
+    """Every text a wording can become, slots unfilled."""
+    pieces = _ALTERNATIVES.split(wording)
+    choices = [piece.split("|") if index % 2 else [piece] for index, piece in enumerate(pieces)]
+    return ("".join(chosen) for chosen in itertools.product(*choices))
+
+
+def pattern(wording: str) -> re.Pattern[str]:
+    """Matches any expansion of a wording in lower-case text, whatever numbers fill its slots."""
+    texts = (_SLOT.sub("\0", text.lower()).strip("\0 .,;:?!") for text in expansions(wording))
+    return re.compile("|".join(re.escape(text).replace("\0", r"[\d.,+\- ]*") for text in texts))
+
+
+@dataclass(frozen=True)
+class Description:
+    """What is said about one recording, and what is true of it."""
+
+    task: str
+    label: str
+    text: str
+    facts: Mapping[str, str] = field(default_factory=dict)  # shown in the text, as an answer would state it
+
+
+Answer = Callable[[Description, Random], str | None]
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question about a description; its answer is None where the description does not settle it."""
+
+    wordings: Wordings
+    answer: Answer
+
+
+def by_label(answers: Mapping[str, str]) -> Answer:
+    """An answer that follows from the label alone."""
+    return lambda description, _rng: answers.get(description.label)
+
+
+def yes_for(*labels: str) -> Answer:
+    """Yes for some labels, no for the others."""
+    return lambda description, _rng: "yes" if description.label in labels else "no"
+
+
+def fact(key: str) -> Answer:
+    """An answer that repeats a number of the description."""
+    return lambda description, _rng: description.facts.get(key)
+
+
+@dataclass(frozen=True)
+class Task:
+    """One of the three tasks: how its recordings are described and what can be asked about them."""
+
+    name: str
+    labels: tuple[str, ...]  # the labels of the template, which the examination uses
+    extra_labels: tuple[str, ...]  # others that the training text has too
+    aliases: Mapping[str, tuple[str, ...]]  # other names of a label, used where choices are listed
+    describe: Callable[[Random, str, str, bool], Description]  # (rng, label, kind, held_out)
+    label_questions: Wordings
+    pair_questions: Wordings  # with slots {a} and {b}
+    open_questions: Wordings
+    sentences: Mapping[str, Wordings]
+    reasons: Mapping[str, Wordings]
+    closed: tuple[Question, ...]
+    details: tuple[Question, ...]
+
+
+@dataclass(frozen=True)
+class Message:
+    """One turn. Its parts are tokenized apart, as a prompt is where a soft prompt interrupts its text."""
+
+    role: str  # system, user or assistant
+    parts: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        return "".join(self.parts)
+
+
+@dataclass(frozen=True)
+class Document:
+    """A conversation, or running text (no messages)."""
+
+    messages: tuple[Message, ...] = ()
+    text: str = ""
+
+    @property
+    def content(self) -> str:
+        """Everything said, one message a line."""
+        return "\n".join(message.text for message in self.messages) or self.text
+
+
+def conversation(system: str | None, *turns: str) -> Document:
+    """Turns of user and assistant in alternation, after a system text if there is one."""
+    head = (Message("system", (system,)),) if system else ()
+    roles = itertools.cycle(("user", "assistant"))
+    return Document(head + tuple(Message(role, (turn,)) for role, turn in zip(roles, turns, strict=False)))
+
+
+def listing(items: Sequence[str], rng: Random) -> str:
+    """Items in one of the ways people list choices."""
+    if len(items) > 1 and rng.random() < 0.35:
+        return ", ".join(items[:-1]) + " or " + items[-1]
+    return rng.choice((", ", "; ", " / ", " | ")).join(items)
+
+
+def number(value: float, decimals: int = 0) -> str:
+    """A number as people write it, without a negative zero."""
+    return f"{round(value, decimals) + 0.0:.{decimals}f}"
+
+
+def weighted(rng: Random, options: Mapping[str, float]) -> str:
+    """One key, drawn by its weight."""
+    return rng.choices(list(options), list(options.values()))[0]
