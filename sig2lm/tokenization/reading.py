@@ -89,7 +89,7 @@ def find_layout(lines: list[str]) -> Layout:
     header = None
     if len(lines) > 1:
         second = _cells(lines[1], delimiter)
-        numeric = [i for i, cell in enumerate(second) if NUMBER.fullmatch(cell)]
+        numeric = [i for i, cell in enumerate(second) if cell and _is_number(cell)]
         titled = [i < len(first) and not NUMBER.fullmatch(first[i]) for i in numeric]
         if numeric and all(titled) and any(cell.lower() not in MISSING_SPELLINGS for cell in first):
             header = tuple(cell or f"column {i + 1}" for i, cell in enumerate(first))
@@ -98,7 +98,7 @@ def find_layout(lines: list[str]) -> Layout:
 
 def _find_delimiter(lines: list[str]) -> str | None:
     for delimiter in ("\t", ";", ","):
-        if all(delimiter in line.strip().rstrip(";") for line in lines):
+        if 2 * sum(delimiter in line.strip(" \r\n").rstrip(";") for line in lines) >= len(lines):
             return delimiter
     return None
 

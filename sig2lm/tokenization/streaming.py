@@ -1,9 +1,10 @@
 """Count the tokens of texts of any length in bounded memory.
 
-A text is cut into blocks of whole lines. Alone, a block may begin with other tokens than inside the text (a prepended
-space, a line break that merges with what follows), so each block after the first is encoded behind a short line whose
-own tokens are subtracted. A line break followed by a digit is a cut in every tokenizer that the tests know, which makes
-the sum equal to the count of the whole text; `TokenCounter` says how it was checked.
+A text is cut into blocks of whole lines. Alone, a block may begin or end with other tokens than inside the text (a
+prepended space, a line break that merges with what follows). So each block is encoded together with the last characters
+before it and the first after it, and what those give by themselves is taken off again: with X and Y side by side, s the
+end of X and e the beginning of Y, ``count(XY) = count(Xe) + count(sY) - count(se)``. This is exact wherever merges do
+not reach over a line break and the characters beside it, which the tests check for every tokenizer they know.
 """
 
 from __future__ import annotations
@@ -17,8 +18,7 @@ from sig2lm.errors import SignalError
 from sig2lm.tokenization.reading import Layout, find_layout, ragged
 from sig2lm.tokenization.tokenizer import TextTokenizer
 
-LEAD = "0\n"
-BLOCK = 8_192  # characters; larger blocks are slower, smaller ones pay for their lead
+BLOCK = 8_192  # characters; larger blocks are slower, smaller ones pay for their seams
 BATCH = 64  # blocks encoded at once
 READ = 1 << 20  # bytes
 LONGEST_LINE = 16_000_000  # bytes
@@ -53,7 +53,7 @@ class FileCount:
 
 
 class TokenCounter:
-    """Counts the tokens of a text that comes in blocks of whole lines.
+    """Counts the tokens of a text that comes in blocks of whole lines; `close` ends it.
 
     The first block and every `check_every`-th after it are also decoded and compared with the text; once one differs,
     the answer is known and no more are decoded.
@@ -63,8 +63,10 @@ class TokenCounter:
         self.tokens = 0
         self.round_trip = True
         self._tokenizer, self._check_every = tokenizer, check_every
-        self._lead = tokenizer.count([LEAD])[0]
         self._blocks = self._checked = 0
+        self._before = ""  # the end of the last block counted
+        self._waiting = ""  # a block whose successor is not known yet
+        self._seams: dict[str, int] = {}
 
     @property
     def checked(self) -> float:
@@ -73,21 +75,47 @@ class TokenCounter:
 
     def add(self, blocks: Sequence[str]) -> None:
         """Count some more blocks; each ends with a line break, the text's last one excepted."""
-        if not blocks:
-            return
-        texts = [LEAD + block for block in blocks]
-        leads = len(texts)
-        if self._blocks == 0:
-            texts[0], leads = blocks[0], leads - 1
+        queue = [self._waiting, *blocks] if self._waiting else list(blocks)
+        self._waiting = queue[-1] if queue else ""
+        self._count(queue[:-1], queue[1:])
+
+    def close(self) -> None:
+        """Count what is left: the text has ended."""
+        queue, self._waiting = [self._waiting] if self._waiting else [], ""
+        self._count(queue, [""] * len(queue))
+
+    def _count(self, blocks: Sequence[str], followers: Sequence[str]) -> None:
+        texts = []
+        for block, follower in zip(blocks, followers, strict=True):
+            after = beginning(follower)
+            texts.append(self._before + block + after)
+            self._before = ending(block)
+            if after:
+                self.tokens -= self._seam(self._before + after)
         checked = [i for i in range(len(texts)) if self.round_trip and (self._blocks + i) % self._check_every == 0]
         encoded = self._tokenizer.ids([texts[i] for i in checked])
         chosen = set(checked)
         rest = [text for i, text in enumerate(texts) if i not in chosen]
-        self.tokens += sum(map(len, encoded)) + sum(self._tokenizer.count(rest)) - leads * self._lead
+        self.tokens += sum(map(len, encoded)) + sum(self._tokenizer.count(rest))
         decoded = self._tokenizer.decode_batch(encoded)
         self.round_trip &= all(texts[i] == text for i, text in zip(checked, decoded, strict=True))
         self._blocks += len(blocks)
         self._checked += len(checked)
+
+    def _seam(self, text: str) -> int:
+        if text not in self._seams:
+            self._seams[text] = self._tokenizer.count([text])[0]
+        return self._seams[text]
+
+
+def ending(block: str) -> str:
+    """Take the last character of a block that is no white space, and all after it."""
+    return block[max(len(block.rstrip()) - 1, 0) :]
+
+
+def beginning(block: str) -> str:
+    """Take a block up to its first character that is no white space."""
+    return block[: len(block) - len(block.lstrip()) + 1]
 
 
 def count_text(tokenizer: TextTokenizer, text: str, check_every: int = 1) -> TokenCounter:
@@ -96,6 +124,7 @@ def count_text(tokenizer: TextTokenizer, text: str, check_every: int = 1) -> Tok
     blocks = list(cut(text))
     for start in range(0, len(blocks), BATCH):
         counter.add(blocks[start : start + BATCH])
+    counter.close()
     return counter
 
 
@@ -145,6 +174,8 @@ def count_file(
         characters, num_bytes = characters + len(chunk), num_bytes + size
         if progress is not None:
             progress(size)
+    for counter in counters:
+        counter.close()
     return [
         FileCount(rows.count, characters, num_bytes, counter.tokens, counter.round_trip, counter.checked)
         for counter in counters

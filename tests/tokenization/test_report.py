@@ -1,0 +1,242 @@
+"""The whole report: its parts fit the schema, its page stands alone, and the talk's case is in it."""
+
+import json
+import re
+import runpy
+import shutil
+import subprocess
+from html.parser import HTMLParser
+from pathlib import Path
+
+import jsonschema
+import numpy as np
+import pytest
+
+from sig2lm.errors import SignalError, TokenizerError
+from sig2lm.tokenization import read_series, report_schema, series_from_values, tokenizer_report
+from sig2lm.tokenization.findings import HARMS, duration, filled
+from sig2lm.tokenization.report import excerpt, first_rows
+
+from .conftest import load_once
+
+EVIL = "<script>alert(1)</script>|`*_"
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory):
+    rng = np.random.default_rng(1)
+    rows = "".join(f"{i / 50:.2f},walk {EVIL},{x:.5f},{y:.3f}\n" for i, (x, y) in enumerate(rng.normal(0, 3, (120, 2))))
+    path = tmp_path_factory.mktemp("table") / f"walk {'&'}.csv"
+    path.write_text(f"time,label,{EVIL},y\n" + rows, encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def report(table, digits, pairs, lossy):
+    return tokenizer_report([digits, pairs, lossy], [table, np.array([[1.0, np.nan, 3.5], [2, 4, 8]])])
+
+
+def test_json_follows_the_schema(report):
+    schema = report_schema()
+    jsonschema.Draft202012Validator.check_schema(schema)
+    found = json.loads(report.to_json())
+    jsonschema.validate(found, schema)
+    assert set(found) == {"version", "series", "tokenizers"}
+    for tokenizer in found["tokenizers"].values():
+        assert {"measures", "serializers", "findings"} <= set(tokenizer)
+        assert set(tokenizer["serializers"]) == set(found["series"])
+    found["tokenizers"]["digits"]["measures"]["case_lost"] = "no"
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(found, schema)
+
+
+def test_series_say_what_was_skipped(report):
+    series = report.series["walk &"]
+    assert series["channels"] == [EVIL, "y"]
+    assert [column["name"] for column in series["skipped"]] == ["time", "label"]
+    assert series["duration_s"] == pytest.approx(120 / 50)
+    assert report.series["series 2"]["missing"] == 1
+
+
+def test_findings_are_ordered_by_harm_and_have_evidence(report):
+    for tokenizer in report.tokenizers.values():
+        order = [(HARMS.index(finding["harm"]), -finding["weight"]) for finding in tokenizer["findings"]]
+        assert order == sorted(order)
+        assert all(finding["evidence"] for finding in tokenizer["findings"] if finding["harm"] != "good")
+    assert report.tokenizers["lossy"]["findings"][0]["harm"] == "loss"
+    harms = {finding["harm"] for finding in report.tokenizers["digits"]["findings"]}
+    assert "loss" not in harms
+    assert "good" in harms
+
+
+def test_the_whole_file_is_counted(report, table, digits):
+    found = report.tokenizers["digits"]["measures"]["series"]["walk &"]["file"]
+    text = table.read_text(encoding="utf-8")
+    assert (found["tokens"], found["rows"], found["round_trip"]) == (len(digits.encode(text)), 120, True)
+    assert report.tokenizers["digits"]["measures"]["series"]["series 2"]["file"] is None
+
+
+class Page(HTMLParser):
+    """Collects tags and what they load."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.loads, self.ids, self.links = [], [], set(), []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        found = dict(attrs)
+        self.tags.append(tag)
+        self.loads += [found[name] for name in ("src", "srcset", "poster", "data") if name in found]
+        if tag == "link":
+            self.loads.append(found.get("href"))
+        if "id" in found:
+            self.ids.add(found["id"])
+        if tag == "a":
+            self.links.append(found["href"])
+
+
+def test_the_page_stands_alone_and_escapes(report):
+    text = report.to_html()
+    page = Page(text)
+    assert page.loads == []
+    assert "script" not in page.tags
+    assert "@import" not in text
+    assert "url(" not in text
+    assert {link.removeprefix("#") for link in page.links} <= page.ids
+    assert page.tags.count("svg") >= 6
+    assert "&lt;script&gt;" in text
+    assert "prefers-color-scheme: dark" in text
+    assert "@media print" in text
+
+
+def test_every_tag_of_the_page_is_closed(report):
+    text = re.sub(r"<style>.*?</style>", "", report.to_html(), flags=re.DOTALL)
+    for tag in ("div", "section", "table", "tr", "td", "th", "svg", "details", "p", "b", "s", "figure", "span"):
+        assert len(re.findall(rf"<{tag}[ >]", text)) == text.count(f"</{tag}>"), tag
+
+
+def test_markdown_tables_are_tables(report):
+    text = report.to_markdown()
+    assert re.search(r"(?<!\\)<script", text) is None
+    for block in re.findall(r"(?:^\|.*\n?)+", text, flags=re.MULTILINE):
+        widths = {len(re.findall(r"(?<!\\)\|", line)) for line in block.strip().split("\n")}
+        assert len(widths) == 1
+    assert "changed" in text
+    assert "soft prompt" in text
+
+
+def test_names_that_come_twice_are_kept_apart_and_progress_is_told(digits):
+    series, told = series_from_values([1.0, 2.0]), []
+    report = tokenizer_report(
+        [digits, digits], [series, series], serializers=["fixed:1"], progress=lambda _, part: told.append(part)
+    )
+    assert list(report.tokenizers) == ["digits", "digits (2)"]
+    assert list(report.series) == ["series", "series (2)"]
+    names = [score["name"] for score in report.tokenizers["digits"]["serializers"]["series"]["scores"]]
+    assert sorted(names) == ["as written", "fixed:1"]
+    assert told == sorted(told)
+    assert (told[0], told[-1]) == (0.0, 1.0)
+
+
+def test_one_value_and_one_constant_are_enough(digits):
+    report = tokenizer_report(digits, [np.array(values) for values in ([5.0], [[5.0, 5.0, 5.0]], [[np.nan, 1.0]])])
+    jsonschema.validate(json.loads(report.to_json()), report_schema())
+    assert report.to_html()
+
+
+def test_wrong_input_is_refused(digits):
+    with pytest.raises(TokenizerError, match="expected a serializer"):
+        tokenizer_report(digits, [1.0, 2.0], serializers=["words"])
+    with pytest.raises(SignalError, match="found infinity"):
+        tokenizer_report(digits, [np.inf])
+    with pytest.raises(TokenizerError, match="found nothing there"):
+        tokenizer_report("/no/tokenizer", [1.0])
+
+
+TALK_IDS = (
+    "36150 11 32 11 24 3023 2075 32583 25272 42759 11 22 13 2931 1433 1495 12095 15 13 3270 1433 46250 11 23 13 22186"
+)
+
+
+def test_the_talks_five_rows(gpt2):
+    example = runpy.run_path(str(Path(__file__).parents[2] / "examples" / "talk_rows.py"))
+    text = "\n".join(example["ROWS"])
+    found = excerpt(gpt2, text)
+    assert (len(text), found["count"]) == (263, 148)
+    assert [token for _, token in found["tokens"]][:29] == [*map(int, TALK_IDS.split()), 35126, 26, 198]
+    report = tokenizer_report(gpt2, example["talk_series"]())
+    shown = report.tokenizers["gpt2"]["measures"]["series"]["the talk's five rows"]["excerpt"]
+    assert (shown["text"], shown["count"]) == (text, 148)
+    assert "148 tokens" in report.to_html()
+
+
+def test_the_talks_199_rows_are_a_reconstruction(shared, gpt2):
+    example = runpy.run_path(str(Path(__file__).parents[2] / "examples" / "talk_rows.py"))
+    path = shared / "data" / "talk" / "wisdm_1600_A_accel_watch_first199_no_timestamps.txt"
+    texts = [example["with_stamps"](path.read_text().split(), seed) for seed in range(20)]
+    assert {len(text) for text in texts} == {10_769}
+    counts = gpt2.count(texts)
+    assert min(counts) <= 6_077 <= max(counts)
+    assert min(counts) >= 6_060
+    assert max(counts) <= 6_110
+
+
+def test_characters_without_a_token_are_shown(shared):
+    t5 = load_once(shared / "tokenizers" / "t5")
+    found = excerpt(t5, "1\n2")
+    assert ["\n", None] in found["tokens"]
+    assert "".join(text for text, _ in found["tokens"]) == "1\n2"
+
+
+def test_excerpts_are_whole_rows_where_they_fit():
+    assert first_rows(["1,2"] * 9) == "\n".join(["1,2"] * 5)
+    assert first_rows(["1" * 200] * 3) == "1" * 200
+    assert len(first_rows(["1" * 2000])) == 320
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(2.5, "2.5 s"), (600, "10 min"), (7201, "2 h"), (864_000, "10 days"), (1e9, "32 years")]
+)
+def test_durations_are_for_people(seconds, text):
+    assert duration(seconds) == text
+
+
+def test_shares_are_for_people():
+    assert (filled(0.5), filled(73)) == ("50% of", "73 times")
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (500, True)], ids=["desk, light", "phone, dark"])
+def test_a_browser_shows_the_page(report, tmp_path, width, dark):
+    from PIL import Image
+
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if chromium is None:
+        pytest.skip("needs a chromium in the path")
+    page, picture = tmp_path / "report.html", tmp_path / "report.png"
+    page.write_text(report.to_html(), encoding="utf-8")
+    options = [
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--hide-scrollbars",
+        f"--user-data-dir={tmp_path / 'home'}",
+    ]
+    options += [f"--window-size={width},1600", f"--blink-settings=preferredColorScheme={0 if dark else 1}"]
+    run = [chromium, *options, f"--screenshot={picture}", page.as_uri()]
+    subprocess.run(run, check=True, capture_output=True, timeout=120)
+    with Image.open(picture) as image:
+        pixels = np.asarray(image.convert("RGB")).astype(int)
+    assert pixels.shape == (1600, width, 3)
+    corner = pixels[:20, :20].mean()
+    assert corner < 60 if dark else corner > 230
+    assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 200
+    assert np.abs(pixels[:, -4:] - pixels[0, -1]).max() < 30, "something runs out of the page to the right"
+    dump = [chromium, *options, "--dump-dom", page.as_uri()]
+    text = subprocess.run(dump, check=True, capture_output=True, text=True, timeout=120).stdout
+    assert text.count('class="finding') == sum(len(item["findings"]) for item in report.tokenizers.values())
+
+
+def test_read_series_is_what_the_report_reads(table):
+    assert read_series(table).name == "walk &"
