@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -14,6 +15,12 @@ from sig2lm.tokenization.tokenizer import TextTokenizer
 
 HEADLINE = ("480", "481", "482")
 BEFORE = ","  # where most numbers of a table stand
+
+
+@lru_cache(maxsize=4)
+def integer_lengths(tokenizer: TextTokenizer, stop: int, before: str) -> tuple[tuple[int, ...], ...]:
+    """Give the lengths of the pieces of 0 ... stop - 1; kept for a while, because two measures start from them."""
+    return tuple(split.lengths for split in split_numbers(tokenizer, [str(n) for n in range(stop)], before))
 
 
 @dataclass(frozen=True)
@@ -60,7 +67,7 @@ def neighbour_consistency(
     Source: the example is that of Spathis & Kawsar 2023, arXiv 2309.06236.
     """
     numbers = [str(n) for n in range(start, stop)]
-    lengths = [split.lengths for split in split_numbers(tokenizer, numbers, before)]
+    lengths = integer_lengths(tokenizer, stop, before)[start:]
     alike: dict[int, list[bool]] = {}
     for (text, left), (following, right) in pairwise(zip(numbers, lengths, strict=True)):
         if len(text) == len(following):
@@ -110,7 +117,7 @@ def one_token_integers(tokenizer: TextTokenizer, stop: int = 10_000, before: str
     -----
     Source: Singh & Strouse 2024, arXiv 2402.14903, section 2, list how tokenizers came to hold such tokens.
     """
-    counts = [len(split.ids) for split in split_numbers(tokenizer, [str(n) for n in range(stop)], before)]
+    counts = [len(lengths) for lengths in integer_lengths(tokenizer, stop, before)]
     single = [n for n, count in enumerate(counts) if count == 1]
     gap = next((n for n, count in enumerate(counts) if count != 1), None)
     return OneTokenIntegers(len(single), len(single) / stop, tuple(_ranges(single)), gap, tuple(run_lengths(counts)))
