@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -42,13 +42,12 @@ def tokenizer_report(
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     from sig2lm.files import replaced_file
+    from sig2lm.tokenization import load_tokenizer, pocket_tokenizer
     from sig2lm.tokenization import tokenizer_report as analyse
     from sig2lm.tokenization.terminal import summary
 
-    tokenizers: list[Any] = list(tokenizer or [])
+    tokenizers = [load_tokenizer(name) for name in tokenizer or []]
     if not tokenizers and lm is None:
-        from sig2lm.tokenization import pocket_tokenizer
-
         tokenizers = [pocket_tokenizer()]
     series = _read(files or [], rows, sampling_rate)
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())

@@ -39,8 +39,40 @@ def to_html(report: TokenizerReport) -> str:
         integer_map=charts.integer_map,
         trade_off=lambda ranking: charts.trade_off(points(ranking)),
         harm_words=HARM_WORDS,
+        multiples=multiples(report),
         headline=headline(report),
     )
+
+
+# For each measure of numbers in general: title, meaning, where it is in the measures, and whether much of it is good.
+SMALL_MULTIPLES: tuple[tuple[str, str, tuple[str, ...], bool], ...] = (
+    ("Neighbours after a comma", "n and n + 1 cut alike", ("neighbour_consistency", "after a comma", "share"), True),
+    ("Neighbours after a space", "n and n + 1 cut alike", ("neighbour_consistency", "after a space", "share"), True),
+    ("Context moves the cut", "numbers cut by what is before them", ("context_dependence", "share_cut"), False),
+    ("Context changes the ids", "numbers with several identities", ("context_dependence", "share_ids"), False),
+    ("One-token integers", "of 0 to 9,999, after a comma", ("one_token_integers", "after a comma", "share"), True),
+    ("Place values agree", "consecutive decimals cut alike", ("alignment", "place_value"), True),
+    ("The point stands alone", "decimals", ("alignment", "point_alone"), True),
+    ("The sign hides in the separator", "negative decimals", ("alignment", "sign_with_separator"), False),
+    ("Equal values, equal ids", "of a periodic signal", ("pattern_consistency", "share"), True),
+    ("Distance kept", "rank correlation", ("distance_distortion", "correlation"), True),
+)
+Multiple = tuple[str, str, list[tuple[str, float, str]], bool]
+
+
+def multiples(report: TokenizerReport) -> list[Multiple]:
+    """Give for each measure of numbers in general its value for every tokenizer, as bars."""
+    found: list[Multiple] = []
+    for title, meaning, path, good in SMALL_MULTIPLES:
+        bars = []
+        for key, tokenizer in report.tokenizers.items():
+            value: Any = tokenizer["measures"]
+            for step in path:
+                value = value[step]
+            text = number(value) if path[-1] == "correlation" else percent(value)
+            bars.append((key, max(value or 0.0, 0.0), text))
+        found.append((title, meaning, bars, good))
+    return found
 
 
 def percent(share: float | None) -> str:
