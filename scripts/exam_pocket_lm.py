@@ -1,6 +1,6 @@
 """Examine the pocket LM on descriptions and questions in wordings that its training text does not have.
 
-    python scripts/exam_pocket_lm.py sig2lm/pocket_lm --json exam.json
+    python scripts/exam_pocket_lm.py sig2lm/pocket_lm --json exam.json --card
 
 A closed question is right when the true label followed by <|end|> has the highest likelihood of all labels of the task.
 Beside it stands the same score with the description taken out of the prompt, which must be near chance.
@@ -9,6 +9,8 @@ Beside it stands the same score with the description taken out of the prompt, wh
 import argparse
 import json
 import math
+import os
+import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -17,7 +19,7 @@ from pathlib import Path
 from random import Random
 
 import torch
-from pocket_lm_text import TASKS, documents
+from pocket_lm_text import TASKS, documents, held_out
 from pocket_lm_text.conversations import label_question, opening, shape
 from pocket_lm_text.grammar import Description, Document, Message, Task, expansions
 from pocket_lm_text.numbers import COMPARING, COUNTING, Exercise
@@ -48,6 +50,7 @@ class Report:
     closed: dict[str, dict[str, float]] = field(default_factory=dict)
     perplexity: dict[str, float] = field(default_factory=dict)
     numbers: dict[str, float] = field(default_factory=dict)
+    known_sequences: float = 0.0  # share of the held-out wordings' sequences of four words that training text has
     seconds: float = 0.0
 
 
@@ -232,6 +235,18 @@ def _whole(examinee: Examinee, document: Document) -> tuple[list[int], list[int]
     return [bos], examinee.tokenizer.apply_chat_template(content, return_dict=False)[1:]
 
 
+def known_sequences(seed: int) -> float:
+    """Share of the sequences of four words in held-out wordings that 20,000 new training documents have."""
+
+    def fours(text: str) -> set[tuple[str, ...]]:
+        words = re.findall(r"[a-z']+", re.sub(r"\{\w+\}", "", text.lower()))  # neither numbers nor slots
+        return {tuple(words[i : i + 4]) for i in range(len(words) - 3)}
+
+    seen = set().union(*(fours(document.content) for document in islice(documents(seed), 20_000)))
+    asked = [four for wording in held_out() for four in fours(next(expansions(wording)))]
+    return share([four in seen for four in asked])
+
+
 def examine(folder: Path, count: int, seed: int) -> Report:
     """The whole exam."""
     start = time.perf_counter()
@@ -244,6 +259,7 @@ def examine(folder: Path, count: int, seed: int) -> Report:
         report.numbers[name] = examine_numbers(examinee, exercises, count, seed)
         for exercise in exercises:
             report.numbers[f"{name}: {exercise.__name__}"] = examine_numbers(examinee, [exercise], 200, seed)
+    report.known_sequences = known_sequences(seed)
     report.seconds = time.perf_counter() - start
     return report
 
@@ -255,11 +271,20 @@ def markdown(report: Report) -> str:
     for task, scores in report.closed.items():
         cells = [f"{scores[c]:.0f}" if c == "questions" else f"{100 * scores[c]:.1f} %" for c in columns]
         lines.append(f"| {task} | " + " | ".join(cells) + " |")
-    lines += ["", "| | |", "|---|---|"]
+    lines += ["", "| beside the closed questions | |", "|---|---|"]
     lines += [f"| perplexity per token, {name} | {value:.2f} |" for name, value in report.perplexity.items()]
     lines += [f"| {name} | {100 * value:.1f} % |" for name, value in report.numbers.items()]
-    lines += ["", f"{report.seconds:.0f} s"]
+    lines.append(f"| sequences of four held-out words that training text has | {100 * report.known_sequences:.1f} % |")
     return "\n".join(lines)
+
+
+def write_card(path: Path, table: str) -> None:
+    """Put the table between the marks of the model card."""
+    before, rest = path.read_text(encoding="utf-8").split("<!-- exam -->")
+    after = rest.split("<!-- end of exam -->")[1]
+    temporary = path.with_name(path.name + ".new")
+    temporary.write_text(f"{before}<!-- exam -->\n{table}\n<!-- end of exam -->{after}", encoding="utf-8")
+    os.replace(temporary, path)
 
 
 def main() -> None:
@@ -267,10 +292,13 @@ def main() -> None:
     parser.add_argument("folder", type=Path, nargs="?", default=ROOT / "sig2lm" / "pocket_lm")
     parser.add_argument("--questions", type=int, default=1500, help="closed questions a task")
     parser.add_argument("--seed", type=int, default=EXAM_SEED)
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--json", type=Path, help="write the report there too")
+    parser.add_argument("--card", action="store_true", help="put the tables into the folder's README.md")
     options = parser.parse_args()
     report = examine(options.folder, options.questions, options.seed)
-    print(markdown(report))
+    print(f"{markdown(report)}\n\n{report.seconds:.0f} s")
+    if options.card:
+        write_card(options.folder / "README.md", markdown(report))
     if options.json:
         options.json.write_text(json.dumps(asdict(report), indent=2) + "\n", encoding="utf-8")
 

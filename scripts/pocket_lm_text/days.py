@@ -3,7 +3,7 @@
 from random import Random
 
 from pocket_lm_text.days_words import EVIDENCE, REASONS
-from pocket_lm_text.grammar import Description, Question, Task, Wordings, by_label, fact, number, yes_for
+from pocket_lm_text.grammar import Question, Task, Telling, Wordings, by_label, fact, number, yes_for
 
 LABELS = ("stressed", "calm")
 ALIASES = {
@@ -161,18 +161,18 @@ def _rows(rng: Random, label: str, held_out: bool) -> tuple[str, dict[str, str]]
     return rng.choice(("\n", "\n", "; ")).join(rows), facts | {"days": str(count)}
 
 
-def describe(rng: Random, label: str, kind: str, held_out: bool = False) -> Description:
-    """A description of kind words, numbers, both or named (only the last names the label)."""
-    facts: dict[str, str] = {}
-    sentences = [NEUTRAL.choose(rng, held_out)] if rng.random() < 0.25 else []
-    if kind == "named":
-        sentences.append(NAMED.choose(rng, label=rng.choice(ALIASES[label][:2])))
-    if kind in ("words", "both"):
-        sentences += EVIDENCE[label].sample(rng, rng.choice((1, 1, 2, 3)) if kind == "words" else 1, held_out)
-    if kind in ("numbers", "both"):
-        text, facts = (_averages if rng.random() < 0.65 else _rows)(rng, label, held_out)
-        sentences.insert(rng.randint(0, len(sentences)), text)
-    return Description("stress", label, " ".join(sentences), facts)
+def _numbers(rng: Random, label: str, held_out: bool) -> tuple[str, dict[str, str]]:
+    return (_averages if rng.random() < 0.65 else _rows)(rng, label, held_out)
+
+
+TELLING = Telling(
+    task="stress",
+    neutral=NEUTRAL,
+    named=NAMED,
+    name=lambda rng, label: rng.choice(ALIASES[label][:2]),
+    evidence=EVIDENCE,
+    numbers=_numbers,
+)
 
 
 CLOSED = (
@@ -252,7 +252,7 @@ DAYS = Task(
     labels=LABELS,
     extra_labels=(),
     aliases=ALIASES,
-    describe=describe,
+    describe=TELLING.describe,
     label_questions=Wordings(
         (
             "Is the person calm or stressed?",

@@ -59,6 +59,33 @@ class Description:
     facts: Mapping[str, str] = field(default_factory=dict)  # shown in the text, as an answer would state it
 
 
+@dataclass(frozen=True)
+class Telling:
+    """What a task's descriptions are composed of."""
+
+    task: str
+    neutral: Wordings
+    named: Wordings
+    name: Callable[[Random, str], str]  # a name of a label, for `named`
+    evidence: Mapping[str, Wordings]
+    numbers: Callable[[Random, str, bool], tuple[str, dict[str, str]]]  # (rng, label, held_out) -> text and facts
+    endings: tuple[str, ...] = ()  # of the numbers
+
+    def describe(self, rng: Random, label: str, kind: str, held_out: bool = False) -> Description:
+        """A description of kind words, numbers, both or named (only the last names the label)."""
+        facts: dict[str, str] = {}
+        sentences = [self.neutral.choose(rng, held_out)] if rng.random() < 0.25 else []
+        if kind == "named":
+            sentences.append(self.named.choose(rng, label=self.name(rng, label)))
+        if kind in ("words", "both"):
+            sentences += self.evidence[label].sample(rng, rng.choice((1, 1, 2, 3)) if kind == "words" else 1, held_out)
+        if kind in ("numbers", "both"):
+            text, facts = self.numbers(rng, label, held_out)
+            place = rng.randint(0, len(sentences))
+            sentences.insert(place, text + (rng.choice(self.endings) if self.endings else ""))
+        return Description(self.task, label, " ".join(sentences), facts)
+
+
 Answer = Callable[[Description, Random], str | None]
 
 

@@ -2,7 +2,7 @@
 
 from random import Random
 
-from pocket_lm_text.grammar import Description, Question, Task, Wordings, by_label, fact, number, yes_for
+from pocket_lm_text.grammar import Question, Task, Telling, Wordings, by_label, fact, number, yes_for
 from pocket_lm_text.movement_words import EVIDENCE, REASONS
 
 LABELS = ("walking", "jogging", "walking upstairs", "walking downstairs", "sitting", "standing")
@@ -188,18 +188,14 @@ def _numbers(rng: Random, label: str, held_out: bool) -> tuple[str, dict[str, st
     return rng.choice((", ", "; ", "\n", ". ")).join(pieces) + ".", facts
 
 
-def describe(rng: Random, label: str, kind: str, held_out: bool = False) -> Description:
-    """A description of kind words, numbers, both or named (only the last names the label)."""
-    facts: dict[str, str] = {}
-    sentences = [NEUTRAL.choose(rng, held_out)] if rng.random() < 0.25 else []
-    if kind == "named":
-        sentences.append(NAMED.choose(rng, label=label))
-    if kind in ("words", "both"):
-        sentences += EVIDENCE[label].sample(rng, rng.choice((1, 1, 2, 3)) if kind == "words" else 1, held_out)
-    if kind in ("numbers", "both"):
-        text, facts = _numbers(rng, label, held_out)
-        sentences.insert(rng.randint(0, len(sentences)), text)
-    return Description("har", label, " ".join(sentences), facts)
+TELLING = Telling(
+    task="har",
+    neutral=NEUTRAL,
+    named=NAMED,
+    name=lambda _rng, label: label,
+    evidence=EVIDENCE,
+    numbers=_numbers,
+)
 
 
 def _sentences(label: str) -> Wordings:
@@ -285,7 +281,7 @@ MOVEMENT = Task(
     labels=LABELS,
     extra_labels=EXTRA_LABELS,
     aliases=ALIASES,
-    describe=describe,
+    describe=TELLING.describe,
     label_questions=Wordings(
         (
             "Which activity does the person do?",

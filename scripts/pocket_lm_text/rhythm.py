@@ -5,7 +5,7 @@ import math
 from collections.abc import Sequence
 from random import Random
 
-from pocket_lm_text.grammar import Description, Question, Task, Wordings, by_label, fact, number, yes_for
+from pocket_lm_text.grammar import Description, Question, Task, Telling, Wordings, by_label, fact, number, yes_for
 from pocket_lm_text.rhythm_words import EVIDENCE, REASONS
 
 AF = "atrial fibrillation"
@@ -188,18 +188,19 @@ def _statistics(rng: Random, label: str, held_out: bool) -> tuple[str, dict[str,
     return text, {key: values[key] for key in shown}
 
 
-def describe(rng: Random, label: str, kind: str, held_out: bool = False) -> Description:
-    """A description of kind words, numbers, both or named (only the last names the label)."""
-    facts: dict[str, str] = {}
-    sentences = [NEUTRAL.choose(rng, held_out)] if rng.random() < 0.25 else []
-    if kind == "named":
-        sentences.append(NAMED.choose(rng, label=rng.choice(ALIASES[label][:2])))
-    if kind in ("words", "both"):
-        sentences += EVIDENCE[label].sample(rng, rng.choice((1, 1, 2, 3)) if kind == "words" else 1, held_out)
-    if kind in ("numbers", "both"):
-        text, facts = (_list if rng.random() < 0.55 else _statistics)(rng, label, held_out)
-        sentences.insert(rng.randint(0, len(sentences)), text + rng.choice((".", ".", "")))
-    return Description("af", label, " ".join(sentences), facts)
+def _numbers(rng: Random, label: str, held_out: bool) -> tuple[str, dict[str, str]]:
+    return (_list if rng.random() < 0.55 else _statistics)(rng, label, held_out)
+
+
+TELLING = Telling(
+    task="af",
+    neutral=NEUTRAL,
+    named=NAMED,
+    name=lambda rng, label: rng.choice(ALIASES[label][:2]),
+    evidence=EVIDENCE,
+    numbers=_numbers,
+    endings=(".", ".", ""),
+)
 
 
 def _pace(description: Description, _rng: Random) -> str | None:
@@ -294,7 +295,7 @@ RHYTHM = Task(
     labels=LABELS,
     extra_labels=(),
     aliases=ALIASES,
-    describe=describe,
+    describe=TELLING.describe,
     label_questions=Wordings(
         (
             "What is the rhythm?",
