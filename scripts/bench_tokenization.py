@@ -11,7 +11,6 @@ file, at a quarter of the rows and at all of them. Report: every measure and ser
 import argparse
 import multiprocessing
 import os
-import resource
 import tempfile
 import time
 from collections.abc import Callable, Iterable
@@ -59,7 +58,9 @@ def bare(tokenizer: Tokenizer, texts: Iterable[str], batch: int) -> int:
 def peak_of_counting(path: str, folder: str) -> float:
     """MB that a process needs to count the file; run in a fresh one."""
     count_file(Path(path), [load_tokenizer(folder)])
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+    # Not ru_maxrss: a new process inherits that of the one it was started from.
+    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines())
+    return int(status["VmHWM"].split()[0]) / 1e3
 
 
 def in_fresh_process(path: Path, folder: Path) -> float:

@@ -3,9 +3,10 @@
     python scripts/table_tokenizers.py --data UNPACKED --tokenizers FOLDER_OF_FOLDERS [--lm LM_FOLDER]...
 
 UNPACKED holds MotionSense, AFDB and PMData in their official layouts, as ``motionsense/``, ``afdb/`` and ``pmdata/``.
-Three series: the first 10,000 rows of subject 1 walking (MotionSense, total acceleration in g and rotation in rad/s, as
-the files write them, 50 Hz); the RR intervals of AFDB record 04015 in ms; 120 days of PMData p01 (steps in exercise,
-resting heart rate, minutes asleep, minutes of exercise), values as the files write them.
+Three series: subject 1 walking, trial 15 (MotionSense, total acceleration in g and rotation in rad/s, 50 Hz, six
+decimals, 1,333 rows); the first 10,000 RR intervals of AFDB
+record 04015 in ms; 120 days of PMData p01 (steps in exercise, resting heart rate, minutes asleep, minutes of
+exercise), values as the files write them.
 """
 
 import argparse
@@ -28,7 +29,7 @@ ROWS = 10_000
 
 def motionsense(folder: Path) -> Series:
     """Total acceleration (gravity + userAcceleration, g) and rotation rate (rad/s), six decimals as recorded."""
-    path = sorted(folder.glob("A_DeviceMotion_data/wlk_*/sub_1.csv"))[0]
+    path = folder / "A_DeviceMotion_data" / "wlk_15" / "sub_1.csv"
     table = np.genfromtxt(path, delimiter=",", skip_header=1)[:ROWS]  # index, attitude 3, gravity 3, rotation 3, user 3
     values = np.concatenate([table[:, 4:7] + table[:, 10:13], table[:, 7:10]], axis=1).round(6)
     return series_from_values(values.T, "MotionSense, walking", duration=len(values) / 50)
