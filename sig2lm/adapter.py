@@ -36,15 +36,18 @@ class AdapterConfig:
     depth, heads
         Cross-attention layers of the resampler and their heads.
     dropout
-        On patches, in training only.
+        On the features of patches, in training only.
+    patch_dropout
+        Share of the patches that the resampler does not see, drawn anew for each training step.
     """
 
     kind: AdapterKind = "resampler"
-    num_virtual_tokens: int = 8
+    num_virtual_tokens: int = 16
     hidden: int = 256
     depth: int = 2
     heads: int = 4
     dropout: float = 0.1
+    patch_dropout: float = 0.0
 
     def __post_init__(self) -> None:
         if self.kind not in ADAPTERS:
@@ -132,6 +135,8 @@ class Resampler(Adapter):
         entered = self.enter(self.dropout(self.patch_norm(patches)))
         entered = entered + sinusoids(entered.shape[1], entered.shape[2], entered)
         batch = len(patches)
+        if self.training and self.config.patch_dropout:
+            patch_mask = patch_mask & (torch.rand_like(patch_mask, dtype=torch.float) >= self.config.patch_dropout)
         memory = torch.cat([self.nothing.expand(batch, 1, -1), entered], dim=1)
         mask = torch.cat([patch_mask.new_ones(batch, 1), patch_mask], dim=1)
         latent = self.queries.expand(batch, -1, -1)

@@ -23,6 +23,18 @@ def check_new(path: str | Path) -> Path:
     path = Path(path).expanduser()
     if path.exists() or path.is_symlink():
         raise Sig2LMError(f"expected a new path for the output, but '{path}' exists; choose another or remove it")
+    return check_writable(path)
+
+
+def check_writable(path: str | Path) -> Path:
+    """Return ``path`` when a file or folder can be written there, which may take the place of an older file.
+
+    Raises
+    ------
+    Sig2LMError
+        When the nearest folder above it that exists cannot be written.
+    """
+    path = Path(path).expanduser()
     above = path.absolute().parent
     while not above.exists():
         above = above.parent

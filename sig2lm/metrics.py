@@ -38,10 +38,6 @@ class Predictions:
         """(N,) number of the likeliest label."""
         return np.asarray(self.probabilities.argmax(axis=1))
 
-    def take(self, rows: NDArray[np.int64]) -> "Predictions":
-        """Return some rows, in order, repeats allowed."""
-        return Predictions(self.labels, self.truth[rows], self.probabilities[rows], self.subjects[rows])
-
 
 def accuracy(predictions: Predictions) -> float:
     """Share of right answers."""
@@ -59,9 +55,8 @@ def auroc(predictions: Predictions) -> float | None:
 
     Labels that the truth never or always holds have no curve and are left out; None when none is left.
     """
-    labels = range(1) if len(predictions.labels) == 2 else range(len(predictions.labels))
     areas = []
-    for label in labels:
+    for label in _curved(len(predictions.labels)):
         positive = predictions.truth == label
         if positive.any() and not positive.all():
             areas.append(roc_auc_score(positive, predictions.probabilities[:, label]))
@@ -107,19 +102,73 @@ def subject_intervals(
     Windows of one person are alike, so that drawing windows would promise too much (Field and Welsh 2007, doi
     10.1111/j.1467-9868.2007.00593.x). None with fewer than two subjects.
     """
-    names = np.unique(predictions.subjects)
+    names, owner = np.unique(predictions.subjects, return_inverse=True)
     if len(names) < 2:
         return dict.fromkeys(scores(predictions))
-    rows = {name: np.flatnonzero(predictions.subjects == name) for name in names}
+    counted = _BySubject(predictions, owner, len(names))
     rng = np.random.default_rng(seed)
     drawn: dict[str, list[float]] = {}
     for _ in range(resamples):
-        chosen = rng.choice(names, size=len(names))
-        sample = predictions.take(np.concatenate([rows[name] for name in chosen]))
-        for name, value in scores(sample).items():
+        weights = np.bincount(rng.integers(len(names), size=len(names)), minlength=len(names)).astype(float)
+        for name, value in counted.scores(weights).items():
             if value is not None:
                 drawn.setdefault(name, []).append(value)
-    return {name: np.percentile(values, [2.5, 97.5]).round(6).tolist() for name, values in drawn.items()}
+    found = {name: np.percentile(values, [2.5, 97.5]).round(6).tolist() for name, values in drawn.items()}
+    return {name: found.get(name) for name in scores(predictions)}
+
+
+class _BySubject:
+    """What each subject adds to the scores, so that a resample is a weighting of subjects and costs next to nothing.
+
+    Accuracy and F1 follow from the sum of the subjects' confusion matrices; the area under the ROC curve is the share
+    of (positive, negative) pairs in the right order, and such pairs add up over pairs of subjects.
+    """
+
+    def __init__(self, predictions: Predictions, owner: NDArray[np.int64], subjects: int) -> None:
+        labels = len(predictions.labels)
+        self.confusion = np.zeros((subjects, labels, labels))
+        np.add.at(self.confusion, (owner, predictions.truth, predictions.answers), 1.0)
+        self.ordered = [
+            _ordered_pairs(predictions.probabilities[:, label], predictions.truth == label, owner, subjects)
+            for label in _curved(labels)
+        ]
+
+    def scores(self, weights: NDArray[np.float64]) -> dict[str, float | None]:
+        """The scores of a sample that holds each subject ``weights`` times."""
+        matrix = np.tensordot(weights, self.confusion, axes=1)
+        right, true, answered = matrix.diagonal(), matrix.sum(1), matrix.sum(0)
+        present = true > 0
+        f1 = 2 * right[present] / (true[present] + answered[present])
+        curved = list(_curved(len(matrix)))
+        areas = [
+            float(weights @ pairs @ weights / (true[label] * (true.sum() - true[label])))
+            for label, pairs in zip(curved, self.ordered, strict=True)
+            if 0 < true[label] < true.sum()
+        ]
+        return {
+            "accuracy": float(right.sum() / true.sum()),
+            "macro_f1": float(f1.mean()),
+            "auroc": float(np.mean(areas)) if areas else None,
+        }
+
+
+def _ordered_pairs(
+    score: NDArray[np.float64], positive: NDArray[np.bool_], owner: NDArray[np.int64], subjects: int
+) -> NDArray[np.float64]:
+    """(S, S): for a subject's positives and another's negatives, how many pairs are in order; ties count half."""
+    pairs = np.zeros((subjects, subjects))
+    for subject in range(subjects):
+        negatives = np.sort(score[~positive & (owner == subject)])
+        below = np.searchsorted(negatives, score[positive], "left") + np.searchsorted(
+            negatives, score[positive], "right"
+        )
+        pairs[:, subject] = np.bincount(owner[positive], weights=below / 2, minlength=subjects)
+    return pairs
+
+
+def _curved(labels: int) -> range:
+    """The labels whose ROC curves count: the first of two, or each of several."""
+    return range(1) if labels == 2 else range(labels)
 
 
 def label_numbers(names: Sequence[str], labels: Sequence[str]) -> NDArray[np.int64]:

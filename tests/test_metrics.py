@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from sig2lm.metrics import (
     Predictions,
+    _BySubject,
     accuracy,
     auroc,
     confusion,
@@ -61,3 +62,21 @@ def test_intervals_draw_subjects_and_not_windows() -> None:
 def test_one_subject_has_no_interval() -> None:
     found = predictions([0, 1], [[0.9, 0.1], [0.1, 0.9]])
     assert subject_intervals(found) == dict.fromkeys(scores(found))
+
+
+def test_a_resample_by_weights_scores_as_the_rows_it_stands_for() -> None:
+    """Against scikit-learn on rows that are really repeated, ties and absent labels included."""
+    rng = np.random.default_rng(0)
+    for labels in (2, 4):
+        probabilities = rng.integers(1, 6, (120, labels)).astype(float)
+        probabilities /= probabilities.sum(1, keepdims=True)
+        found = predictions(
+            rng.integers(0, labels, 120).tolist(), probabilities.tolist(), [f"s{i}" for i in rng.integers(0, 7, 120)]
+        )
+        names, owner = np.unique(found.subjects, return_inverse=True)
+        counted = _BySubject(found, owner, len(names))
+        for _ in range(20):
+            weights = np.bincount(rng.integers(len(names), size=len(names)), minlength=len(names))
+            rows = np.repeat(np.arange(120), weights[owner])
+            repeated = Predictions(found.labels, found.truth[rows], found.probabilities[rows], found.subjects[rows])
+            assert counted.scores(weights.astype(float)) == pytest.approx(scores(repeated))

@@ -21,8 +21,10 @@ def evaluate(
     from sig2lm.cli.loading import load_run
     from sig2lm.datasets import load_table
     from sig2lm.evaluate import evaluate as score
-    from sig2lm.files import write_json
+    from sig2lm.files import check_writable, write_json
 
+    if json_file is not None:
+        check_writable(json_file)
     table = load_table(data)
     model = load_run(run, lm, encoder)
     report = score(model, table, split, batch_size, progress=lambda line: typer.echo(f"{line} ...", err=True)).report
@@ -38,25 +40,30 @@ def show_report(report: dict[str, Any]) -> None:
 
     title = f"{report['task']}, {report['split']}: {report['examples']} questions, {report['subjects']} subjects"
     table = Table(title=title, title_justify="left")
-    for column in ("", "accuracy", "macro-F1", "AUROC"):
-        table.add_column(column, justify="left" if not column else "right")
-    table.add_row("signal read by the LM", *_cells(report, report["ci"]))
+    table.add_column()
+    for column in ("accuracy", "macro-F1", "AUROC"):
+        table.add_column(column, justify="right")
+    table.add_row("the LM reads the signal", *map(_number, _scores(report)))
+    table.add_row("  95 % over subjects", *map(_interval, _scores(report["ci"])))
     for control, found in report["reliance"].items():
-        table.add_row(control.replace("_", " "), *_cells(found))
-    table.add_row("linear probe, no LM", *_cells(report["probe"]))
+        table.add_row(control.replace("_", " "), *map(_number, _scores(found)))
+    table.add_row("linear probe, no LM", *map(_number, _scores(report["probe"])))
     console = Console()
     console.print(table)
     console.print(
         f"calibration error {report['ece']:.3f}; {report['seconds_per_answer'] * 1000:.1f} ms an answer; "
-        f"LM {report['lm']['name']}; brackets: 95 % over subjects",
+        f"LM: {report['lm']['name']}",
         highlight=False,
     )
 
 
-def _cells(found: dict[str, Any], intervals: dict[str, Any] | None = None) -> list[str]:
-    cells = []
-    for name in ("accuracy", "macro_f1", "auroc"):
-        value, interval = found.get(name), (intervals or {}).get(name)
-        text = "-" if value is None else f"{value:.3f}"
-        cells.append(f"{text} [{interval[0]:.3f}, {interval[1]:.3f}]".replace("[", r"\[") if interval else text)
-    return cells
+def _scores(found: dict[str, Any]) -> list[Any]:
+    return [found.get(name) for name in ("accuracy", "macro_f1", "auroc")]
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def _interval(interval: list[float] | None) -> str:
+    return "-" if interval is None else f"{interval[0]:.2f} to {interval[1]:.2f}"

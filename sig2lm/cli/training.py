@@ -13,15 +13,15 @@ def pretrain_encoder(
     out: Annotated[Path, typer.Option(help="A new folder for the encoder.")],
     signal: Annotated[str | None, typer.Option(help="Which named signal, where the data has several.")] = None,
     objective: Annotated[str, typer.Option(help="Self-supervised objective: masked.")] = "masked",
-    epochs: Annotated[int, typer.Option(min=1)] = 20,
+    epochs: Annotated[int, typer.Option(min=1)] = 10,
     batch_size: Annotated[int, typer.Option(min=1)] = 128,
     learning_rate: Annotated[float, typer.Option(min=0.0)] = 1e-3,
-    patch_size: Annotated[
-        int | None, typer.Option(min=1, help="Samples; by default an eighth of the window.")
-    ] = None,
+    patch_size: Annotated[int | None, typer.Option(min=1, help="Samples; by default an eighth of the window.")] = None,
     width: Annotated[int, typer.Option(min=8)] = 128,
     depth: Annotated[int, typer.Option(min=1)] = 4,
-    normalisation: Annotated[str, typer.Option(help="dataset, instance or none.")] = "dataset",
+    normalisation: Annotated[
+        str | None, typer.Option(help="dataset, centred, instance or none; by default centred for event series.")
+    ] = None,
     seed: int = 0,
 ) -> None:
     """Pretrain an encoder on the training subjects, without labels."""
@@ -34,7 +34,7 @@ def pretrain_encoder(
     from sig2lm.errors import Sig2LMError
     from sig2lm.files import check_new
 
-    if normalisation not in get_args(Normalisation):
+    if normalisation is not None and normalisation not in get_args(Normalisation):
         raise Sig2LMError(f"normalisation is '{normalisation}', but there are {', '.join(get_args(Normalisation))}")
     check_new(out)
     settings = PretrainSettings(
@@ -45,7 +45,7 @@ def pretrain_encoder(
         patch_size=patch_size,
         width=width,
         depth=depth,
-        normalisation=cast(Normalisation, normalisation),
+        normalisation=cast(Normalisation | None, normalisation),
         seed=seed,
     )
     encoder, provenance = pretrain(load_table(data), settings, signal)
@@ -65,7 +65,7 @@ def train_adapter(
         str | None, typer.Option(help="Template name or YAML file; by default the task's own, else 'generic'.")
     ] = None,
     adapter: Annotated[str, typer.Option(help="linear, mlp or resampler.")] = "resampler",
-    num_virtual_tokens: Annotated[int, typer.Option(min=1, help="K of the resampler.")] = 8,
+    num_virtual_tokens: Annotated[int, typer.Option(min=1, help="K of the resampler.")] = 16,
     epochs: Annotated[float, typer.Option(min=0.0)] = 5.0,
     batch_size: Annotated[int, typer.Option(min=1)] = 32,
     learning_rate: Annotated[float, typer.Option(min=0.0)] = 1e-3,

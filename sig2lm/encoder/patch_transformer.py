@@ -20,7 +20,7 @@ from sig2lm.encoder.attention import Block, rotary_angles
 from sig2lm.errors import CheckpointError, SignalError
 from sig2lm.signals import Contract
 
-Normalisation = Literal["dataset", "instance", "none"]
+Normalisation = Literal["dataset", "centred", "instance", "none"]
 
 
 @dataclass(frozen=True)
@@ -36,10 +36,11 @@ class EncoderConfig:
     width, depth, heads
         E, number of layers, number of attention heads.
     normalisation
-        ``dataset`` subtracts ``mean`` and divides by ``std`` of the training set, ``instance`` uses each channel's own
-        over the observed samples of the signal at hand, ``none`` leaves values alone.
+        ``dataset`` subtracts ``mean`` and divides by ``std`` of the training set; ``centred`` subtracts each channel's
+        own mean over the observed samples of the signal at hand, and divides by ``std``: the level is gone, the size
+        of changes stays; ``instance`` divides by the signal's own deviation too; ``none`` leaves values alone.
     mean, std
-        Per channel, in the contract's units.
+        Per channel, in the contract's units; of ``centred``, around the windows' own means.
     attention_span
         Patches that see one another.
     max_positions
@@ -175,9 +176,10 @@ class SignalEncoder(nn.Module):
         """Scale values (B, C, T) as the config says; 0 where nothing was observed."""
         mean, std = self.get_buffer("mean"), self.get_buffer("std")
         values = values.masked_fill(~sample_mask, 0.0)
-        if self.config.normalisation == "instance":
-            count = sample_mask.sum(-1, keepdim=True).clamp(min=1)
+        count = sample_mask.sum(-1, keepdim=True).clamp(min=1)
+        if self.config.normalisation in ("centred", "instance"):
             mean = values.sum(-1, keepdim=True) / count
+        if self.config.normalisation == "instance":
             std = ((values - mean).square() * sample_mask).sum(-1, keepdim=True).div(count).sqrt().clamp(min=1e-6)
         if self.config.normalisation != "none":
             values = (values - mean) / std
@@ -222,3 +224,11 @@ class SignalEncoder(nn.Module):
 def default_patch_size(num_samples: int) -> int:
     """Samples in a patch when the user names none: about an eighth of the window, at most 32."""
     return max(1, min(32, num_samples // 8))
+
+
+def default_normalisation(contract: Contract) -> Normalisation:
+    """``centred`` for event series such as RR intervals, whose level says who it is; else ``dataset``.
+
+    With the level, an adapter learns the heart rates of the people it has seen: see BENCHMARKS.md.
+    """
+    return "centred" if contract.sampling_rate is None and contract.period is None else "dataset"

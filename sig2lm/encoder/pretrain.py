@@ -15,7 +15,13 @@ from transformers import Trainer, TrainerCallback, TrainingArguments, set_seed
 from sig2lm.datasets import Table
 from sig2lm.encoder.batching import stack_values
 from sig2lm.encoder.objectives import OBJECTIVES
-from sig2lm.encoder.patch_transformer import EncoderConfig, Normalisation, SignalEncoder, default_patch_size
+from sig2lm.encoder.patch_transformer import (
+    EncoderConfig,
+    Normalisation,
+    SignalEncoder,
+    default_normalisation,
+    default_patch_size,
+)
 from sig2lm.errors import DatasetError, Sig2LMError
 
 
@@ -32,11 +38,12 @@ class PretrainSettings:
     patch_size
         Samples in a patch; by default about an eighth of the window.
     width, depth, heads, normalisation
-        Of the encoder, see :class:`EncoderConfig`.
+        Of the encoder, see :class:`EncoderConfig`; where no normalisation is named it is ``centred`` for event series
+        and ``dataset`` for all others.
     """
 
     objective: str = "masked"
-    epochs: int = 20
+    epochs: int = 10
     batch_size: int = 128
     learning_rate: float = 1e-3
     weight_decay: float = 0.05
@@ -45,7 +52,7 @@ class PretrainSettings:
     width: int = 128
     depth: int = 4
     heads: int = 4
-    normalisation: Normalisation = "dataset"
+    normalisation: Normalisation | None = None
 
 
 def pretrain_encoder(
@@ -112,12 +119,18 @@ class Windows(torch.utils.data.Dataset[NDArray[np.float32]]):
         return flat.reshape(self.channels, -1)
 
 
-def channel_statistics(windows: Windows) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean and standard deviation of each channel over all observed samples, in one pass, float64."""
+def channel_statistics(windows: Windows, centred: bool = False) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean and standard deviation of each channel over all observed samples, in one pass, float64.
+
+    With ``centred``, those around each window's own mean.
+    """
     count, total, squares = (np.zeros(windows.channels) for _ in range(3))
     for index in range(len(windows)):
         values = windows[index].astype(np.float64)
-        count += np.isfinite(values).sum(1)
+        observed = np.isfinite(values).sum(1, keepdims=True)
+        if centred:
+            values = values - np.nansum(values, axis=1, keepdims=True) / np.maximum(observed, 1)
+        count += observed[:, 0]
         total += np.nansum(values, axis=1)
         squares += np.nansum(values * values, axis=1)
     seen = np.maximum(count, 1)
@@ -140,16 +153,18 @@ def _the_signal(table: Table, signal: str | None) -> str:
 
 
 def _config(table: Table, name: str, windows: Windows, settings: PretrainSettings) -> EncoderConfig:
-    mean, std = channel_statistics(windows)
+    contract = table.info.signals[name]
+    normalisation = settings.normalisation or default_normalisation(contract)
+    mean, std = channel_statistics(windows, normalisation == "centred")
     size = settings.patch_size or default_patch_size(windows[0].shape[1])
     return EncoderConfig(
-        contract=table.info.signals[name],
+        contract=contract,
         patch_size=size,
         patch_stride=size,
         width=settings.width,
         depth=settings.depth,
         heads=settings.heads,
-        normalisation=settings.normalisation,
+        normalisation=normalisation,
         mean=tuple(mean.tolist()),
         std=tuple(std.tolist()),
     )
