@@ -159,10 +159,8 @@ def _ordered_pairs(
     pairs = np.zeros((subjects, subjects))
     for subject in range(subjects):
         negatives = np.sort(score[~positive & (owner == subject)])
-        below = np.searchsorted(negatives, score[positive], "left") + np.searchsorted(
-            negatives, score[positive], "right"
-        )
-        pairs[:, subject] = np.bincount(owner[positive], weights=below / 2, minlength=subjects)
+        left, right = (np.searchsorted(negatives, score[positive], side) for side in ("left", "right"))
+        pairs[:, subject] = np.bincount(owner[positive], weights=(left + right) / 2, minlength=subjects)
     return pairs
 
 
