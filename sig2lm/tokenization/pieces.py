@@ -79,21 +79,24 @@ class Split:
 
 def split_at(tokens: Tokens, ranges: Iterable[tuple[int, int]]) -> list[Split]:
     """Cut out the numbers that stand at the given ranges of characters (in order, not overlapping)."""
-    splits, first = [], 0
+    spans, text = tokens.spans, tokens.text
+    splits, first, last = [], 0, len(spans)
     for start, end in ranges:
-        while first < len(tokens) and tokens.spans[first][1] <= start:
+        while first < last and spans[first][1] <= start:
             first += 1
-        owners, index = [-1] * (end - start), first
+        owners = [-1] * (end - start)
         ids: list[int] = []
         whole: list[str] = []
-        while index < len(tokens) and tokens.spans[index][0] < end:
-            begin, stop = max(tokens.spans[index][0], start), min(tokens.spans[index][1], end)
+        for index in range(first, last):
+            left, right = spans[index]
+            if left >= end:
+                break
+            begin, stop = (left if left > start else start), (right if right < end else end)
             if begin < stop:
                 owners[begin - start : stop - start] = [len(ids)] * (stop - begin)
                 ids.append(tokens.ids[index])
-                whole.append(tokens.text[slice(*tokens.spans[index])])
-            index += 1
-        splits.append(Split(tokens.text[start:end], tuple(owners), tuple(ids), tuple(whole)))
+                whole.append(text[left:right])
+        splits.append(Split(text[start:end], tuple(owners), tuple(ids), tuple(whole)))
     return splits
 
 
