@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -41,7 +42,6 @@ def tokenizer_report(
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from sig2lm.files import replaced_file
     from sig2lm.tokenization import load_tokenizer, pocket_tokenizer
     from sig2lm.tokenization import tokenizer_report as analyse
     from sig2lm.tokenization.terminal import summary
@@ -62,10 +62,16 @@ def tokenizer_report(
             progress=lambda text, part: progress.update(task, description=text, completed=part),
         )
     Console().print(summary(report))
-    for path, write in ((html, report.to_html), (json, report.to_json), (markdown, report.to_markdown)):
+    _write({html: report.to_html, json: report.to_json, markdown: report.to_markdown})
+
+
+def _write(outputs: dict[Path | None, Callable[[], str]]) -> None:
+    from sig2lm.files import replaced_file
+
+    for path, text in outputs.items():
         if path is not None:
             with replaced_file(path) as temporary:
-                temporary.write_text(write(), encoding="utf-8")
+                temporary.write_text(text(), encoding="utf-8")
             typer.echo(f"wrote {path}")
 
 

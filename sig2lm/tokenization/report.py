@@ -112,11 +112,8 @@ def tokenizer_report(
     """
     tell = progress or (lambda _text, _part: None)
     every = [as_series(item, f"series {i + 1}") for i, item in enumerate(_listed(series))]
-    chosen = [as_tokenizer(item) for item in _listed(tokenizer)]
-    if lm is not None and not any(_same_folder(item.source, lm) for item in chosen):
-        chosen.append(as_tokenizer(Path(lm)))
-    tokenizers, named = _unique(chosen), _unique(every)
-    probed = next((name for name, item in tokenizers.items() if lm and _same_folder(item.source, lm)), None)
+    tokenizers, probed = _tokenizers(_listed(tokenizer), lm)
+    named = _unique(every)
     tell("writing the series", 0.0)
     written = {name: write_all(item, serializers) for name, item in named.items()}
     files = _file_counts(named, tokenizers, tell)
@@ -129,6 +126,15 @@ def tokenizer_report(
         found[name] = _result(item, measures, named, written, virtual_tokens, window_rows)
     tell("done", 1.0)
     return TokenizerReport(FORMAT_VERSION, {name: item.summary() for name, item in named.items()}, found)
+
+
+def _tokenizers(given: list[Any], lm: str | Path | None) -> tuple[dict[str, TextTokenizer], str | None]:
+    """Load the tokenizers, with that of the LM, and name the one that is the LM's."""
+    chosen = [as_tokenizer(item) for item in given]
+    if lm is not None and not any(_same_folder(item.source, lm) for item in chosen):
+        chosen.append(as_tokenizer(Path(lm)))
+    named = _unique(chosen)
+    return named, next((name for name, item in named.items() if lm and _same_folder(item.source, lm)), None)
 
 
 def _listed(value: Any) -> list[Any]:
