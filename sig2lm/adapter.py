@@ -47,7 +47,7 @@ class AdapterConfig:
     depth: int = 2
     heads: int = 4
     dropout: float = 0.1
-    patch_dropout: float = 0.0
+    patch_dropout: float = 0.2
 
     def __post_init__(self) -> None:
         if self.kind not in ADAPTERS:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
+from accelerate import PartialState
 from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments, set_seed
 from transformers.trainer_utils import get_last_checkpoint
 
@@ -167,11 +168,14 @@ def train_adapter(
     checkpoints = out / "checkpoints"
     identity = _identity(table, encoders, lm, template, settings)
     last = _last_checkpoint(out, identity) if resume else None
-    if not resume:
+    processes = PartialState(cpu=not torch.accelerator.is_available())  # one, or those of `accelerate launch`
+    first = processes.is_main_process
+    if not resume and first:
         check_new(out)
+    processes.wait_for_everyone()
     model = build_model(table, encoders, lm, template, settings)
     trainer = _trainer(model, table, checkpoints, settings)
-    if trainer.is_world_process_zero() and not resume:
+    if first and not resume:
         write_json(checkpoints / "identity.json", identity)
     started = time.perf_counter()
     trainer.train(resume_from_checkpoint=last)
@@ -183,7 +187,7 @@ def train_adapter(
         seconds=round(time.perf_counter() - started, 1),
         trained_parameters=sum(p.numel() for p in model.parameters() if p.requires_grad),
     )
-    if trainer.is_world_process_zero():
+    if first:
         ending = {key: value for key, value in vars(outcome).items() if key != "model"}
         write_run(model, out, {**identity, **ending, "history": state.log_history})
         if not outcome.interrupted:
@@ -278,7 +282,9 @@ class StopWithCheckpoint(TrainerCallback):
 
 def _trainer(model: SignalLM, table: Table, checkpoints: Path, settings: TrainSettings) -> AdapterTrainer:
     examples = _examples(model, table, settings)
-    measured = "validation" in table.data
+    with PartialState().main_process_first():  # the others find the patches in the cache
+        learned = examples("train")
+        measured = examples("validation") if "validation" in table.data else None
     arguments = TrainingArguments(
         output_dir=str(checkpoints),
         num_train_epochs=settings.epochs,
@@ -295,9 +301,10 @@ def _trainer(model: SignalLM, table: Table, checkpoints: Path, settings: TrainSe
         save_strategy="steps" if settings.save_steps else "epoch",
         save_steps=settings.save_steps or 500,
         save_total_limit=1,
-        eval_strategy="epoch" if measured else "no",
+        eval_strategy="epoch" if measured is not None else "no",
         logging_strategy="epoch",
         report_to=settings.report_to,
+        use_cpu=not torch.accelerator.is_available(),
         remove_unused_columns=False,
         prediction_loss_only=True,
         label_names=["labels"],
@@ -309,8 +316,8 @@ def _trainer(model: SignalLM, table: Table, checkpoints: Path, settings: TrainSe
     trainer = AdapterTrainer(
         model=model,
         args=arguments,
-        train_dataset=examples("train"),
-        eval_dataset=examples("validation") if measured else None,
+        train_dataset=learned,
+        eval_dataset=measured,
         data_collator=partial(collate, placeholder=lm.dialogue.placeholder, window=lm.attention_window),
         callbacks=[StopWithCheckpoint()],
     )

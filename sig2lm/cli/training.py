@@ -1,5 +1,6 @@
 """``sig2lm pretrain-encoder`` and ``sig2lm train-adapter``."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -86,7 +87,6 @@ def train_adapter(
     from sig2lm.adapter import ADAPTERS, AdapterConfig, AdapterKind
     from sig2lm.datasets import load_table
     from sig2lm.errors import Sig2LMError
-    from sig2lm.files import check_new
     from sig2lm.lm import FrozenLM
     from sig2lm.prompts import list_templates, load_template
     from sig2lm.train import Precision, TrainSettings
@@ -98,8 +98,6 @@ def train_adapter(
     ):
         if given not in known:
             raise Sig2LMError(f"{what} is '{given}', but there are {', '.join(known)}; choose one")
-    if not resume:
-        check_new(out)
     table = load_table(data)
     if template is None:
         template = table.info.task if table.info.task in list_templates() else "generic"
@@ -125,6 +123,8 @@ def train_adapter(
         settings=settings,
         resume=resume,
     )
+    if int(os.environ.get("RANK", "0")):
+        return  # of several processes the first one speaks
     summary = f"{outcome.trained_parameters:,} parameters, {outcome.steps} steps, {outcome.seconds:.0f} s -> {out}"
     if outcome.interrupted:
         typer.echo(f"interrupted: {summary}; continue with the same command and --resume", err=True)
