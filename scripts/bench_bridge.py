@@ -27,12 +27,13 @@ from torch.nn.functional import cross_entropy
 from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
 from sig2lm.adapter import AdapterConfig, build_adapter
-from sig2lm.bridge import Modality, SignalLM
+from sig2lm.bridge import SignalLM
 from sig2lm.data import Example, collate, encode_values
 from sig2lm.encoder import EncoderConfig, SignalEncoder
 from sig2lm.lm import FrozenLM, pocket_folder
 from sig2lm.prompts import Template
 from sig2lm.signals import Contract, Signal
+from sig2lm.soft_prompt import Modality
 
 CONTRACT = Contract(("acc_x", "acc_y", "acc_z"), ("m/s^2",) * 3, 50.0)
 INSTRUCTIONS = (

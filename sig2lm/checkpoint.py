@@ -15,12 +15,13 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntry
 from torch import Tensor
 
 from sig2lm.adapter import AdapterConfig, build_adapter
-from sig2lm.bridge import Modality, SignalLM
+from sig2lm.bridge import SignalLM
 from sig2lm.encoder import EncoderConfig, SignalEncoder, encoder_fingerprint, load_encoder, save_encoder
 from sig2lm.errors import CheckpointError
 from sig2lm.files import read_json, write_json
 from sig2lm.lm import FrozenLM
 from sig2lm.prompts import parse_template
+from sig2lm.soft_prompt import Modality
 from sig2lm.tensors import fill_module, read_tensors, write_tensors
 
 FORMAT = 1

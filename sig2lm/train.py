@@ -21,7 +21,7 @@ from transformers.trainer_utils import get_last_checkpoint
 
 import sig2lm
 from sig2lm.adapter import AdapterConfig, build_adapter
-from sig2lm.bridge import Modality, SignalLM
+from sig2lm.bridge import SignalLM
 from sig2lm.checkpoint import load_trained, write_run
 from sig2lm.data import TableExamples, collate
 from sig2lm.datasets import Table
@@ -31,6 +31,7 @@ from sig2lm.errors import CheckpointError, DatasetError, PromptError
 from sig2lm.files import check_new, read_json, write_json
 from sig2lm.lm import FrozenLM
 from sig2lm.prompts import Template
+from sig2lm.soft_prompt import Modality
 from sig2lm.tensors import read_tensors, write_tensors
 
 Precision = Literal["fp32", "bf16", "fp16"]

@@ -25,7 +25,8 @@ ALLOWED: dict[str, set[str]] = {
     "adapter": BASE,
     "lm": BASE | {"prompts"},
     "data": BASE | {"signals", "prompts", "datasets", "encoder", "lm"},
-    "bridge": BASE | {"adapter", "encoder", "lm", "data", "prompts", "signals"},
+    "soft_prompt": BASE | {"adapter", "encoder"},
+    "bridge": BASE | {"soft_prompt", "encoder", "lm", "data", "prompts", "signals"},
     "metrics": BASE,
 }
 AFTER_BRIDGE = set(ALLOWED) | {"bridge", "checkpoint"}

@@ -6,11 +6,12 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedTokenizerFast
 
 from sig2lm.adapter import AdapterConfig, build_adapter
-from sig2lm.bridge import Modality, SignalLM
+from sig2lm.bridge import SignalLM
 from sig2lm.encoder import EncoderConfig, SignalEncoder
 from sig2lm.lm import FrozenLM
 from sig2lm.prompts import Template
 from sig2lm.signals import Contract, Signal
+from sig2lm.soft_prompt import Modality
 
 CHAT_TEMPLATE = (
     "{{ bos_token }}{% for message in messages %}<|{{ message.role }}|>{{ message.content | trim }}<|end|>{% endfor %}"

@@ -4,11 +4,12 @@ import pytest
 import torch
 from tiny import TEMPLATE, build_signal_lm, motion
 
-from sig2lm.bridge import Modality, SignalLM
+from sig2lm.bridge import SignalLM
 from sig2lm.data import collate
 from sig2lm.errors import PromptError, SignalError
 from sig2lm.prompts import SignalPlace
 from sig2lm.signals import Signal
+from sig2lm.soft_prompt import Modality
 
 KINDS = ("linear", "mlp", "resampler")
 

@@ -1,0 +1,87 @@
+"""From a signal to vectors between words: encoder and adapter together, and where their soft prompts go."""
+
+import torch
+from torch import Tensor, nn
+
+from sig2lm.adapter import Adapter
+from sig2lm.encoder import SignalEncoder
+from sig2lm.errors import PromptError
+
+
+class Modality(nn.Module):
+    """The encoder and the adapter of one named signal.
+
+    Parameters
+    ----------
+    encoder, adapter
+        The two halves of the way from a signal to a soft prompt.
+    train_encoder
+        Whether the encoder is trained with the adapter; frozen (and in evaluation mode) by default.
+    source
+        Where the encoder came from: what a checkpoint writes down to find a frozen encoder again.
+    """
+
+    def __init__(
+        self, encoder: SignalEncoder, adapter: Adapter, train_encoder: bool = False, source: str = "in-memory"
+    ) -> None:
+        super().__init__()
+        self.encoder, self.adapter = encoder.requires_grad_(train_encoder), adapter
+        self.train_encoder, self.source = train_encoder, source
+
+    def train(self, mode: bool = True) -> "Modality":
+        """Set the training mode; a frozen encoder stays in evaluation mode."""
+        super().train(mode)
+        self.encoder.train(mode and self.train_encoder)
+        return self
+
+    def num_virtual_tokens(self, num_patches: int) -> int:
+        """K for a signal of ``num_patches``."""
+        return self.adapter.num_virtual_tokens(num_patches)
+
+    def forward(
+        self,
+        values: Tensor | None = None,
+        sample_mask: Tensor | None = None,
+        patches: Tensor | None = None,
+        patch_mask: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """Return soft_prompt (B, K, D) and its mask (B, K), from values and mask or from cached patches."""
+        if patches is None:
+            with torch.set_grad_enabled(self.train_encoder and torch.is_grad_enabled()):
+                patches, patch_mask = self.encoder(values, sample_mask)
+        soft_prompt, mask = self.adapter(patches, patch_mask)
+        return soft_prompt, mask
+
+
+def real_tokens(soft_prompt: Tensor, counts: Tensor) -> Tensor:
+    """Mask (n, K): the first ``counts`` (n,) virtual tokens of each soft prompt (n, K, D); the rest is padding.
+
+    Raises
+    ------
+    PromptError
+        When the prompt has room for more or fewer virtual tokens than the adapter makes.
+    """
+    num_virtual_tokens = soft_prompt.shape[1]
+    if int(counts.max()) != num_virtual_tokens:
+        raise PromptError(
+            f"expected room for {num_virtual_tokens} virtual tokens in the prompt, found {int(counts.max())}; "
+            "encode the prompt with adapter.num_virtual_tokens"
+        )
+    return torch.arange(num_virtual_tokens, device=counts.device) < counts[:, None]
+
+
+def scatter(target: Tensor, places: Tensor, source: Tensor) -> Tensor:
+    """Put rows of ``source`` (n, ...) into ``target`` (B, L, ...) where ``places`` (B, L) is True, in order.
+
+    Raises
+    ------
+    PromptError
+        When there are more or fewer places than rows.
+    """
+    if int(places.sum()) != len(source):
+        raise PromptError(
+            f"expected places for {len(source)} virtual tokens, found {int(places.sum())}; "
+            "encode the prompt with adapter.num_virtual_tokens"
+        )
+    mask = places.view(*places.shape, *[1] * (target.dim() - 2))
+    return target.masked_scatter(mask, source.to(target.dtype))
