@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from transformers import DynamicCache
 
-from sig2lm.data import IGNORED, Example, Prompter, Recording, collate
+from sig2lm.data import IGNORED, Example, Prompter, Recording, collate, describe
 from sig2lm.encoder import stack_values
 from sig2lm.errors import PromptError, SignalError
 from sig2lm.lm import Context, FrozenLM, repeat_cache
@@ -112,6 +112,12 @@ class SignalLM(
         """K for a named signal of ``num_patches``."""
         return self.modality(name).num_virtual_tokens(num_patches)
 
+    def train(self, mode: bool = True) -> "SignalLM":
+        """Set the training mode of adapters, and of encoders and LoRA layers that are trained."""
+        if self.lm.has_lora:
+            self._prefixes.clear()  # what the LM makes of a text changes with its LoRA layers, and with nothing else
+        return super().train(mode)
+
     # -- reading ------------------------------------------------------------------------------------------------------
 
     def forward(
@@ -160,7 +166,7 @@ class SignalLM(
         if not len(prefix_ids):
             return None
         key = (str(self.lm.device), *prefix_ids.tolist())
-        if key not in self._prefixes or self._changes:
+        if key not in self._prefixes:
             with torch.no_grad():
                 ids = prefix_ids[None].to(self.lm.device)
                 self._prefixes[key] = self.lm.prefill(self.lm.embed(ids), torch.ones_like(ids))
@@ -168,11 +174,6 @@ class SignalLM(
         while len(self._prefixes) > _PREFIXES_KEPT:
             self._prefixes.popitem(last=False)
         return self._prefixes[key]
-
-    @property
-    def _changes(self) -> bool:
-        """LoRA layers in training change what the LM makes of a prefix; nothing else does."""
-        return self.lm.has_lora and self.training
 
     @torch.no_grad()
     def read(self, examples: Sequence[Example]) -> Context:
@@ -230,7 +231,8 @@ class SignalLM(
         """Ask one question about each of many recordings, in batches; an answer does not depend on its batch mates."""
         question = question or self.template.question[0]
         choices = self.choices_for(question, choices)
-        examples = (self.prompter.example(self.recordings(signals), question) for signals in recordings)
+        found = (self.recordings(signals) for signals in recordings)
+        examples = (self.prompter.example(one, question, fields=self.summaries(one)) for one in found)
         return [answer for batch in batched(examples, batch_size) for answer in self.answer(batch, choices, **options)]
 
     def choices_for(self, question: str, choices: Sequence[str] | None) -> Sequence[str] | None:
@@ -296,6 +298,15 @@ class SignalLM(
                 count = encoder.num_patches(conformed.num_samples)
                 found[SignalPlace(name, index)] = Recording(name, count, conformed.values)
         return found
+
+    def summaries(self, recordings: Mapping[SignalPlace, Recording]) -> dict[str, str]:
+        """Describe recordings in words and numbers, where the template asks for it (``$motion_summary``)."""
+        found: dict[str, list[str]] = {}
+        for place, recording in recordings.items():
+            if f"{place.name}_summary" in self.template.variables:
+                contract = self.modality(place.name).encoder.contract
+                found.setdefault(f"{place.name}_summary", []).append(describe(recording, contract))
+        return {name: " ".join(texts) for name, texts in found.items()}
 
     @torch.no_grad()
     def soft_prompt(self, recording: Recording) -> tuple[Tensor, Tensor]:

@@ -101,7 +101,8 @@ class Chat:
         if not question.strip():
             raise PromptError("expected a question, found an empty one; ask something")
         if not self.turns:
-            return list(self.model.template.render(question, list(self._recordings)))
+            summaries = self.model.summaries(self._recordings)
+            return list(self.model.template.render(question, list(self._recordings), summaries))
         parts: list[str | SignalPlace] = []
         for place in self._waiting:
             parts += [f"{place.name.replace('_', ' ')}: ", place, "\n"]

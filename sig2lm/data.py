@@ -21,6 +21,7 @@ from sig2lm.encoder import SignalEncoder, encoder_fingerprint, stack_values
 from sig2lm.errors import DatasetError
 from sig2lm.lm import DialogueTokenizer, EncodedPrompt
 from sig2lm.prompts import SignalPlace, Template
+from sig2lm.signals import Contract, Signal
 
 IGNORED = -100  # label of positions without loss, as torch's cross entropy has it
 
@@ -101,6 +102,13 @@ class Prompter:
         return {place: self.size(recording.name, recording.num_patches) for place, recording in recordings.items()}
 
 
+def describe(recording: Recording, contract: Contract) -> str:
+    """Describe a recording's values in words and numbers: what an encoder normalises away, put back as text."""
+    assert recording.values is not None
+    clock = contract.sampling_rate, contract.channels, contract.units, contract.period
+    return Signal(recording.values, *clock).describe()
+
+
 def collate(examples: Sequence[Example], placeholder: int, window: int | None = None) -> dict[str, Any]:
     """Make a batch.
 
@@ -112,7 +120,7 @@ def collate(examples: Sequence[Example], placeholder: int, window: int | None = 
         Token id for padding and signal places; both are masked or overwritten.
     window
         Sliding window of the LM, if it has one: beyond it padding behind a shared prefix would push the prefix out of
-        sight, so that there the prefix stays in every row.
+        sight, so that there the prefix stays in every row. 0 shares nothing.
 
     Returns
     -------

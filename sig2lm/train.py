@@ -319,7 +319,11 @@ def _trainer(model: SignalLM, table: Table, checkpoints: Path, settings: TrainSe
         args=arguments,
         train_dataset=learned,
         eval_dataset=measured,
-        data_collator=partial(collate, placeholder=lm.dialogue.placeholder, window=lm.attention_window),
+        data_collator=partial(
+            collate,
+            placeholder=lm.dialogue.placeholder,
+            window=0 if lm.has_lora else lm.attention_window,  # LoRA layers learn from the beginning too
+        ),
         callbacks=[StopWithCheckpoint()],
     )
     trainer.encoder_learning_rate = settings.encoder_learning_rate

@@ -195,3 +195,23 @@ def test_a_prompt_beyond_the_context_is_refused(signal_lm: SignalLM) -> None:
 
     with pytest.raises(CheckpointError, match="reads at most 512"):
         signal_lm.ask(motion(64), "why " * 600)
+
+
+def test_numbers_that_the_encoder_normalises_away_can_be_put_back_as_text(signal_lm: SignalLM) -> None:
+    prompt = "Movement ($motion_summary): $motion\n$question"
+    model = SignalLM(
+        signal_lm.lm, dict(signal_lm.modalities.items()), TEMPLATE.model_copy(update={"prompt": prompt})
+    ).eval()
+    signal = motion(64)
+    assert model.ask(signal).probabilities == pytest.approx(model.chat(signal).ask().probabilities, abs=1e-5)
+    (example,) = [model.prompter.example(r, "?", fields=model.summaries(r)) for r in [model.recordings(signal)]]
+    assert signal.describe() in model.lm.dialogue.tokenizer.decode(example.prompt.input_ids)
+
+
+def test_training_lora_shares_no_beginning_and_forgets_what_was_kept(signal_lm: SignalLM) -> None:
+    signal_lm.ask_many([motion(64), motion(64, 1)])
+    signal_lm.train()
+    assert signal_lm._prefixes
+    signal_lm.lm.add_lora(2)
+    signal_lm.train()
+    assert not signal_lm._prefixes
