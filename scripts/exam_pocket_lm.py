@@ -175,17 +175,18 @@ def examine_task(examinee: Examinee, task: Task, count: int, seed: int) -> dict[
     scores["follow-up"] = share([r for r, _ in score(examinee, closed_items(task, few, seed, follow_up_item))])
     scores["no description"] = share([r for r, _ in score(examinee, closed_items(task, few, seed, described=False))])
     scores["chance"] = 1 / len(task.labels)
-    scores["open"] = examine_open(examinee, task, max(6, count // 12), seed)
+    scores["open"] = examine_open(examinee, task, max(6, count // 12), seed, held_out=False)
+    scores["open, new question"] = examine_open(examinee, task, max(6, count // 12), seed, held_out=True)
     return scores
 
 
-def examine_open(examinee: Examinee, task: Task, count: int, seed: int) -> float:
-    """Share of generated sentences that are one of the grammar's for the true label."""
+def examine_open(examinee: Examinee, task: Task, count: int, seed: int, held_out: bool) -> float:
+    """Share of answers to open questions about new descriptions that are sentences of the grammar for the label."""
     rng, right = Random(f"{seed} {task.name} open"), []
     for i in range(count):
         label = task.labels[i % len(task.labels)]
         description = task.describe(rng, label, rng.choice(KINDS), True)
-        message = opening(task.name, description.text, task.open_questions.choose(rng, True))
+        message = opening(task.name, description.text, task.open_questions.choose(rng, held_out))
         answer = examinee.generate([Message("system", (shape(task.name).system,)), message])
         right.append(says(task, answer) == label)
     return share(right)
