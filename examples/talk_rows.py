@@ -1,9 +1,10 @@
 """The case this project began with: five rows of a smartwatch's accelerometer, and what gpt2 reads.
 
 The rows are the first of WISDM 2019 (subject 1600, walking; CC BY 4.0, doi 10.24432/C5HK59), written without spaces.
-They are 263 characters and 148 gpt2 tokens, 30 for each row of three accelerations. Run it with any tokenizer's folder:
+They are 263 characters and 148 gpt2 tokens, 30 for each row of three accelerations. Run it with any tokenizer's folder,
+or without one for the pocket LM's tokenizer:
 
-    python examples/talk_rows.py TOKENIZER_FOLDER [PAGE.html [WISDM_ROWS.txt]]
+    python examples/talk_rows.py [TOKENIZER_FOLDER [PAGE.html [WISDM_ROWS.txt]]]
 
 The talk (Spathis & Kawsar 2023, arXiv 2309.06236) goes on to 199 such rows: 10,769 characters, 6,077 gpt2 tokens. Where
 only a copy without time stamps is at hand, WISDM_ROWS.txt, the stamps are drawn anew, 49.5 ms apart give or take
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from sig2lm.pocket_lm import pocket_folder
 from sig2lm.tokenization import load_tokenizer, tokenizer_report
 from sig2lm.tokenization.report import excerpt
 from sig2lm.tokenization.series import Series, series_from_values
@@ -61,6 +63,6 @@ def main(folder: str, page: str | None = None, wisdm: str | None = None) -> None
 
 
 if __name__ == "__main__":
-    if not 2 <= len(sys.argv) <= 4:
-        sys.exit("usage: python examples/talk_rows.py TOKENIZER_FOLDER [PAGE.html [WISDM_ROWS.txt]]")
-    main(*sys.argv[1:])
+    if len(sys.argv) > 4:
+        sys.exit("usage: python examples/talk_rows.py [TOKENIZER_FOLDER [PAGE.html [WISDM_ROWS.txt]]]")
+    main(*(sys.argv[1:] or [str(pocket_folder())]))

@@ -30,7 +30,8 @@ from sig2lm.adapter import AdapterConfig, build_adapter
 from sig2lm.bridge import SignalLM
 from sig2lm.data import Example, collate, encode_values
 from sig2lm.encoder import EncoderConfig, SignalEncoder
-from sig2lm.lm import FrozenLM, pocket_folder
+from sig2lm.lm import FrozenLM
+from sig2lm.pocket_lm import pocket_folder
 from sig2lm.prompts import Template
 from sig2lm.signals import Contract, Signal
 from sig2lm.soft_prompt import Modality

@@ -49,7 +49,8 @@ def _learn(table: "Table", out: Path) -> "tuple[SignalLM, dict[str, Any]]":
     """Pretrain an encoder, train an adapter, and score it."""
     from sig2lm.encoder import PretrainSettings, pretrain_encoder, save_encoder
     from sig2lm.evaluate import evaluate
-    from sig2lm.lm import POCKET, FrozenLM
+    from sig2lm.lm import FrozenLM
+    from sig2lm.pocket_lm import POCKET
     from sig2lm.prompts import load_template
     from sig2lm.train import TrainSettings, train_adapter
 

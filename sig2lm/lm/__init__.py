@@ -6,6 +6,5 @@ places of a prompt are filled from outside with vectors (``inputs_embeds``).
 
 from sig2lm.lm.dialogue import DialogueTokenizer, EncodedPrompt
 from sig2lm.lm.frozen import Context, FrozenLM, repeat_cache
-from sig2lm.lm.pocket import POCKET, pocket_folder
 
-__all__ = ["POCKET", "Context", "DialogueTokenizer", "EncodedPrompt", "FrozenLM", "pocket_folder", "repeat_cache"]
+__all__ = ["Context", "DialogueTokenizer", "EncodedPrompt", "FrozenLM", "repeat_cache"]

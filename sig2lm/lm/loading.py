@@ -16,7 +16,7 @@ from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 from transformers.utils import logging
 
 from sig2lm.errors import CheckpointError
-from sig2lm.lm.pocket import POCKET, pocket_folder
+from sig2lm.pocket_lm import POCKET, pocket_folder
 
 _HUB_FILES = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from sig2lm.errors import TokenizerError
+from sig2lm.pocket_lm import pocket_folder
 from sig2lm.tokenization.tokenizer import FastTokenizer, TextTokenizer, TiktokenTokenizer
 
 TIKTOKEN_PREFIX = "tiktoken:"
@@ -85,7 +86,7 @@ def pocket_tokenizer() -> TextTokenizer:
     TokenizerError
         This installation has none.
     """
-    folder = Path(__file__).parents[1] / "pocket_lm"
+    folder = pocket_folder()
     if not (folder / "tokenizer.json").is_file():
         raise TokenizerError("expected a tokenizer, and no pocket LM is installed; pass --tokenizer NAME_OR_FOLDER")
     return _from_folder(folder)

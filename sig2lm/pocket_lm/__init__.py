@@ -1,4 +1,4 @@
-"""Where the embedded default LM lives: a small causal LM in Hugging Face format that needs no network."""
+"""The embedded default: a small causal LM in Hugging Face format, which needs no network. README.md tells of it."""
 
 from pathlib import Path
 
@@ -8,4 +8,4 @@ POCKET = "pocket"
 
 def pocket_folder() -> Path:
     """Return the folder of the embedded LM (``config.json``, ``model.safetensors``, ``tokenizer.json``)."""
-    return Path(__file__).resolve().parent.parent / "pocket_lm"
+    return Path(__file__).resolve().parent
