@@ -272,3 +272,39 @@ def test_help_names_every_command() -> None:
     ):
         assert command in said
     assert sig2lm("--version").stdout.strip()
+
+
+def test_two_named_signals_go_the_whole_way_together(road: Path, tmp_path: Path) -> None:
+    """A wrist and a belt at different rates, each with an encoder of its own, both in every prompt."""
+    source, rng = tmp_path / "mine", np.random.default_rng(0)
+    source.mkdir()
+    (source / "dataset.yaml").write_text(
+        "task: moving\nsignals:\n"
+        "  wrist: {sampling_rate: 20, channels: [x, y], units: [m/s^2, m/s^2]}\n"
+        "  belt: {sampling_rate: 10, channels: [z], units: [rad/s]}\n"
+        "window: {seconds: 3.2, stride: 3.2}\n"
+    )
+    lines = ["file_wrist,file_belt,subject,label"]
+    for subject in range(6):
+        for label, size in (("still", 0.1), ("moving", 3.0)):
+            names = f"w{subject}{label}.csv", f"b{subject}{label}.csv"
+            np.savetxt(source / names[0], rng.normal(0, size, (128, 2)), delimiter=",", header="x,y", comments="")
+            np.savetxt(source / names[1], rng.normal(0, size, (64, 1)), delimiter=",", header="z", comments="")
+            lines.append(f"{names[0]},{names[1]},s{subject},{label}")
+    (source / "manifest.csv").write_text("\n".join(lines) + "\n")
+    sig2lm("prepare", "manifest", source, tmp_path / "data")
+    for name in ("wrist", "belt"):
+        command = ["pretrain-encoder", "--data", tmp_path / "data", "--signal", name, "--out", tmp_path / name]
+        sig2lm(*command, "--epochs", 1, "--width", 16, "--depth", 1)
+    encoders = [part for name in ("wrist", "belt") for part in ("--encoder", f"{name}={tmp_path / name}")]
+    train = ["train-adapter", "--data", tmp_path / "data", *encoders, "--lm", road / "lm", *SETTINGS]
+    sig2lm(*train, "--out", tmp_path / "run")
+    sig2lm("evaluate", tmp_path / "run", "--data", tmp_path / "data", "--json", tmp_path / "report.json")
+    assert set(json.loads((tmp_path / "report.json").read_text())["encoder"]) == {"wrist", "belt"}
+    files = [f"wrist={source / 'w0still.csv'}", f"belt={source / 'b0still.csv'}"]
+    asked = ["ask", tmp_path / "run", "--choices", "still,moving", "--json", "Which?", "--signal", files[0]]
+    assert json.loads(sig2lm(*asked, "--signal", files[1]).stdout)["label"] in ("still", "moving")
+    assert "--signal belt=FILE" in sig2lm(*asked, code=2).stderr
+    assert (
+        "--encoder NAME=" in sig2lm(*train[:3], "--encoder", tmp_path / "wrist", "--out", tmp_path / "x", code=2).stderr
+    )
