@@ -18,6 +18,7 @@ def write_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
     """Write tensors, whole or not at all."""
     with replaced_file(path) as temporary:
         save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary)
+        temporary.chmod(0o644)  # safetensors makes files that nobody else may read
 
 
 def read_tensors(path: Path, what: str) -> dict[str, Tensor]:
