@@ -175,7 +175,6 @@ def bench_ask(rounds: int) -> None:
         longest = max(len(lm.dialogue.encode_answer(label)) for label in TEMPLATE.labels)
 
         def anew(model: SignalLM = model, signal: Signal = signal) -> None:
-            model._prefixes.clear()
             model.chat(signal).ask(TEMPLATE.question[0])
 
         def again(chat=chat) -> None:

@@ -21,6 +21,7 @@ from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 from sig2lm.errors import CheckpointError
 from sig2lm.lm.dialogue import DialogueTokenizer
 from sig2lm.lm.loading import fingerprint_folder, fingerprint_model, load_model, resolve
+from sig2lm.lm.tree import TokenTree
 
 _NORM_SAMPLE = 4096  # rows of the embedding table that its norm is measured on
 
@@ -44,17 +45,26 @@ class Context:
     cache: DynamicCache
 
     def repeated(self, times: int) -> "Context":
-        """Return a copy with each row ``times`` times, in which the cache may grow without changing this one."""
+        """Return each row ``times`` times, with a cache that may grow without changing this one."""
         ids, mask = (x.repeat_interleave(times, 0) for x in (self.input_ids, self.attention_mask))
         return Context(ids, mask, repeat_cache(self.cache, times))
 
 
 def repeat_cache(cache: DynamicCache, times: int) -> DynamicCache:
-    """Return a copy of keys and values with each row ``times`` times; it may grow, ``cache`` stays as it is."""
-    copied = copy.deepcopy(cache)
-    if times > 1:
-        copied.batch_repeat_interleave(times)
+    """Return keys and values with each row ``times`` times; they may grow or be cropped, ``cache`` stays as it is.
+
+    Layers of a dynamic cache bind new tensors when they grow, so nothing is copied before that.
+    """
+    copied = copy.copy(cache)
+    copied.layers = [copy.copy(layer) for layer in cache.layers]
+    for layer in copied.layers:
+        if times > 1 and layer.is_initialized:
+            layer.keys, layer.values = (_repeat(x, times) for x in (layer.keys, layer.values))
     return copied
+
+
+def _repeat(x: Tensor, times: int) -> Tensor:
+    return x.expand(times, *x.shape[1:]) if len(x) == 1 else x.repeat_interleave(times, 0)
 
 
 class FrozenLM(nn.Module):
@@ -226,23 +236,35 @@ class FrozenLM(nn.Module):
 
         A continuation is token ids, the end of the answer included; its score is the sum over its tokens, in float64.
         """
-        count, longest = len(continuations), max(len(ids) for ids in continuations)
-        rows = context.repeated(count)
-        batch = context.input_ids.shape[0]
-        tokens = torch.full((count, longest), self.dialogue.placeholder)
-        real = torch.zeros(count, longest)
-        for row, ids in enumerate(continuations):
-            tokens[row, : len(ids)] = torch.tensor(ids)
-            real[row, : len(ids)] = 1
-        tokens, real = tokens.repeat(batch, 1).to(self.device), real.repeat(batch, 1).to(self.device)
-        # What is read is the last token of the prompt and the continuation but for its last token: padding on the
-        # right is never seen by what stands before it.
-        read = torch.cat([rows.input_ids[:, -1:], tokens[:, :-1]], dim=1)
-        mask = torch.cat([rows.attention_mask, torch.ones_like(tokens[:, :-1])], dim=1)
-        logits = self._run(self.embed(read), mask, rows.cache, longest)
-        dtype = torch.float64 if self.device.type != "mps" else torch.float32
-        log_probs = logits.to(dtype).log_softmax(-1).gather(-1, tokens[..., None])[..., 0]
-        return (log_probs * real).sum(-1).view(batch, count)
+        tree = TokenTree(continuations)
+        if self._branches(context.input_ids.shape[1] + len(tree.tokens)):
+            return tree.scores(self._read_tree(context, tree))
+        chains = [TokenTree([ids]) for ids in continuations]
+        return torch.cat([chain.scores(self._read_tree(context, chain)) for chain in chains], dim=1)
+
+    def _branches(self, length: int) -> bool:
+        """Whether the attention takes a mask in which siblings do not see each other, and no window slides."""
+        fits = self.attention_window is None or length <= self.attention_window
+        return fits and self.model.config._attn_implementation in ("sdpa", "eager")
+
+    def _read_tree(self, context: Context, tree: TokenTree) -> Tensor:
+        """Logits (B, Q, V) behind each node of a tree that follows the context, which is left as it was."""
+        rows = len(context.input_ids)
+        tokens = tree.tokens.to(self.device).expand(rows, -1)
+        ids = torch.cat([context.input_ids[:, -1:], tokens], dim=1)
+        positions = context.attention_mask.sum(-1, keepdim=True) - 1 + tree.depth.to(self.device)
+        mask = torch.cat([context.attention_mask, torch.ones_like(tokens)], dim=1)
+        if not tree.is_chain:
+            mask = self._tree_mask(context.attention_mask, tree)
+        return self._run(self.embed(ids), mask, repeat_cache(context.cache, 1), ids.shape[1], positions)
+
+    def _tree_mask(self, attention_mask: Tensor, tree: TokenTree) -> Tensor:
+        """Additive mask (B, 1, Q, L - 1 + Q): the prompt's own mask, then which nodes see which."""
+        count = len(tree.visible)
+        prompt = attention_mask[:, None, None, :-1].bool().expand(-1, 1, count, -1)
+        nodes = tree.visible.to(self.device).expand(len(attention_mask), 1, -1, -1)
+        hidden = ~torch.cat([prompt, nodes], dim=-1)
+        return hidden.to(self.dtype) * torch.finfo(self.dtype).min
 
     @torch.no_grad()
     def generate(self, context: Context, **options: Any) -> list[list[int]]:
@@ -285,15 +307,22 @@ class FrozenLM(nn.Module):
         return wanted if self.max_length is None else min(wanted, self.max_length - used)
 
     def _run(
-        self, inputs_embeds: Tensor, attention_mask: Tensor, cache: DynamicCache | None, num_logits: int
+        self,
+        inputs_embeds: Tensor,
+        attention_mask: Tensor,
+        cache: DynamicCache | None,
+        num_logits: int,
+        positions: Tensor | None = None,
     ) -> Tensor:
+        """Run the LM; positions are counted from the mask where none are given."""
         past = cache.get_seq_length() if cache is not None else 0
         length = inputs_embeds.shape[1]
         self.check_length(past + length)
-        if attention_mask.shape[1] == length and past:
+        if attention_mask.shape[-1] == length and past:
             ones = attention_mask.new_ones(attention_mask.shape[0], past)
             attention_mask = torch.cat([ones, attention_mask], dim=1)
-        positions = (attention_mask.cumsum(-1) - 1).clamp(min=0)[:, -length:]
+        if positions is None:
+            positions = (attention_mask.cumsum(-1) - 1).clamp(min=0)[:, -length:]
         output = self.model(
             inputs_embeds=inputs_embeds.to(self.dtype),
             attention_mask=attention_mask,
