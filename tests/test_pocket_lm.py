@@ -54,7 +54,7 @@ def test_sizes(examinee):
     assert examinee.model.config.max_position_embeddings >= 1024
     assert examinee.model.config.tie_word_embeddings
     assert type(examinee.model).__name__ == "LlamaForCausalLM"
-    assert {file.suffix for file in files} <= {".json", ".safetensors", ".jinja", ".md"}
+    assert {file.suffix for file in files} <= {".json", ".safetensors", ".jinja", ".md", ".py"}
 
 
 def test_files_name_no_place_on_a_machine():
