@@ -5,6 +5,7 @@ answer. ``collate`` pads examples on the left and cuts off the beginning that al
 torch data set over a split of a table. No model runs here, but for ``encode_split``, which runs a frozen encoder once.
 """
 
+import os
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -229,6 +230,7 @@ def encode_split(table: Table, split: str, name: str, encoder: SignalEncoder) ->
         remove_columns=[name],
         features=features,
         new_fingerprint=f"{rows._fingerprint}-{encoder_fingerprint(encoder)}",
+        keep_in_memory=not os.access(table.path, os.W_OK),  # a table that may only be read has no room for a cache
     )
     return encoded.with_format("numpy")
 

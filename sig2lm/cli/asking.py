@@ -70,6 +70,8 @@ def chat(
                 typer.echo("expected /choices A,B: QUESTION", err=True)
                 continue
             typer.echo(conversation.ask(question.strip(), split_choices(listed)).text)
+        elif model.choices_for(line, None):
+            typer.echo(conversation.ask(line).text)
         else:
             for piece in conversation.stream(line):
                 typer.echo(piece, nl=False)

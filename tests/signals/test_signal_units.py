@@ -67,7 +67,7 @@ def test_unknown_units_are_refused(unit):
 @given(st.text(max_size=6))
 def test_no_text_breaks_the_parser(unit):
     with suppress(SignalError):
-        Signal([[1.0]], 1.0, ("x",), (unit,))
+        assert Signal([[1.0]], 1.0, ("x",), (unit,)).convert([unit]).values.tolist() == [[1.0]]
 
 
 @given(
