@@ -93,6 +93,11 @@ class Adapter(nn.Module):
         """K for a signal of ``num_patches``, known without running the encoder."""
         return num_patches
 
+    def scaled(self, vectors: Tensor) -> Tensor:
+        """Bring vectors (B, K, D) to the learned norm, in the weights' own precision also under autocast."""
+        normed: Tensor = self.output_norm(vectors.to(self.output_norm.weight.dtype))
+        return normed
+
 
 class Projector(Adapter):
     """One virtual token a patch: a linear map, or a two-layer perceptron."""
@@ -108,7 +113,7 @@ class Projector(Adapter):
     def forward(self, patches: Tensor, patch_mask: Tensor) -> tuple[Tensor, Tensor]:
         """Return soft_prompt (B, P, D) and the patches' own mask (B, P)."""
         projected = self.project(self.dropout(self.patch_norm(patches)))
-        return self.output_norm(projected), patch_mask
+        return self.scaled(projected), patch_mask
 
 
 class Resampler(Adapter):
@@ -142,7 +147,7 @@ class Resampler(Adapter):
         latent = self.queries.expand(batch, -1, -1)
         for layer in self.layers:
             latent = layer(latent, memory, mask)
-        soft_prompt = self.output_norm(self.project(latent))
+        soft_prompt = self.scaled(self.project(latent))
         return soft_prompt, patch_mask.new_ones(soft_prompt.shape[:2])
 
 

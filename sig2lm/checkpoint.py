@@ -22,7 +22,7 @@ from sig2lm.files import read_json, write_json
 from sig2lm.lm import FrozenLM
 from sig2lm.prompts import parse_template
 from sig2lm.soft_prompt import Modality
-from sig2lm.tensors import fill_module, read_tensors, write_tensors
+from sig2lm.tensors import check_shapes, read_tensors, write_tensors
 
 FORMAT = 1
 
@@ -110,21 +110,13 @@ def load_trained(model: SignalLM, tensors: dict[str, Tensor], what: str) -> None
     CheckpointError
         When a tensor is missing, too many, or of another shape.
     """
-    expected = model.trained_tensors()
-    for name in sorted(expected.keys() | tensors.keys()):
-        want = tuple(expected[name].shape) if name in expected else None
-        have = tuple(tensors[name].shape) if name in tensors else None
-        if want != have:
-            raise CheckpointError(
-                f"expected {what} with the tensor {name} of shape {want}, found {have}; "
-                "adapter.safetensors belongs to another run"
-            )
+    check_shapes(model.trained_tensors(), tensors, what)
     for name in model.modalities:
         modality = model.modality(name)
         for part in ("adapter", "encoder") if modality.train_encoder else ("adapter",):
             lead = f"{name}.{part}."
             found = {key.removeprefix(lead): tensor for key, tensor in tensors.items() if key.startswith(lead)}
-            fill_module(getattr(modality, part), found, what)
+            getattr(modality, part).load_state_dict(found)
 
 
 def _describe(modality: Modality, folder: Path) -> dict[str, Any]:

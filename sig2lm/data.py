@@ -293,10 +293,13 @@ class TableExamples(torch.utils.data.Dataset[Example]):
 
     def __getitem__(self, index: int) -> Example:
         row = self.plain[int(index)]
-        question = row["question"] or random.Random(f"{self.seed}-{index}").choice(self.prompter.template.question)
+        question = row["question"] or self.prompter.template.draw_question(self._rng(index))
         answer = row["answer"] or row["label"]
         recordings = self.recordings(int(self.order[index]))
         return self.prompter.example(recordings, question, answer, self._fields(int(self.order[index])))
+
+    def _rng(self, index: int) -> random.Random:
+        return random.Random(f"{self.seed}-{index}")
 
     @property
     def row_labels(self) -> list[str]:

@@ -48,15 +48,26 @@ def fill_module(module: nn.Module, tensors: dict[str, Tensor], what: str) -> Non
     CheckpointError
         When a name or a shape differs; the module is then unchanged.
     """
-    wanted = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
+    check_shapes(dict(module.state_dict()), tensors, what)
+    module.load_state_dict(tensors)
+
+
+def check_shapes(expected: dict[str, Tensor], tensors: dict[str, Tensor], what: str) -> None:
+    """Refuse tensors that are not exactly those expected, by name and shape.
+
+    Raises
+    ------
+    CheckpointError
+        Naming the first that differs.
+    """
+    wanted = {name: tuple(tensor.shape) for name, tensor in expected.items()}
     found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     for name in sorted(wanted.keys() | found.keys()):
         if wanted.get(name) != found.get(name):
             raise CheckpointError(
                 f"expected {what} with the tensor {name} of shape {wanted.get(name)}, found {found.get(name)}; "
-                "the file belongs to another model, or to another version of sig2lm"
+                "the file belongs to another run or model, or to another version of sig2lm"
             )
-    module.load_state_dict(tensors)
 
 
 def fingerprint(config: dict[str, Any], tensors: dict[str, Tensor]) -> str:

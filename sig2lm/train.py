@@ -8,7 +8,7 @@ import shutil
 import signal as signals_of_the_system
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import Any, Literal
 import torch
 from accelerate import PartialState
 from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments, set_seed
+from transformers.integrations import get_available_reporting_integrations
 from transformers.trainer_utils import get_last_checkpoint
 
 import sig2lm
@@ -27,7 +28,7 @@ from sig2lm.data import TableExamples, collate
 from sig2lm.datasets import Table
 from sig2lm.encoder import encoder_fingerprint, load_encoder
 from sig2lm.encoder.pretrain import quiet
-from sig2lm.errors import CheckpointError, DatasetError, PromptError
+from sig2lm.errors import CheckpointError, DatasetError, PromptError, Sig2LMError
 from sig2lm.files import check_new, read_json, write_json
 from sig2lm.lm import FrozenLM
 from sig2lm.prompts import Template
@@ -111,7 +112,13 @@ def build_model(
         check_contract(table, name, encoder.contract, str(folder))
         adapter = build_adapter(settings.adapter, encoder.width, lm.width, lm.embedding_norm)
         modalities[name] = Modality(encoder, adapter, settings.train_encoder, str(Path(folder).resolve()))
-    return SignalLM(lm, modalities, template, template.labels or table.info.labels)
+    labels = template.labels or table.info.labels
+    if not labels and any(answer is None for answer in table.data["train"]["answer"]):
+        raise PromptError(
+            f"expected labels in the template '{template.task}' or in '{table.path}', found none; "
+            "add labels to the template, or an answer to every row"
+        )
+    return SignalLM(lm, modalities, template, labels)
 
 
 def check_contract(table: Table, name: str, expected: Any, owner: str) -> None:
@@ -166,20 +173,22 @@ def train_adapter(
     """
     settings = settings or TrainSettings()
     out = Path(out).expanduser()
-    checkpoints = out / "checkpoints"
-    identity = _identity(table, encoders, lm, template, settings)
-    last = _last_checkpoint(out, identity) if resume else None
+    check_logger(settings.report_to)
     processes = PartialState(cpu=not torch.accelerator.is_available())  # one, or those of `accelerate launch`
     first = processes.is_main_process
     if not resume and first:
         check_new(out)
     processes.wait_for_everyone()
     model = build_model(table, encoders, lm, template, settings)
+    identity = _identity(model, table, settings)
+    last = _last_checkpoint(out, identity) if resume else None
+    checkpoints = out / "checkpoints"
     trainer = _trainer(model, table, checkpoints, settings)
     if first and not resume:
         write_json(checkpoints / "identity.json", identity)
     started = time.perf_counter()
     trainer.train(resume_from_checkpoint=last)
+    processes.wait_for_everyone()  # each writes its random state into the checkpoints, which go below
     state = trainer.state
     outcome = TrainOutcome(
         model.eval(),
@@ -196,8 +205,27 @@ def train_adapter(
     return outcome
 
 
+def check_logger(name: str) -> None:
+    """Refuse a logger that transformers does not know or that is not installed.
+
+    Raises
+    ------
+    Sig2LMError
+        Naming those that can be used.
+    """
+    usable = ["none", *sorted(get_available_reporting_integrations())]
+    if name not in usable:
+        raise Sig2LMError(
+            f"report_to is '{name}', but here there are {', '.join(usable)}; install it or choose another"
+        )
+
+
 class AdapterTrainer(Trainer):
     """Trainer whose checkpoints hold the trained tensors and nothing else."""
+
+    def __init__(self, *, encoder_learning_rate: float, **options: Any) -> None:
+        super().__init__(**options)
+        self.encoder_learning_rate = encoder_learning_rate
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
         """AdamW with a smaller learning rate for encoders that are trained, and no decay of norms and biases."""
@@ -218,9 +246,9 @@ class AdapterTrainer(Trainer):
         )
         return self.optimizer
 
-    encoder_learning_rate: float = 0.0
-
     def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
+        if not self.args.should_save:  # every process arrives here, one writes
+            return
         folder = Path(output_dir or self.args.output_dir)
         folder.mkdir(parents=True, exist_ok=True)
         model = self.accelerator.unwrap_model(self.model)
@@ -282,7 +310,12 @@ class StopWithCheckpoint(TrainerCallback):
 
 
 def _trainer(model: SignalLM, table: Table, checkpoints: Path, settings: TrainSettings) -> AdapterTrainer:
-    examples = _examples(model, table, settings)
+    encoders = {name: model.modality(name).encoder for name in model.modalities}
+    raw = frozenset(encoders) if settings.train_encoder else frozenset()
+
+    def examples(split: str) -> TableExamples:
+        return TableExamples(table, split, model.prompter, model.labels, encoders, raw, seed=settings.seed)
+
     with PartialState().main_process_first():  # the others find the patches in the cache
         learned = examples("train")
         measured = examples("validation") if "validation" in table.data else None
@@ -315,6 +348,7 @@ def _trainer(model: SignalLM, table: Table, checkpoints: Path, settings: TrainSe
     )
     lm = model.lm
     trainer = AdapterTrainer(
+        encoder_learning_rate=settings.encoder_learning_rate,
         model=model,
         args=arguments,
         train_dataset=learned,
@@ -326,42 +360,19 @@ def _trainer(model: SignalLM, table: Table, checkpoints: Path, settings: TrainSe
         ),
         callbacks=[StopWithCheckpoint()],
     )
-    trainer.encoder_learning_rate = settings.encoder_learning_rate
     quiet(trainer)
     return trainer
 
 
-def _examples(model: SignalLM, table: Table, settings: TrainSettings) -> Callable[[str], TableExamples]:
-    names = list(table.info.signals)
-    if not model.labels and any(row is None for row in table.data["train"]["answer"]):
-        raise PromptError(
-            f"expected labels in the template '{model.template.task}' or in '{table.path}', found none; "
-            "add labels to the template, or an answer to every row"
-        )
-    return partial(
-        lambda split: TableExamples(
-            table,
-            split,
-            model.prompter,
-            model.labels,
-            {name: model.modality(name).encoder for name in names},
-            frozenset(names) if settings.train_encoder else frozenset(),
-            seed=settings.seed,
-        )
-    )
-
-
-def _identity(
-    table: Table, encoders: Mapping[str, str | Path], lm: FrozenLM, template: Template, settings: TrainSettings
-) -> dict[str, Any]:
+def _identity(model: SignalLM, table: Table, settings: TrainSettings) -> dict[str, Any]:
     """What a run is, as far as it decides its weights: a resumed run must be the same."""
     return {
         "sig2lm": sig2lm.__version__,
         "torch": torch.__version__,
-        "data": {"name": table.info.name, "splits": {name: len(rows) for name, rows in table.data.items()}},
-        "encoders": {name: encoder_fingerprint(load_encoder(folder)) for name, folder in encoders.items()},
-        "lm": {"name": lm.name, "fingerprint": lm.fingerprint},
-        "template": {"task": template.task, "version": template.version},
+        "data": {"name": table.info.name, "splits": {name: rows._fingerprint for name, rows in table.data.items()}},
+        "encoders": {name: encoder_fingerprint(model.modality(name).encoder) for name in model.modalities},
+        "lm": {"name": model.lm.name, "fingerprint": model.lm.fingerprint},
+        "template": model.template.model_dump(mode="json"),
         "settings": asdict(replace(settings, report_to="none")),
     }
 
@@ -370,8 +381,9 @@ def _last_checkpoint(out: Path, identity: dict[str, Any]) -> str:
     checkpoints = out / "checkpoints"
     last: str | None = get_last_checkpoint(str(checkpoints)) if checkpoints.is_dir() else None
     if last is None:
+        remove = f"remove '{out}' and " if out.exists() else ""
         raise CheckpointError(
-            f"expected an interrupted run in '{out}', found no checkpoint there; begin without --resume"
+            f"expected an interrupted run in '{out}', found no checkpoint there; {remove}begin without --resume"
         )
     recorded = read_json(checkpoints / "identity.json", f"the record of the run in '{out}'")
     for key, value in identity.items():

@@ -170,6 +170,23 @@ def test_an_interrupted_command_resumes(road: Path, tmp_path: Path) -> None:
         np.testing.assert_array_equal(resumed[name], whole[name])
 
 
+@pytest.mark.slow
+def test_two_processes_share_the_steps_and_write_one_run(road: Path, tmp_path: Path) -> None:
+    """As `accelerate launch` starts them on several devices; on CPUs torchrun does."""
+    train = ["train-adapter", "--data", road / "data" / "stress", "--encoder", road / "encoder", "--lm", road / "lm"]
+    train += ["--num-virtual-tokens", 2, "--epochs", 1, "--batch-size", 16, "--out", tmp_path / "run"]
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", "-m", "sig2lm"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [*launcher, *map(str, train)], env=environment, capture_output=True, text=True, check=False, timeout=200
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("parameters") == 1
+    steps = json.loads((tmp_path / "run" / "train.json").read_text())["steps"]
+    rows = len(load_table(road / "data" / "stress").data["train"])
+    assert steps == -(-rows // 32)
+
+
 def week(home: Path, **changes: object) -> Path:
     """The recording of the road, changed."""
     table = load_table(home / "data" / "stress")

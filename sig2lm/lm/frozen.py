@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from transformers import DynamicCache
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
-from sig2lm.errors import CheckpointError
+from sig2lm.errors import PromptError
 from sig2lm.lm.dialogue import DialogueTokenizer
 from sig2lm.lm.loading import fingerprint_folder, fingerprint_model, load_model, resolve
 from sig2lm.lm.tree import TokenTree
@@ -293,11 +293,11 @@ class FrozenLM(nn.Module):
 
         Raises
         ------
-        CheckpointError
+        PromptError
             When ``length`` tokens do not fit.
         """
         if self.max_length is not None and length > self.max_length:
-            raise CheckpointError(
+            raise PromptError(
                 f"the prompt takes {length} tokens, but the LM '{self.name}' reads at most {self.max_length}; "
                 "use fewer virtual tokens (the resampler's number is fixed), fewer signals or a shorter text"
             )

@@ -191,9 +191,7 @@ def test_a_template_that_does_not_show_a_signal_is_refused() -> None:
 
 
 def test_a_prompt_beyond_the_context_is_refused(signal_lm: SignalLM) -> None:
-    from sig2lm.errors import CheckpointError
-
-    with pytest.raises(CheckpointError, match="reads at most 512"):
+    with pytest.raises(PromptError, match="reads at most 512"):
         signal_lm.ask(motion(64), "why " * 600)
 
 

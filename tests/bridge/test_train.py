@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from datasets import DatasetDict
 from safetensors.torch import load_file
 from tiny import build_lm
 from transformers import TrainerCallback
@@ -199,3 +200,41 @@ def test_what_does_not_fit_is_refused_before_training(simulated: Path, days: Tab
     with pytest.raises(Sig2LMError, match="exists"):
         train(simulated, days, tmp_path / "taken")
     assert not (tmp_path / "run").exists() or not any((tmp_path / "run").iterdir())
+
+
+def test_mixed_precision_and_accumulated_gradients_train_too(simulated: Path, days: Table, tmp_path: Path) -> None:
+    """Four accumulated batches of 4 take as many steps, and nearly the same ones, as batches of 16."""
+    ways = {
+        "whole": {},
+        "accumulated": {"batch_size": 4, "gradient_accumulation": 4},
+        "bf16": {"precision": "bf16"},
+    }
+    plain = AdapterConfig(**{**vars(ADAPTER), "dropout": 0.0, "patch_dropout": 0.0})
+    losses = {}
+    for name, changes in ways.items():
+        outcome = train(simulated, days, tmp_path / name, settings={**changes, "adapter": plain})
+        assert outcome.steps == 12
+        history = json.loads((tmp_path / name / "train.json").read_text())["history"]
+        losses[name] = [entry["loss"] for entry in history if "loss" in entry]
+        assert all(tensor.dtype == torch.float32 for tensor in outcome.model.trained_tensors().values())
+    assert losses["accumulated"] == pytest.approx(losses["whole"], rel=0.05)
+    assert losses["bf16"] == pytest.approx(losses["whole"], rel=0.1)
+
+
+def test_a_logger_that_is_not_here_is_refused_before_training(simulated: Path, days: Table, tmp_path: Path) -> None:
+    with pytest.raises(Sig2LMError, match="report_to is 'nonsense'"):
+        train(simulated, days, tmp_path / "run", settings={"report_to": "nonsense"})
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_resumed_run_must_have_the_same_data_and_wording(
+    simulated: Path, days: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(train_module.StopWithCheckpoint, "on_step_begin", Interrupt(2).on_step_begin, raising=False)
+    train(simulated, days, tmp_path / "run")
+    reordered = Table(DatasetDict({**days.data, "train": days.data["train"].shuffle(seed=1)}), days.info, days.path)
+    with pytest.raises(CheckpointError, match="began with data"):
+        train(simulated, reordered, tmp_path / "run", resume=True)
+    other = load_template("stress").model_copy(update={"system": "Answer."})
+    with pytest.raises(CheckpointError, match="began with template"):
+        train(simulated, days, tmp_path / "run", resume=True, template=other)
