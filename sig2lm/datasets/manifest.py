@@ -25,6 +25,7 @@ NO_LABEL = "manifest rows without label or question"
 NO_FILE = "manifest rows without a file for every signal"
 _REQUIRED = ("subject", "label")
 _OPTIONAL = ("start", "end", "split", "question", "answer")
+_FACT = "fact_"  # a column fact_age holds what templates call $age
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class Entry:
     split: str | None
     question: str | None
     answer: str | None
+    facts: dict[str, str]
 
     def why_dropped(self, signals: int) -> str | None:
         """Return the reason to leave the row out of a table of so many signals, if there is one."""
@@ -144,9 +146,9 @@ def _file_columns(path: Path, header: Sequence[str], signals: list[str]) -> dict
     missing = sorted(expected - set(header))
     if missing:
         raise DatasetError(f"'{path}': the header lacks {', '.join(missing)}; found {', '.join(header) or 'no header'}")
-    unknown = sorted(set(header) - expected - set(_OPTIONAL))
+    unknown = sorted(name for name in set(header) - expected - set(_OPTIONAL) if not name.startswith(_FACT))
     if unknown:
-        known = ", ".join([*columns.values(), *_REQUIRED, *_OPTIONAL])
+        known = ", ".join([*columns.values(), *_REQUIRED, *_OPTIONAL, f"{_FACT}NAME"])
         raise DatasetError(f"'{path}': unknown columns {', '.join(unknown)}; known are {known}")
     if len(set(header)) != len(header):
         raise DatasetError(f"'{path}': a column is named twice in {', '.join(header)}")
@@ -176,7 +178,8 @@ def _as_entry(
     files = {name: file for name, column in columns.items() if (file := text[column]) is not None}
     for file in files.values():
         _check_inside(source, file)
-    return Entry(line, files, subject, label, start, end, split, text.get("question"), text.get("answer"))
+    facts = {name.removeprefix(_FACT): cell for name, cell in text.items() if name.startswith(_FACT) and cell}
+    return Entry(line, files, subject, label, start, end, split, text.get("question"), text.get("answer"), facts)
 
 
 def _seconds(name: str, text: str | None) -> float | None:
@@ -228,6 +231,7 @@ def _as_row(entry: Entry, signals: dict[str, Signal], start: float, split: str, 
         split=split,
         question=entry.question,
         answer=entry.answer,
+        facts=entry.facts,
     )
 
 

@@ -2,12 +2,13 @@
 
 On disk a table is a folder: a Hugging Face `DatasetDict` (one folder of Arrow for each split) and `table.json`, which
 holds what Arrow cannot: the signals' contracts, the labels, the rule of the split, what was left out, and where it all
-came from. Columns: subject, label, source, start, question, answer, and one for each signal's name with its (C, T)
-values flattened row by row (C stands in the contract).
+came from. Columns: subject, label, source, start, question, answer, facts (JSON), and one for each signal's name with
+its (C, T) values flattened row by row (C stands in the contract).
 """
 
 import json
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,10 @@ from sig2lm.errors import DatasetError, SignalError
 from sig2lm.signals import Contract, Signal
 
 TABLE_FILE = "table.json"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 SPLITS = ("train", "validation", "test")
 # Columns that are no signals; no signal may bear one of these names.
-COLUMNS = ("subject", "label", "source", "start", "question", "answer")
+COLUMNS = ("subject", "label", "source", "start", "question", "answer", "facts")
 
 
 @dataclass
@@ -45,6 +46,8 @@ class TableRow:
         train, validation or test.
     question, answer
         An open question about these signals with its answer, or None.
+    facts
+        What else is known, ready to stand in a sentence ({"age": "67", "sex": "male"}); what is missing has no key.
     """
 
     subject: str
@@ -55,6 +58,7 @@ class TableRow:
     split: str | None = None
     question: str | None = None
     answer: str | None = None
+    facts: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -111,7 +115,7 @@ class TableInfo:
         version = data.get("format_version")
         if version != FORMAT_VERSION:
             raise DatasetError(f"the table has format version {version}, expected {FORMAT_VERSION}; prepare it anew")
-        expected = {field.name for field in fields(cls)}
+        expected = {known.name for known in fields(cls)}
         if set(data) != expected:
             told = ", ".join(sorted(set(data) ^ expected))
             raise DatasetError(f"the table's fields lack or exceed what is expected by {told}; prepare it anew")
@@ -152,6 +156,11 @@ class Table:
             )
             for name, contract in self.info.signals.items()
         }
+
+    @staticmethod
+    def facts(row: dict[str, Any]) -> dict[str, str]:
+        """Return what else is known about a row of `data`, in words."""
+        return dict(json.loads(row["facts"])) if row["facts"] else {}
 
 
 def load_table(path: str | Path) -> Table:

@@ -1,5 +1,6 @@
 """Rows in, a table's folder out: one pass, a bounded number of rows in memory, whatever the size of the data set."""
 
+import json
 import shutil
 from collections import Counter
 from collections.abc import Iterator
@@ -101,7 +102,8 @@ def _schema(info: TableInfo) -> Any:
 
 
 def _as_batch(rows: list[TableRow], info: TableInfo, schema: Any) -> Any:
-    columns = [pa.array([getattr(row, name) for row in rows], schema.field(name).type) for name in COLUMNS]
+    plain = [vars(row) | {"facts": json.dumps(dict(row.facts)) if row.facts else None} for row in rows]
+    columns = [pa.array([row[name] for row in plain], schema.field(name).type) for name in COLUMNS]
     for name in info.signals:
         values = [row.signals[name].values.ravel() for row in rows]
         offsets = np.cumsum([0, *map(len, values)], dtype=np.int32)

@@ -35,7 +35,7 @@ def make_row(number: int, split: str = "train", **changes) -> TableRow:
 @pytest.fixture
 def table(tmp_path) -> Table:
     rows = [make_row(i, "test" if i % 10 == 0 else "train") for i in range(600)]
-    rows.append(make_row(600, label=None, question="How fast?", answer="1 m/s"))
+    rows.append(make_row(600, label=None, question="How fast?", answer="1 m/s", facts={"age": "67", "sex": "männlich"}))
     write_table(Draft(INFO, iter(rows), Counter({"too short": 2})), tmp_path)
     return load_table(tmp_path)
 
@@ -43,7 +43,7 @@ def table(tmp_path) -> Table:
 def test_rows_come_back_in_order_with_their_signals(table):
     assert {split: len(rows) for split, rows in table.data.items()} == {"train": 541, "test": 60}
     assert table.data["train"].column_names == [
-        "subject", "label", "source", "start", "question", "answer", "motion", "rr",
+        "subject", "label", "source", "start", "question", "answer", "facts", "motion", "rr",
     ]  # fmt: skip
     for position, number in ((0, 0), (59, 590)):
         row = table.data["test"][position]
@@ -57,6 +57,8 @@ def test_rows_come_back_in_order_with_their_signals(table):
             )
     last = table.data["train"][540]
     assert (last["label"], last["question"], last["answer"]) == (None, "How fast?", "1 m/s")
+    assert table.facts(last) == {"age": "67", "sex": "männlich"}
+    assert table.facts(table.data["train"][0]) == {}
     np.testing.assert_array_equal(
         table.signals(table.data["train"].with_format("numpy")[0])["rr"].values, make_row(1).signals["rr"].values
     )
