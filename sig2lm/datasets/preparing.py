@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from sig2lm.datasets.afdb import draft_afdb
+from sig2lm.datasets.cinc2017 import draft_cinc2017
 from sig2lm.datasets.manifest import draft_manifest
 from sig2lm.datasets.motionsense import draft_motionsense
 from sig2lm.datasets.synthetic import draft_synthetic
@@ -15,6 +16,7 @@ from sig2lm.files import check_new, new_folder
 _READERS: dict[str, Callable[[Path, int | None], Draft]] = {
     "motionsense": draft_motionsense,
     "afdb": draft_afdb,
+    "cinc2017": draft_cinc2017,
     "manifest": draft_manifest,
 }
 DATASETS = (*_READERS, "synthetic")
