@@ -5,6 +5,7 @@ from typing import Any
 
 from sig2lm.errors import SignalError
 from sig2lm.signals.checks import as_names, as_positive
+from sig2lm.signals.heartbeats import are_intervals, ecg_lead, find_heart_beats
 from sig2lm.signals.signal import Signal
 from sig2lm.signals.units import check_unit
 
@@ -57,6 +58,8 @@ class Contract:
     def conform(self, signal: Signal, owner: str) -> Signal:
         """Return the signal as the consumer expects it: channels by name, units converted, rate resampled.
 
+        An ECG becomes RR intervals where these are expected (:mod:`sig2lm.signals.heartbeats`).
+
         Parameters
         ----------
         signal
@@ -69,6 +72,9 @@ class Contract:
         SignalError
             If a channel lacks, a unit measures something else, or only one of the two has a sampling rate or a period.
         """
+        if self.takes_beats_of(signal):
+            intervals = find_heart_beats(signal).intervals
+            signal = Signal(intervals.values, None, self.channels, intervals.units)
         missing = [name for name in self.channels if name not in signal.channels]
         if missing:
             raise SignalError(
@@ -85,6 +91,10 @@ class Contract:
             return signal if self.sampling_rate is None else signal.resample(self.sampling_rate)
         except SignalError as error:
             raise SignalError(f"{error} (as {owner} expects)") from error
+
+    def takes_beats_of(self, signal: Signal) -> bool:
+        """Tell whether `conform` turns this signal, an ECG, into the RR intervals that are expected."""
+        return are_intervals(self.units, self.sampling_rate, self.period) and ecg_lead(signal) is not None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields, ready for JSON."""
