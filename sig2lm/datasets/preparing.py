@@ -8,8 +8,9 @@ from sig2lm.datasets.cinc2017 import draft_cinc2017
 from sig2lm.datasets.lifesnaps import draft_lifesnaps
 from sig2lm.datasets.manifest import draft_manifest
 from sig2lm.datasets.motionsense import draft_motionsense
-from sig2lm.datasets.sp_sw_har import draft_sp_sw_har
 from sig2lm.datasets.pmdata import draft_pmdata
+from sig2lm.datasets.sp_sw_har import draft_sp_sw_har
+from sig2lm.datasets.stress_predict import draft_stress_predict
 from sig2lm.datasets.synthetic import draft_synthetic
 from sig2lm.datasets.table import TableInfo
 from sig2lm.datasets.writer import Draft, write_table
@@ -23,6 +24,7 @@ _READERS: dict[str, Callable[[Path, int | None], Draft]] = {
     "cinc2017": draft_cinc2017,
     "pmdata": draft_pmdata,
     "lifesnaps": draft_lifesnaps,
+    "stress_predict": draft_stress_predict,
     "manifest": draft_manifest,
 }
 DATASETS = (*_READERS, "synthetic")
