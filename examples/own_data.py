@@ -16,7 +16,8 @@ from sig2lm import SignalLM, load_table, load_template, prepare, read_signal
 from sig2lm.encoder import PretrainSettings, pretrain_encoder, save_encoder
 from sig2lm.lm import FrozenLM
 from sig2lm.synthetic import simulate
-from sig2lm.train import TrainSettings, train_adapter
+from sig2lm.train import train_adapter
+from sig2lm.trainer import TrainSettings
 
 LABELS = ("walking", "jogging", "sitting")
 

@@ -35,6 +35,7 @@ from sig2lm.pocket_lm import pocket_folder
 from sig2lm.prompts import Template
 from sig2lm.signals import Contract, Signal
 from sig2lm.soft_prompt import Modality
+from sig2lm.task import Task
 
 CONTRACT = Contract(("acc_x", "acc_y", "acc_z"), ("m/s^2",) * 3, 50.0)
 INSTRUCTIONS = (
@@ -78,7 +79,7 @@ def build_model(lm: FrozenLM, kind: str, patch_size: int, train_encoder: bool = 
     torch.manual_seed(0)
     encoder = SignalEncoder(EncoderConfig(CONTRACT, patch_size, patch_size, mean=(0.0,) * 3, std=(1.0,) * 3))
     adapter = build_adapter(AdapterConfig(kind, num_virtual_tokens=16), encoder.width, lm.width, lm.embedding_norm)
-    return SignalLM(lm, {"motion": Modality(encoder.eval(), adapter, train_encoder)}, TEMPLATE)
+    return SignalLM(lm, {"motion": Modality(encoder.eval(), adapter, train_encoder)}, Task.of(TEMPLATE))
 
 
 def recordings(count: int, samples: int = 1000) -> list[Signal]:
@@ -95,7 +96,7 @@ def examples(model: SignalLM, signals: list[Signal], cached: bool) -> list[Examp
         if cached:
             encoder = model.modality("motion").encoder
             raw = {place: encode_values(encoder, "motion", [signal.values])[0] for place in raw}
-        found.append(model.prompter.example(raw, TEMPLATE.question[0], TEMPLATE.labels[number % 6]))
+        found.append(model.prompter(model.tasks[0]).example(raw, TEMPLATE.question[0], TEMPLATE.labels[number % 6]))
     return found
 
 

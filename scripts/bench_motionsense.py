@@ -20,7 +20,8 @@ from sig2lm.evaluate import evaluate
 from sig2lm.files import write_json
 from sig2lm.lm import FrozenLM
 from sig2lm.prompts import load_template
-from sig2lm.train import TrainSettings, train_adapter
+from sig2lm.train import train_adapter
+from sig2lm.trainer import TrainSettings
 
 COLUMNS = (
     "| LM | macro-F1 (95 %) | accuracy | AUROC | ECE | probe F1 | shuffled F1 | zeroed F1 | text-only F1 "

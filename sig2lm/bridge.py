@@ -5,7 +5,7 @@
 """
 
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,11 +18,12 @@ from transformers import DynamicCache
 
 from sig2lm.data import IGNORED, Example, Prompter, Recording, collate, describe
 from sig2lm.encoder import stack_values
-from sig2lm.errors import PromptError, SignalError
+from sig2lm.errors import SignalError
 from sig2lm.lm import Context, FrozenLM, repeat_cache
-from sig2lm.prompts import SignalPlace, Template
+from sig2lm.prompts import SignalPlace
 from sig2lm.signals import Signal
 from sig2lm.soft_prompt import Modality, real_tokens, scatter
+from sig2lm.task import Task, check_tasks, choose_task
 
 if TYPE_CHECKING:
     from sig2lm.chat import Chat
@@ -66,31 +67,35 @@ class SignalLM(
         The LM.
     modalities
         For each named signal its encoder and adapter.
-    template
-        How questions are put.
-    labels
-        The closed answers; the template's own by default.
+    tasks
+        What it is asked, one task or several; which of them is meant follows from the signals at hand.
+
+    Raises
+    ------
+    PromptError
+        When a task shows none of the signals, or a signal is shown by no task.
     """
 
     def __init__(
         self,
         lm: FrozenLM,
         modalities: Mapping[str, Modality],
-        template: Template,
-        labels: Sequence[str] | None = None,
+        tasks: Task | Sequence[Task],
     ) -> None:
         super().__init__()
-        template.check_signals(modalities)
         self.lm = lm
         self.modalities = nn.ModuleDict(modalities)
-        self.template = template
-        self.labels = tuple(labels or template.labels or ())
+        self.tasks = (tasks,) if isinstance(tasks, Task) else tuple(tasks)
+        check_tasks(self.tasks, list(modalities))
         self._prefixes: OrderedDict[tuple[str | int, ...], DynamicCache] = OrderedDict()
 
-    @property
-    def prompter(self) -> Prompter:
-        """Writes examples in this model's template and tokens."""
-        return Prompter(self.template, self.lm.dialogue, self.num_virtual_tokens)
+    def task(self, signals: Iterable[str]) -> Task:
+        """Return the task that shows signals of these names, see :func:`sig2lm.task.choose_task`."""
+        return choose_task(self.tasks, list(self.modalities), signals)
+
+    def prompter(self, task: Task) -> Prompter:
+        """Writes examples of a task in this model's tokens."""
+        return Prompter(task, self.lm.dialogue, self.num_virtual_tokens)
 
     def modality(self, name: str) -> Modality:
         """Return the encoder and adapter of a named signal.
@@ -197,7 +202,13 @@ class SignalLM(
     # -- asking -------------------------------------------------------------------------------------------------------
 
     def ask(
-        self, signals: Signals, question: str | None = None, choices: Sequence[str] | None = None, **options: Any
+        self,
+        signals: Signals,
+        question: str | None = None,
+        choices: Sequence[str] | None = None,
+        *,
+        facts: Mapping[str, str] | None = None,
+        **options: Any,
     ) -> Answer:
         """Answer a question about one recording, or about several together.
 
@@ -210,6 +221,8 @@ class SignalLM(
         choices
             The closed answers to choose among. Without them, a question that is the template's own is answered with the
             model's labels, and any other with free text.
+        facts
+            What else is known, for templates that tell it: ``{"age": "67"}``.
         options
             For free text, those of ``transformers``' ``generate`` (``max_new_tokens``, ``do_sample``, ...).
 
@@ -218,62 +231,73 @@ class SignalLM(
         SignalError
             When a signal breaks the encoder's contract.
         """
-        return self.ask_many([signals], question, choices, **options)[0]
+        return self.ask_many([signals], question, choices, facts=[facts or {}], **options)[0]
 
     def ask_many(
         self,
         recordings: Sequence[Signals],
         question: str | None = None,
         choices: Sequence[str] | None = None,
+        *,
+        facts: Sequence[Mapping[str, str]] | None = None,
         batch_size: int = 32,
         **options: Any,
     ) -> list[Answer]:
-        """Ask one question about each of many recordings, in batches; an answer does not depend on its batch mates."""
-        question = question or self.template.question[0]
-        choices = self.choices_for(question, choices)
-        found = (self.recordings(signals) for signals in recordings)
-        examples = (self.prompter.example(one, question, fields=self.summaries(one)) for one in found)
-        return [answer for batch in batched(examples, batch_size) for answer in self.answer(batch, choices, **options)]
+        """Ask one question about each of many recordings, in batches; an answer does not depend on its batch mates.
 
-    def choices_for(self, question: str, choices: Sequence[str] | None) -> Sequence[str] | None:
-        """Return the closed answers to a question, or None where it is open.
-
-        Raises
-        ------
-        PromptError
-            When fewer than two different choices are given.
+        ``facts`` are as many as recordings; the rest is as in :meth:`ask`. All recordings belong to one task.
         """
-        if choices is None:
-            return self.labels if self.labels and question in self.template.question else None
-        if len(set(choices)) < 2 or len(set(choices)) != len(choices):
-            raise PromptError(f"expected two or more different choices, found {list(choices)}; name them all")
-        return choices
+        if not recordings:
+            return []
+        task = self.task(self.named(recordings[0]))
+        question = question or task.template.question[0]
+        choices = task.choices(question, choices)
+        told = facts if facts is not None else [{}] * len(recordings)
+        examples = (
+            self.example(task, self.recordings(signals), question, known)
+            for signals, known in zip(recordings, told, strict=True)
+        )
+        return [
+            answer for batch in batched(examples, batch_size) for answer in self.answer(batch, task, choices, **options)
+        ]
+
+    def example(
+        self, task: Task, recordings: Mapping[SignalPlace, Recording], question: str, facts: Mapping[str, str]
+    ) -> Example:
+        """Write one question of a task about recordings."""
+        fields = {**facts, **self.summaries(task, recordings)}
+        return self.prompter(task).example(recordings, question, fields=fields)
 
     @torch.no_grad()
-    def answer(self, examples: Sequence[Example], choices: Sequence[str] | None, **options: Any) -> list[Answer]:
+    def answer(
+        self, examples: Sequence[Example], task: Task, choices: Sequence[str] | None, **options: Any
+    ) -> list[Answer]:
         """Answer a batch of examples: by the likelihood of the choices, or with generated text."""
         self.eval()
-        return self.answer_context(self.read(examples), choices, **options)
+        return self.answer_context(self.read(examples), task, choices, **options)
 
     @torch.no_grad()
-    def answer_context(self, context: Context, choices: Sequence[str] | None, **options: Any) -> list[Answer]:
+    def answer_context(
+        self, context: Context, task: Task, choices: Sequence[str] | None, **options: Any
+    ) -> list[Answer]:
         """Answer from prompts that have been read."""
         if choices is None:
             texts = [self.lm.dialogue.decode(ids) for ids in self.lm.generate(context, **options)]
-            return [Answer(text, self.template.parse(text, self.labels), None) for text in texts]
-        scores = self.lm.score(context, [self.lm.dialogue.encode_answer(choice) for choice in choices])
+            return [Answer(text, task.parse(text), None) for text in texts]
+        said = {choice: task.sentence(choice) for choice in choices}
+        scores = self.lm.score(context, [self.lm.dialogue.encode_answer(text) for text in said.values()])
         answers = []
         for row in scores.softmax(-1).tolist():
             probabilities = dict(zip(choices, row, strict=True))
             best = max(probabilities, key=probabilities.__getitem__)
-            answers.append(Answer(best, best, probabilities))
+            answers.append(Answer(said[best], best, probabilities))
         return answers
 
-    def chat(self, signals: Signals) -> "Chat":
+    def chat(self, signals: Signals, facts: Mapping[str, str] | None = None) -> "Chat":
         """Begin a conversation about recordings, which are read once."""
         from sig2lm.chat import Chat
 
-        return Chat(self, signals)
+        return Chat(self, signals, facts)
 
     def recordings(self, signals: Signals, first: Mapping[str, int] | None = None) -> dict[SignalPlace, Recording]:
         """Conform signals to their contracts and return them as the recordings of an example.
@@ -291,7 +315,7 @@ class SignalLM(
             When a signal has a name that the model does not know, or breaks its contract.
         """
         found: dict[SignalPlace, Recording] = {}
-        for name, several in self._named(signals).items():
+        for name, several in self.named(signals).items():
             encoder = self.modality(name).encoder
             for index, signal in enumerate(several, (first or {}).get(name, 0)):
                 conformed = encoder.contract.conform(signal, f"the encoder of '{name}'")
@@ -299,11 +323,11 @@ class SignalLM(
                 found[SignalPlace(name, index)] = Recording(name, count, conformed.values)
         return found
 
-    def summaries(self, recordings: Mapping[SignalPlace, Recording]) -> dict[str, str]:
+    def summaries(self, task: Task, recordings: Mapping[SignalPlace, Recording]) -> dict[str, str]:
         """Describe recordings in words and numbers, where the template asks for it (``$motion_summary``)."""
         found: dict[str, list[str]] = {}
         for place, recording in recordings.items():
-            if f"{place.name}_summary" in self.template.variables:
+            if f"{place.name}_summary" in task.template.variables:
                 contract = self.modality(place.name).encoder.contract
                 found.setdefault(f"{place.name}_summary", []).append(describe(recording, contract))
         return {name: " ".join(texts) for name, texts in found.items()}
@@ -317,7 +341,8 @@ class SignalLM(
         soft_prompt, soft_mask = self.modality(recording.name)(values.to(device), mask.to(device))
         return soft_prompt[0], soft_mask[0]
 
-    def _named(self, signals: Signals) -> dict[str, list[Signal]]:
+    def named(self, signals: Signals) -> dict[str, list[Signal]]:
+        """Return signals by name, whichever way they were passed."""
         if isinstance(signals, Mapping):
             return {name: [one] if isinstance(one, Signal) else list(one) for name, one in signals.items()}
         several = [signals] if isinstance(signals, Signal) else list(signals)

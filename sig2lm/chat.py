@@ -5,7 +5,7 @@ longest beginning that the two share keeps its keys and values. So the signal is
 only, and independent questions (:meth:`Chat.reset`) share it too.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from threading import Thread
 from typing import Any
 
@@ -29,6 +29,8 @@ class Chat:
         Who answers.
     signals
         What it is about, as :meth:`SignalLM.ask` takes it; more may come later (:meth:`add`).
+    facts
+        What else is known, for templates that tell it.
 
     Raises
     ------
@@ -36,8 +38,10 @@ class Chat:
         When a signal breaks its contract.
     """
 
-    def __init__(self, model: SignalLM, signals: Signals) -> None:
+    def __init__(self, model: SignalLM, signals: Signals, facts: Mapping[str, str] | None = None) -> None:
         self.model = model
+        self.task = model.task(model.named(signals))
+        self.facts = dict(facts or {})
         self.turns: list[Turn] = []
         self._first = model.recordings(signals)
         self._recordings: dict[SignalPlace, Recording] = dict(self._first)
@@ -47,10 +51,10 @@ class Chat:
 
     def ask(self, question: str | None = None, choices: Sequence[str] | None = None, **options: Any) -> Answer:
         """Ask, hear the answer, and remember both; arguments as :meth:`SignalLM.ask`."""
-        question = question or self.model.template.question[0]
+        question = question or self.task.template.question[0]
         turns = self._with(question)
-        choices = self.model.choices_for(question, choices)
-        answer = self.model.answer_context(self._context(turns), choices, **options)[0]
+        choices = self.task.choices(question, choices)
+        answer = self.model.answer_context(self._context(turns), self.task, choices, **options)[0]
         self._remember(turns, answer.text)
         return answer
 
@@ -101,8 +105,8 @@ class Chat:
         if not question.strip():
             raise PromptError("expected a question, found an empty one; ask something")
         if not self.turns:
-            summaries = self.model.summaries(self._recordings)
-            return list(self.model.template.render(question, list(self._recordings), summaries))
+            fields = self.facts | self.model.summaries(self.task, self._recordings)
+            return list(self.task.template.render(question, list(self._recordings), fields))
         parts: list[str | SignalPlace] = []
         for place in self._waiting:
             parts += [f"{place.name.replace('_', ' ')}: ", place, "\n"]
@@ -116,7 +120,7 @@ class Chat:
         """Read a dialogue, reusing what has been read."""
         self.model.eval()
         lm = self.model.lm
-        prompt = lm.dialogue.encode(turns, self.model.prompter.sizes(self._recordings))
+        prompt = lm.dialogue.encode(turns, self.model.prompter(self.task).sizes(self._recordings))
         keys = prompt.keys
         known, context = self._read or ([], None)
         shared = _common(known, keys[:-1])

@@ -1,6 +1,6 @@
 """A run on disk: what was trained, and the names and fingerprints of what was not.
 
-``config.json`` holds the format, the LM, the modalities and the template; ``adapter.safetensors`` the trained tensors;
+``config.json`` holds the format, the LM, the modalities and the tasks; ``adapter.safetensors`` the trained tensors;
 ``lora/`` the LoRA layers, if any (peft's format); ``train.json`` how it came about. The LM is never in it. A frozen
 encoder is named by folder, or carried in ``encoders/`` when the run is to be shared.
 """
@@ -22,9 +22,10 @@ from sig2lm.files import read_json, write_json
 from sig2lm.lm import FrozenLM
 from sig2lm.prompts import parse_template
 from sig2lm.soft_prompt import Modality
+from sig2lm.task import Task
 from sig2lm.tensors import check_shapes, read_tensors, write_tensors
 
-FORMAT = 1
+FORMAT = 2
 
 
 def write_run(
@@ -46,8 +47,9 @@ def write_run(
             "format": FORMAT,
             "lm": {"name": model.lm.name, "revision": model.lm.revision, "fingerprint": model.lm.fingerprint},
             "lora": model.lm.has_lora,
-            "template": model.template.model_dump(mode="json"),
-            "labels": list(model.labels),
+            "tasks": [
+                {"template": task.template.model_dump(mode="json"), "labels": list(task.labels)} for task in model.tasks
+            ],
             "modalities": {name: _describe(model.modality(name), folder) for name in model.modalities},
         },
     )
@@ -97,7 +99,11 @@ def read_run(folder: Path, lm: FrozenLM | str | Path | None, encoders: Mapping[s
         name: _load_modality(name, described, folder, frozen, encoders.get(name))
         for name, described in config["modalities"].items()
     }
-    model = SignalLM(frozen, modalities, parse_template(config["template"], f"{folder}/config.json"), config["labels"])
+    tasks = [
+        Task(parse_template(task["template"], f"{folder}/config.json"), tuple(task["labels"]))
+        for task in config["tasks"]
+    ]
+    model = SignalLM(frozen, modalities, tasks)
     load_trained(model, read_tensors(folder / "adapter.safetensors", what), what)
     return model.eval()
 

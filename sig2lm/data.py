@@ -9,7 +9,7 @@ import os
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import datasets as hf
 import numpy as np
@@ -21,8 +21,9 @@ from sig2lm.datasets import Table
 from sig2lm.encoder import SignalEncoder, encoder_fingerprint, stack_values
 from sig2lm.errors import DatasetError
 from sig2lm.lm import DialogueTokenizer, EncodedPrompt
-from sig2lm.prompts import SignalPlace, Template
+from sig2lm.prompts import SignalPlace
 from sig2lm.signals import Contract, Signal
+from sig2lm.task import Task
 
 IGNORED = -100  # label of positions without loss, as torch's cross entropy has it
 
@@ -62,13 +63,20 @@ class Example:
     answer_ids: tuple[int, ...] = ()
 
 
+class Examples(Protocol):
+    """Examples by number."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, index: int) -> Example: ...
+
+
 @dataclass(frozen=True)
 class Prompter:
     """Writes examples.
 
     Attributes
     ----------
-    template
+    task
         Wording and labels.
     dialogue
         The LM's tokenizer.
@@ -76,7 +84,7 @@ class Prompter:
         K for a named signal of so many patches.
     """
 
-    template: Template
+    task: Task
     dialogue: DialogueTokenizer
     size: Callable[[str, int], int]
 
@@ -94,7 +102,7 @@ class Prompter:
         PromptError
             When the template has a variable without a value.
         """
-        turns = self.template.render(question, list(recordings), fields)
+        turns = self.task.template.render(question, list(recordings), fields)
         prompt = self.dialogue.encode(turns, self.sizes(recordings))
         return Example(prompt, recordings, self.dialogue.encode_answer(answer) if answer is not None else ())
 
@@ -244,9 +252,7 @@ class TableExamples(torch.utils.data.Dataset[Example]):
     table, split
         Which rows.
     prompter
-        How they are written.
-    labels
-        The closed answers of the run; a row's label must be among them.
+        How they are written; a row's label must be among the labels of its task.
     encoders
         The encoder of each signal; its patches are computed once (:func:`encode_split`).
     raw
@@ -255,16 +261,18 @@ class TableExamples(torch.utils.data.Dataset[Example]):
         Which signal each row shows; anything but ``own`` is a control.
     seed
         Draws wordings and the shuffle. Each row keeps its wording, so that a resumed run sees what it would have seen.
+    wording
+        Asked of every row without a question of its own; None draws among those of training.
     """
 
     table: Table
     split: str
     prompter: Prompter
-    labels: Sequence[str]
     encoders: Mapping[str, SignalEncoder]
     raw: frozenset[str] = frozenset()
     source: SignalSource = "own"
     seed: int = 0
+    wording: str | None = None
     patches: dict[str, hf.Dataset] = field(init=False)
     zeros: dict[tuple[str, int], Recording] = field(init=False, default_factory=dict)
 
@@ -286,20 +294,30 @@ class TableExamples(torch.utils.data.Dataset[Example]):
         self.order = np.random.default_rng(self.seed).permutation(order) if self.source == "shuffled" else order
         if self.source == "none":
             self.prompter = replace(self.prompter, size=lambda name, patches: 0)
-        self._check_labels()
+        check_known_labels(self.table, self.split, self.task)
 
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, index: int) -> Example:
-        row = self.plain[int(index)]
-        question = row["question"] or self.prompter.template.draw_question(self._rng(index))
-        answer = row["answer"] or row["label"]
-        recordings = self.recordings(int(self.order[index]))
-        return self.prompter.example(recordings, question, answer, self._fields(int(self.order[index])))
+    @property
+    def task(self) -> Task:
+        """What is asked."""
+        return self.prompter.task
 
-    def _rng(self, index: int) -> random.Random:
-        return random.Random(f"{self.seed}-{index}")
+    def __getitem__(self, index: int) -> Example:
+        recordings = self.recordings(int(self.order[index]))
+        return self.prompter.example(recordings, self.question(index), self.answer(index), self._fields(index))
+
+    def question(self, index: int) -> str:
+        """The question of a row: its own, the given wording, or one drawn."""
+        rng = random.Random(f"{self.seed}-{index}")
+        own: str | None = self.plain[int(index)]["question"]
+        return own or self.wording or self.task.template.draw_question(rng)
+
+    def answer(self, index: int) -> str:
+        """The answer of a row: its own, or the sentence with its label."""
+        row = self.plain[int(index)]
+        return str(row["answer"] or self.task.template.write_answer(row["label"]))
 
     @property
     def row_labels(self) -> list[str]:
@@ -338,17 +356,30 @@ class TableExamples(torch.utils.data.Dataset[Example]):
         return np.asarray(self.rows[index][name], dtype=np.float32).reshape(channels, -1)
 
     def _fields(self, index: int) -> dict[str, str]:
-        """Descriptions in numbers (``$motion_summary``), only where the template asks for them."""
-        wanted = set(self.prompter.template.variables)
-        names = [name for name in self.table.info.signals if f"{name}_summary" in wanted]
-        signals = self.table.signals(self.rows[index]) if names else {}
-        return {f"{name}_summary": signals[name].describe() for name in names}
+        """Facts of the row, and descriptions in numbers (``$motion_summary``) where the template asks for them.
 
-    def _check_labels(self) -> None:
-        known = set(self.labels)
-        for label, answer in zip(self.plain["label"], self.plain["answer"], strict=True):
-            if answer is None and label not in known:
-                raise DatasetError(
-                    f"the {self.split} split of '{self.table.path}' has the label '{label}', but the run knows "
-                    f"{', '.join(self.labels)}; use a template with these labels, such as 'generic'"
-                )
+        Descriptions go with the signals, also where these are shuffled.
+        """
+        facts = self.table.facts(self.plain[int(index)])
+        wanted = set(self.task.template.variables)
+        names = [name for name in self.table.info.signals if f"{name}_summary" in wanted]
+        signals = self.table.signals(self.rows[int(self.order[index])]) if names else {}
+        return {**facts, **{f"{name}_summary": signals[name].describe() for name in names}}
+
+
+def check_known_labels(table: Table, split: str, task: Task) -> None:
+    """Refuse a split with a label that is none of the task's.
+
+    Raises
+    ------
+    DatasetError
+        Naming the row.
+    """
+    rows, known = table.data[split], set(task.labels)
+    for number, (label, answer) in enumerate(zip(rows["label"], rows["answer"], strict=True)):
+        if answer is None and label not in known:
+            raise DatasetError(
+                f"row {number} of the {split} split of '{table.path}' ('{rows[number]['source']}') has the label "
+                f"'{label}', but the run knows {', '.join(task.labels) or 'none'}; use a template with these labels, "
+                "such as 'generic'"
+            )

@@ -6,18 +6,17 @@ patches hold without an LM.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from torch.utils.data import Subset
 
+from sig2lm.baselines import linear_probe
 from sig2lm.bridge import SignalLM
-from sig2lm.data import Example, SignalSource, TableExamples
+from sig2lm.data import Example, Examples, SignalSource, TableExamples
 from sig2lm.datasets import Table
 from sig2lm.encoder import encoder_fingerprint
 from sig2lm.errors import DatasetError
@@ -26,10 +25,13 @@ from sig2lm.metrics import (
     confusion,
     expected_calibration_error,
     label_numbers,
+    ordinal_scores,
+    reliability,
     scores,
     subject_intervals,
 )
 from sig2lm.signals import Signal
+from sig2lm.task import Task
 
 CONTROLS: dict[str, SignalSource] = {"shuffled": "shuffled", "zeroed": "zeroed", "text_only": "none"}
 _TIMED = 32  # recordings that seconds_per_answer is measured on, asked in one batch
@@ -54,7 +56,7 @@ def evaluate(
     model
         A trained model whose labels cover the table's.
     table, split
-        What is asked; rows without a label are passed over by an error, since open answers have no classes.
+        What is asked, in the template's held-out wording where it has one; every row needs a label.
     batch_size
         Questions read at once; it changes the time, not the answers.
     progress
@@ -66,103 +68,104 @@ def evaluate(
         When the split is absent, has no labels, or has labels that the model does not know.
     """
     _check_closed(table, split)
+    task = model.task(table.info.signals)
     progress(f"asking {len(table.data[split])} questions")
     predictions = predict(model, table, split, "own", batch_size)
     reliance = {}
     for control, source in CONTROLS.items():
         progress(f"asking again, signals {control.replace('_', ' ')}")
         reliance[control] = scores(predict(model, table, split, source, batch_size))
+    wordings = {}
+    if task.template.held_out is not None:
+        progress("asking again, in the wordings of training")
+        known = predict(model, table, split, "own", batch_size, held_out=False)
+        wordings = {"held_out": scores(predictions), "of_training": scores(known)}
     progress("probing the encoder")
-    names = list(model.modalities)
     report = {
         "task": table.info.task,
         "split": split,
         "examples": len(predictions.truth),
         "subjects": len(np.unique(predictions.subjects)),
-        **scores(predictions),
-        "ece": expected_calibration_error(predictions),
-        "confusion": confusion(predictions),
-        "ci": subject_intervals(predictions),
+        **scored(predictions, task),
         "reliance": reliance,
-        "probe": linear_probe(model, table, split),
+        "wordings": wordings,
+        "probe": scores(linear_probe(model, table, split)),
         "seconds_per_answer": seconds_per_answer(model, table, split),
         "lm": {"name": model.lm.name, "fingerprint": model.lm.fingerprint},
-        "encoder": {name: encoder_fingerprint(model.modality(name).encoder) for name in names},
-        "template": {"task": model.template.task, "version": model.template.version},
+        "encoder": {name: encoder_fingerprint(model.modality(name).encoder) for name in table.info.signals},
+        "template": {"task": task.template.task, "version": task.template.version},
     }
     return Evaluation(report, predictions)
 
 
+def scored(predictions: Predictions, task: Task) -> dict[str, Any]:
+    """Everything that is said of some answers: scores, intervals, calibration, confusion."""
+    return {
+        **scores(predictions),
+        **(ordinal_scores(predictions) if task.template.ordinal else {}),
+        "ece": expected_calibration_error(predictions),
+        "confusion": confusion(predictions),
+        "ci": subject_intervals(predictions),
+        "reliability": reliability(predictions),
+    }
+
+
 def predict(
-    model: SignalLM, table: Table, split: str, source: SignalSource = "own", batch_size: int = 64
+    model: SignalLM,
+    table: Table,
+    split: str,
+    source: SignalSource = "own",
+    batch_size: int = 64,
+    held_out: bool = True,
 ) -> Predictions:
-    """Ask the model for each row's label, with the row's own signal or a control, and return the probabilities."""
-    examples = _examples(model, table, split, source)
+    """Ask the model for each row's label, with the row's own signal or a control, and return the probabilities.
+
+    Asked is in the held-out wording, where there is one, or else in the wordings of training.
+    """
+    examples = _examples(model, table, split, source, held_out)
     if source in ("own", "shuffled"):
-        probabilities = _ask(model, examples, range(len(examples)), batch_size)
+        probabilities = ask_rows(model, examples, examples.task, batch_size)
     else:  # these controls show the LM the same few things again and again: each is asked once
         first: dict[Any, int] = {}
         keys = [_shown(examples[row]) for row in range(len(examples))]
         for row, key in enumerate(keys):
             first.setdefault(key, row)
-        asked = dict(zip(first, _ask(model, examples, list(first.values()), batch_size), strict=True))
+        several = Subset(examples, list(first.values()))
+        asked = dict(zip(first, ask_rows(model, several, examples.task, batch_size), strict=True))
         probabilities = np.stack([asked[key] for key in keys])
-    truth = label_numbers(examples.row_labels, model.labels)
-    return Predictions(model.labels, truth, probabilities, np.array(examples.subjects))
-
-
-def linear_probe(model: SignalLM, table: Table, split: str) -> dict[str, float | None]:
-    """Score logistic regression on the encoder's mean patches, fitted on the train split: the encoder without an LM."""
-    fitted = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000))
-    features, names = pooled_patches(model, table, "train")
-    fitted.fit(features, names)
-    features, names = pooled_patches(model, table, split)
-    order = [list(fitted.classes_).index(label) for label in model.labels if label in set(fitted.classes_)]
-    known = tuple(fitted.classes_[order])
-    predictions = Predictions(
-        known, label_numbers(names, known), fitted.predict_proba(features)[:, order], np.array(names)
-    )
-    return scores(predictions)
-
-
-def pooled_patches(model: SignalLM, table: Table, split: str) -> tuple[NDArray[np.float64], list[str]]:
-    """Mean over the observed patches of each row, signals side by side: (N, sum of E), and the labels."""
-    examples = _examples(model, table, split, "own")
-    pooled = []
-    for index in range(len(examples)):
-        row = []
-        for recording in examples.recordings(index).values():
-            assert recording.patches is not None
-            assert recording.patch_mask is not None
-            row.append(recording.patches[recording.patch_mask].mean(axis=0))
-        pooled.append(np.concatenate(row))
-    return np.asarray(pooled, dtype=np.float64), examples.row_labels
+    labels = examples.task.labels
+    return Predictions(labels, label_numbers(examples.row_labels, labels), probabilities, np.array(examples.subjects))
 
 
 def seconds_per_answer(model: SignalLM, table: Table, split: str) -> float:
     """Wall time of a closed answer from a raw signal, in one batch of at most 32."""
-    rows = table.data[split].with_format("numpy")
-    recordings: list[dict[str, Signal]] = [table.signals(rows[i]) for i in range(min(_TIMED, len(rows)))]
-    model.ask_many(recordings[:1], choices=model.labels)
+    rows = table.data[split].with_format("numpy").select(range(min(_TIMED, len(table.data[split]))))
+    recordings: list[dict[str, Signal]] = [table.signals(row) for row in rows]
+    options: dict[str, Any] = {"choices": model.task(table.info.signals).labels, "batch_size": _TIMED}
+    facts = [table.facts(row) for row in rows]
+    model.ask_many(recordings[:1], facts=facts[:1], **options)
     started = time.perf_counter()
-    model.ask_many(recordings, choices=model.labels, batch_size=_TIMED)
+    model.ask_many(recordings, facts=facts, **options)
     return (time.perf_counter() - started) / len(recordings)
 
 
-def _examples(model: SignalLM, table: Table, split: str, source: SignalSource) -> TableExamples:
-    encoders = {name: model.modality(name).encoder for name in model.modalities}
-    return TableExamples(table, split, model.prompter, model.labels, encoders, source=source)
-
-
-def _ask(model: SignalLM, examples: TableExamples, rows: Sequence[int], batch_size: int) -> NDArray[np.float64]:
-    """Probabilities (n, M) of the model's labels for some rows."""
+def ask_rows(model: SignalLM, examples: Examples, task: Task, batch_size: int) -> NDArray[np.float64]:
+    """Probabilities (N, M) of the task's labels for each example."""
     found = []
-    for start in range(0, len(rows), batch_size):
-        batch = [replace(examples[row], answer_ids=()) for row in rows[start : start + batch_size]]
-        for answer in model.answer(batch, model.labels):
+    for start in range(0, len(examples), batch_size):
+        stop = min(start + batch_size, len(examples))
+        batch = [replace(examples[row], answer_ids=()) for row in range(start, stop)]
+        for answer in model.answer(batch, task, task.labels):
             assert answer.probabilities is not None
-            found.append([answer.probabilities[label] for label in model.labels])
+            found.append([answer.probabilities[label] for label in task.labels])
     return np.array(found)
+
+
+def _examples(model: SignalLM, table: Table, split: str, source: SignalSource, held_out: bool) -> TableExamples:
+    encoders = {name: model.modality(name).encoder for name in table.info.signals}
+    task = model.task(table.info.signals)
+    wording = task.template.held_out if held_out else None
+    return TableExamples(table, split, model.prompter(task), encoders, source=source, wording=wording)
 
 
 def _shown(example: Example) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, roc_auc_score
+from sklearn.metrics import accuracy_score, cohen_kappa_score, confusion_matrix, f1_score, roc_auc_score
 
 BINS = 15
 RESAMPLES = 1000
@@ -63,19 +63,44 @@ def auroc(predictions: Predictions) -> float | None:
     return float(np.mean(areas)) if areas else None
 
 
+def reliability(predictions: Predictions, bins: int = BINS) -> list[dict[str, float]]:
+    """Mean confidence, accuracy and count in each equal-width bin of confidence that holds an answer."""
+    confidence = predictions.probabilities.max(axis=1)
+    right = predictions.answers == predictions.truth
+    bin_of = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
+    return [
+        {"confidence": float(confidence[here].mean()), "accuracy": float(right[here].mean()), "count": int(here.sum())}
+        for here in (bin_of == number for number in np.unique(bin_of))
+    ]
+
+
 def expected_calibration_error(predictions: Predictions, bins: int = BINS) -> float:
     """Mean distance of confidence and accuracy over equal-width bins of confidence, weighted by their size.
 
     Naeini et al. 2015; Guo et al. 2017 (arXiv 1706.04599), equation 3, with 15 bins.
     """
-    confidence = predictions.probabilities.max(axis=1)
-    right = predictions.answers == predictions.truth
-    bin_of = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
-    gaps = [
-        np.mean(bin_of == number) * abs(right[bin_of == number].mean() - confidence[bin_of == number].mean())
-        for number in np.unique(bin_of)
-    ]
-    return float(np.sum(gaps))
+    found = reliability(predictions, bins)
+    return float(sum(bin["count"] * abs(bin["accuracy"] - bin["confidence"]) for bin in found) / len(predictions.truth))
+
+
+def ordinal_scores(predictions: Predictions) -> dict[str, float | None]:
+    """Scores of labels that are numbers on a scale.
+
+    ``mae`` is the mean distance of the answered number, ``mae_expected`` that of the mean under the probabilities,
+    ``quadratic_kappa`` the agreement beyond chance, weighted by the square of the distance (Cohen 1968, doi
+    10.1037/h0026256); None where truth and answers hold one and the same label only.
+    """
+    scale = np.array([float(label) for label in predictions.labels])
+    truth = scale[predictions.truth]
+    if len({*predictions.truth, *predictions.answers}) < 2:
+        kappa = None
+    else:
+        kappa = float(cohen_kappa_score(predictions.truth, predictions.answers, weights="quadratic"))
+    return {
+        "mae": float(np.abs(scale[predictions.answers] - truth).mean()),
+        "mae_expected": float(np.abs(predictions.probabilities @ scale - truth).mean()),
+        "quadratic_kappa": kappa,
+    }
 
 
 def scores(predictions: Predictions) -> dict[str, float | None]:

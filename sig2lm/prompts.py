@@ -5,6 +5,7 @@ so the two cannot drift apart. Rendering is ``string.Template`` syntax, expanded
 looked at again, so a question that spells ``$motion`` stays text. No tokens here: that is the LM's side.
 """
 
+import math
 import random
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,14 +13,15 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from string import Template as StringTemplate
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from sig2lm.errors import PromptError
 
 Role = Literal["system", "user", "assistant"]
+_FACTS_LINE = re.compile(r"\$(facts|\{facts\})[ \n]?")  # what goes with $facts where nothing is known
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,26 @@ class Turn:
     parts: tuple[Part, ...]
 
 
+Wordings = Annotated[tuple[str, ...], BeforeValidator(lambda value: (value,) if isinstance(value, str) else value)]
+
+
+class TextTwin(BaseModel):
+    """A template's wording for an LM that reads numbers as text: the lower rungs of the ladder.
+
+    Attributes
+    ----------
+    prompt
+        As a template's, with ``$<signal>_numbers`` for each named signal.
+    question
+        Wordings of the question; the template's own by default.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    prompt: str
+    question: Wordings | None = None
+
+
 class Template(BaseModel):
     """A prompt template of one task.
 
@@ -55,9 +77,19 @@ class Template(BaseModel):
         ``$<field>`` for any other field of an example.
     question
         Wordings of the question; training draws among them, asking without a question uses the first.
+    held_out
+        A wording that training never shows: evaluation asks in it, so that scores do not rest on one phrase.
     labels
-        The closed answers, as the LM writes them; None for a template of open questions, or when the data set's own
-        labels are to be used.
+        The closed answers; None for a template of open questions, or when the data set's own labels are to be used.
+    answer
+        The sentence in which the LM gives a label, with ``$label``.
+    ordinal
+        Whether the labels are numbers on a scale, so that answers can be nearly right.
+    facts
+        Phrases that ``$facts`` strings together, such as ``resting heart rate: $resting_heart_rate beats/min``; a
+        phrase is left out where one of its fields has no value, and so is the line when all are.
+    text
+        The twin with numbers as text; by default the same prompt with numbers in the places of the signals.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -67,13 +99,13 @@ class Template(BaseModel):
     source: str
     system: str = ""
     prompt: str
-    question: tuple[str, ...] = Field(min_length=1)
+    question: Annotated[Wordings, Field(min_length=1)]
+    held_out: str | None = None
     labels: tuple[str, ...] | None = None
-
-    @field_validator("question", mode="before")
-    @classmethod
-    def _one_or_more(cls, value: Any) -> Any:
-        return (value,) if isinstance(value, str) else value
+    answer: str = "$label"
+    ordinal: bool = False
+    facts: tuple[str, ...] = ()
+    text: TextTwin | None = None
 
     @field_validator("prompt")
     @classmethod
@@ -83,6 +115,29 @@ class Template(BaseModel):
         if "question" not in StringTemplate(value).get_identifiers():
             raise ValueError("prompt has no $question")
         return value
+
+    @field_validator("answer")
+    @classmethod
+    def _answers(cls, value: str) -> str:
+        if not StringTemplate(value).is_valid() or StringTemplate(value).get_identifiers() != ["label"]:
+            raise ValueError("the answer has $label and no other variable")
+        return value
+
+    @field_validator("facts")
+    @classmethod
+    def _told(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for phrase in value:
+            if not StringTemplate(phrase).is_valid() or not StringTemplate(phrase).get_identifiers():
+                raise ValueError(f"the phrase {phrase!r} has no $field")
+        return value
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        if self.held_out in self.question:
+            raise ValueError("the held_out wording is among those of training")
+        if self.ordinal and not all(_is_number(label) for label in self.labels or ("0",)):
+            raise ValueError("labels of an ordinal template are numbers")
+        return self
 
     @field_validator("labels")
     @classmethod
@@ -96,22 +151,27 @@ class Template(BaseModel):
         """The variables of ``prompt``, in order of first use."""
         return StringTemplate(self.prompt).get_identifiers()
 
-    def check_signals(self, names: Iterable[str]) -> None:
-        """Refuse signals that the prompt would never show.
+    def asks(self, question: str) -> bool:
+        """Whether a question is one of this template's own."""
+        return question in self.question or question == self.held_out
 
-        Raises
-        ------
-        PromptError
-            When a signal has no place in the prompt.
-        """
+    def write_answer(self, label: str) -> str:
+        """Return the sentence in which a label is given."""
+        return StringTemplate(self.answer).substitute(label=label)
+
+    def as_text(self, signals: Iterable[str]) -> "Template":
+        """Return the twin in which numbers stand as text: ``$<signal>_numbers`` instead of each signal."""
+        if self.text is not None:
+            question = self.text.question
+            changes = {"prompt": self.text.prompt, **({"question": question, "held_out": None} if question else {})}
+        else:
+            changes = {"prompt": _with_numbers(self.prompt, list(signals))}
+        return self.model_copy(update={**changes, "text": None})
+
+    def shown(self, signals: Sequence[str]) -> list[str]:
+        """Return those of some named signals that the prompt shows; ``$signals`` shows all of them."""
         variables = self.variables
-        if "signals" in variables:
-            return
-        if absent := [name for name in names if name not in variables]:
-            raise PromptError(
-                f"template '{self.task}' shows the variables {_listed(variables)}, but the data has the signal "
-                f"'{absent[0]}'; use a template with ${absent[0]} or $signals (such as 'generic')"
-            )
+        return [name for name in signals if name in variables or "signals" in variables]
 
     def render(
         self, question: str, signals: Sequence[SignalPlace], fields: Mapping[str, str] | None = None
@@ -139,8 +199,10 @@ class Template(BaseModel):
         named = set(self.variables)
         values["signals"] = _with_names([place for place in signals if place.name not in named])
         values["question"] = [question]
+        values["facts"] = [self.tell(fields or {})]
+        prompt = self.prompt if values["facts"] != [""] else _FACTS_LINE.sub("", self.prompt)
         parts: list[Part] = []
-        for literal, variable in _split(self.prompt):
+        for literal, variable in _split(prompt):
             parts.append(literal)
             if variable is None:
                 continue
@@ -154,23 +216,24 @@ class Template(BaseModel):
         turns = [Turn("system", (self.system,))] if self.system else []
         return (*turns, Turn("user", _joined(parts)))
 
+    def tell(self, fields: Mapping[str, str]) -> str:
+        """String together the phrases whose fields are known; the first letter is a capital, a full stop ends it."""
+        told = [
+            StringTemplate(phrase).substitute(fields)
+            for phrase in self.facts
+            if all(fields.get(name) for name in StringTemplate(phrase).get_identifiers())
+        ]
+        text = ", ".join(told)
+        return f"{text[0].upper()}{text[1:]}." if text else ""
+
     def parse(self, answer: str, labels: Sequence[str] | None = None) -> str | None:
         """Return the label that a generated answer names, or None where it names none or several apart.
 
         The longest label wins where one holds another ("walking upstairs" over "walking").
         """
-        text = answer.casefold()
-        found = [
-            (match.start(), match.end(), label)
-            for label in labels or self.labels or ()
-            for match in re.finditer(rf"(?<!\w){re.escape(label.casefold())}(?!\w)", text)
-        ]
-        outer = {
-            label
-            for start, end, label in found
-            if not any(s <= start and end <= e and (e - s) > (end - start) for s, e, _ in found)
-        }
-        return outer.pop() if len(outer) == 1 else None
+        labels = labels or self.labels or ()
+        sentences = {label: self.write_answer(label).rstrip(" .") for label in labels}
+        return _named(answer, sentences) or _named(answer, {label: label for label in labels})
 
     def draw_question(self, rng: random.Random) -> str:
         """Draw one of the wordings of the question."""
@@ -216,6 +279,41 @@ def parse_template(content: Any, origin: str) -> Template:
         raise PromptError(
             f"template '{origin}': {key}: {reason}; the keys are {_listed(list(Template.model_fields))}"
         ) from error
+
+
+def _named(text: str, phrases: Mapping[str, str]) -> str | None:
+    """Return the label whose phrase stands in a text, the longest where one holds another; None for none or several."""
+    text = text.casefold()
+    found = [
+        (match.start(), match.end(), label)
+        for label, phrase in phrases.items()
+        for match in re.finditer(rf"(?<!\w){re.escape(phrase.casefold())}(?!\w)", text)
+    ]
+    outer = {
+        label
+        for start, end, label in found
+        if not any(s <= start and end <= e and (e - s) > (end - start) for s, e, _ in found)
+    }
+    return outer.pop() if len(outer) == 1 else None
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
+
+
+def _with_numbers(prompt: str, signals: Sequence[str]) -> str:
+    """Put ``$<signal>_numbers`` where a prompt shows signals."""
+    pieces = []
+    for literal, variable in _split(prompt):
+        pieces.append(literal.replace("$", "$$"))
+        if variable == "signals":
+            pieces.append("\n".join(f"{name.replace('_', ' ')}: ${{{name}_numbers}}" for name in signals))
+        elif variable is not None:
+            pieces.append(f"${{{variable}_numbers}}" if variable in signals else f"${{{variable}}}")
+    return "".join(pieces)
 
 
 def _folder() -> Path:

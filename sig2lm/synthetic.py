@@ -52,7 +52,7 @@ TASKS = {
         },
         labels=("walking", "jogging", "walking upstairs", "walking downstairs", "sitting", "standing"),
     ),
-    "af": SimulatedTask(
+    "af_rr": SimulatedTask(
         signals={"rr": Contract(channels=("rr",), units=("ms",), sampling_rate=None, window=60.0)},
         labels=("atrial fibrillation", "normal sinus rhythm"),
     ),
@@ -214,6 +214,6 @@ def _rotation(roll: float, pitch: float, yaw: float) -> Rows:
 
 _SIMULATORS: dict[str, Callable[[str, np.random.Generator, np.random.Generator], Rows]] = {
     "har": _simulate_har,
-    "af": _simulate_af,
+    "af_rr": _simulate_af,
     "stress": _simulate_stress,
 }

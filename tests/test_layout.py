@@ -25,19 +25,23 @@ ALLOWED: dict[str, set[str]] = {
     "encoder": BASE | {"tensors", "signals", "datasets"},
     "adapter": BASE,
     "lm": BASE | {"prompts"},
-    "data": BASE | {"signals", "prompts", "datasets", "encoder", "lm"},
+    "task": BASE | {"prompts"},
+    "data": BASE | {"signals", "prompts", "task", "datasets", "encoder", "lm"},
     "soft_prompt": BASE | {"adapter", "encoder"},
-    "bridge": BASE | {"soft_prompt", "encoder", "lm", "data", "prompts", "signals"},
+    "bridge": BASE | {"soft_prompt", "encoder", "lm", "data", "prompts", "task", "signals"},
     "metrics": BASE,
 }
 AFTER_BRIDGE = set(ALLOWED) | {"bridge", "checkpoint"}
-ALLOWED |= dict.fromkeys(("checkpoint", "train", "chat", "evaluate"), AFTER_BRIDGE)
+ALLOWED |= dict.fromkeys(
+    ("checkpoint", "trainer", "train", "chat", "baselines", "evaluate"), AFTER_BRIDGE | {"trainer", "baselines"}
+)
 WITHOUT_TORCH = (
     "errors",
     "files",
     "pocket_lm",
     "signals",
     "prompts",
+    "task",
     "tokenization",
     "synthetic",
     "datasets",

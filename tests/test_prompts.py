@@ -17,8 +17,10 @@ GOOD = TEMPLATE.model_dump(mode="json")
 @pytest.mark.parametrize("name", list_templates())
 def test_every_template_renders_and_reads_back_its_own_labels(name: str) -> None:
     template = load_template(name)
-    signals = [SignalPlace(v) for v in template.variables if v not in ("question", "signals")] or [SignalPlace("any")]
-    for question in template.question:
+    named = [v for v in template.variables if v not in ("question", "signals", "facts")]
+    signals = [SignalPlace(v) for v in named] or [SignalPlace("any")]
+    assert template.held_out, "evaluation asks in a wording that training never shows"
+    for question in (*template.question, template.held_out):
         turns = template.render(question, signals)
         parts = turns[-1].parts
         assert [part for part in parts if isinstance(part, SignalPlace)] == signals
@@ -26,7 +28,54 @@ def test_every_template_renders_and_reads_back_its_own_labels(name: str) -> None
         assert isinstance(parts[0], str), "static text stands first, so that it is read once"
     for label in template.labels or ():
         assert template.parse(label) == label
+        assert template.parse(template.write_answer(label)) == label
         assert template.parse(f"I think it is {label.upper()}.") == label
+
+
+@pytest.mark.parametrize("name", list_templates())
+def test_every_template_has_a_twin_with_numbers(name: str) -> None:
+    template = load_template(name)
+    signals = [v for v in template.variables if v not in ("question", "signals", "facts")] or ["any_signal"]
+    twin = template.as_text(signals)
+    fields = {f"{signal}_numbers": f"<{signal}>" for signal in signals}
+    (*_, user) = twin.render("?", [], fields)
+    (text,) = user.parts
+    assert isinstance(text, str)
+    if template.task != "stress_daily":  # its numbers stand in a sentence
+        assert all(f"<{signal}>" in text for signal in signals)
+    assert twin.labels == template.labels
+
+
+DAILY = parse_template(
+    GOOD
+    | {
+        "prompt": "A day.\n$facts\n$question",
+        "facts": ["steps $steps", "mood $mood out of 5"],
+        "labels": ["1", "2", "3"],
+        "answer": "Stress: $label out of 3.",
+        "ordinal": True,
+    },
+    "daily",
+)
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"steps": "80", "mood": "3"}, "A day.\nSteps 80, mood 3 out of 5.\n?"),
+        ({"mood": "3"}, "A day.\nMood 3 out of 5.\n?"),
+        ({"steps": "$mood"}, "A day.\nSteps $mood.\n?"),
+        ({}, "A day.\n?"),
+    ],
+)
+def test_missing_facts_are_left_out_of_the_sentence(fields: dict[str, str], told: str) -> None:
+    assert DAILY.render("?", [], fields)[-1].parts == (told,)
+
+
+def test_a_label_is_read_out_of_its_sentence() -> None:
+    assert [DAILY.parse(f"Stress: {label} out of 3") for label in "123"] == ["1", "2", "3"]
+    assert DAILY.parse("2") == "2"
+    assert DAILY.parse("2 or 3") is None
 
 
 def test_the_longest_label_wins_and_several_are_none() -> None:

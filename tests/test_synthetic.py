@@ -53,7 +53,7 @@ def test_step_rates():
 
 
 def test_heart_rhythms_have_the_spread_of_their_kind():
-    fibrillation, sinus = draw("af", "atrial fibrillation")[:, 0], draw("af", "normal sinus rhythm")[:, 0]
+    fibrillation, sinus = draw("af_rr", "atrial fibrillation")[:, 0], draw("af_rr", "normal sinus rhythm")[:, 0]
     assert 450 < np.median(fibrillation.mean(axis=1)) < np.median(sinus.mean(axis=1)) < 1000
     variation = [np.median(rr.std(axis=1) / rr.mean(axis=1)) for rr in (sinus, fibrillation)]
     assert 0.014 < variation[0] < 0.10 < 0.15 < variation[1] < 0.28
@@ -76,7 +76,7 @@ def features(task: str, values: np.ndarray) -> np.ndarray:
     if task == "har":
         centred = values - values.mean(axis=2, keepdims=True)
         columns.append(np.log1p(np.abs(np.fft.rfft(centred, axis=2))[:, :, 1:14]).reshape(len(values), -1))
-    if task == "af":
+    if task == "af_rr":
         columns.append(np.abs(np.diff(values, axis=2)).mean(axis=2))
     return np.nan_to_num(np.concatenate(columns, axis=1))
 
@@ -101,7 +101,7 @@ def test_classes_can_be_told_apart_but_not_always(task):
 
 def test_unknown_tasks_and_labels_are_refused():
     rng = np.random.default_rng(0)
-    with pytest.raises(DatasetError, match="tasks that can be simulated are har, af, stress, found 'sleep'"):
+    with pytest.raises(DatasetError, match="tasks that can be simulated are har, af_rr, stress, found 'sleep'"):
         simulate("sleep", "deep", rng, 0)
     with pytest.raises(DatasetError, match="labels of stress are stressed, calm, found 'happy'"):
         simulate("stress", "happy", rng, 0)

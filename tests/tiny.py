@@ -12,6 +12,7 @@ from sig2lm.lm import FrozenLM
 from sig2lm.prompts import Template
 from sig2lm.signals import Contract, Signal
 from sig2lm.soft_prompt import Modality
+from sig2lm.task import Task
 
 CHAT_TEMPLATE = (
     "{{ bos_token }}{% for message in messages %}<|{{ message.role }}|>{{ message.content | trim }}<|end|>{% endfor %}"
@@ -82,7 +83,7 @@ def build_signal_lm(kind: str = "resampler", chat: bool = True, dtype: torch.dty
     lm, encoder = build_lm(chat, dtype), build_encoder()
     config = AdapterConfig(kind, num_virtual_tokens=4, hidden=16, heads=2)
     adapter = build_adapter(config, encoder.width, lm.width, lm.embedding_norm)
-    return SignalLM(lm, {"motion": Modality(encoder, adapter)}, TEMPLATE).to(dtype).eval()
+    return SignalLM(lm, {"motion": Modality(encoder, adapter)}, Task.of(TEMPLATE)).to(dtype).eval()
 
 
 def motion(samples: int = 64, seed: int = 0, missing: float = 0.0) -> Signal:

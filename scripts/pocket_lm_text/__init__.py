@@ -47,7 +47,7 @@ def documents(seed: int) -> Iterator[Document]:
 
 def wordings() -> Iterator[Wordings]:
     """All wordings of the three tasks that have a held-out part."""
-    for module, task in ((movement, TASKS["har"]), (rhythm, TASKS["af"]), (days, TASKS["stress"])):
+    for module, task in ((movement, TASKS["har"]), (rhythm, TASKS["af_rr"]), (days, TASKS["stress"])):
         yield from module.EVIDENCE.values()
         yield from module.FIELDS.values()
         yield from (module.NEUTRAL, task.label_questions, task.open_questions)

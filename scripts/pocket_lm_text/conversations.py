@@ -37,13 +37,13 @@ LEADS = {
         "Recording of a phone: ",
         "Acceleration and rotation: ",
     ),
-    "af": ("Intervals between heart beats: ", "Heart: ", "RR intervals: ", "Rhythm of the heart: ", "Beats: "),
+    "af_rr": ("Intervals between heart beats: ", "Heart: ", "RR intervals: ", "Rhythm of the heart: ", "Beats: "),
     "stress": ("The last days: ", "Days: ", "Daily summary: ", "Summary of the days: ", "Week: "),
 }
 COMMON_LEADS = ("", "", "Recording: ", "Signal: ", "Here is a recording: ", "Description: ", "Data:\n", "Input: ")
 AGAIN = Wordings(("Now another recording. ", "[Next|Another] recording: ", "And this one: ", "Now: "))
 WHY = Wordings(("Why?", "Why do you think so?", "How do you know?", "What is the reason?", "Explain why."))
-TASK_SHARES = {"har": 0.44, "af": 0.28, "stress": 0.28}  # six labels take longer to learn than two
+TASK_SHARES = {"har": 0.44, "af_rr": 0.28, "stress": 0.28}  # six labels take longer to learn than two
 KINDS = {"words": 0.36, "numbers": 0.38, "both": 0.18, "named": 0.08}
 ASKS = {"label": 0.40, "choices": 0.13, "pair": 0.06, "closed": 0.17, "details": 0.10, "open": 0.12, "unknown": 0.02}
 

@@ -193,7 +193,7 @@ def _numbers(rng: Random, label: str, held_out: bool) -> tuple[str, dict[str, st
 
 
 TELLING = Telling(
-    task="af",
+    task="af_rr",
     neutral=NEUTRAL,
     named=NAMED,
     name=lambda rng, label: rng.choice(ALIASES[label][:2]),
@@ -291,7 +291,7 @@ SENTENCES = {
 }
 
 RHYTHM = Task(
-    name="af",
+    name="af_rr",
     labels=LABELS,
     extra_labels=(),
     aliases=ALIASES,

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from sig2lm.cli.options import EncoderPlaces, LMOption, RunArgument, SignalOption
+from sig2lm.cli.options import EncoderPlaces, FactOption, LMOption, RunArgument, SignalOption, facts
 
 ChoicesOption = Annotated[
     str | None, typer.Option("--choices", metavar="A,B,...", help="Closed answers; the likeliest is given.")
@@ -16,6 +16,7 @@ def ask(
     question: Annotated[str, typer.Argument(metavar="QUESTION")],
     signal: SignalOption,
     choices: ChoicesOption = None,
+    fact: FactOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
     lm: LMOption = None,
     encoder: EncoderPlaces = None,
@@ -29,7 +30,7 @@ def ask(
     model = load_run(run, lm, encoder)
     signals = load_signals(model, signal)
     started = time.perf_counter()
-    answer = model.ask(signals, question, split_choices(choices))
+    answer = model.ask(signals, question, split_choices(choices), facts=facts(fact))
     seconds = time.perf_counter() - started
     if as_json:
         content = {
@@ -48,6 +49,7 @@ def ask(
 def chat(
     run: RunArgument,
     signal: SignalOption,
+    fact: FactOption = None,
     lm: LMOption = None,
     encoder: EncoderPlaces = None,
 ) -> None:
@@ -55,7 +57,7 @@ def chat(
     from sig2lm.cli.loading import load_run, load_signals
 
     model = load_run(run, lm, encoder)
-    conversation = model.chat(load_signals(model, signal))
+    conversation = model.chat(load_signals(model, signal), facts(fact))
     typer.echo("Ask; /choices A,B: QUESTION for a closed question, an empty line to leave.", err=True)
     while True:
         try:
@@ -70,7 +72,7 @@ def chat(
                 typer.echo("expected /choices A,B: QUESTION", err=True)
                 continue
             typer.echo(conversation.ask(question.strip(), split_choices(listed)).text)
-        elif model.choices_for(line, None):
+        elif conversation.task.choices(line, None):
             typer.echo(conversation.ask(line).text)
         else:
             for piece in conversation.stream(line):

@@ -52,7 +52,8 @@ def _learn(table: "Table", out: Path) -> "tuple[SignalLM, dict[str, Any]]":
     from sig2lm.lm import FrozenLM
     from sig2lm.pocket_lm import POCKET
     from sig2lm.prompts import load_template
-    from sig2lm.train import TrainSettings, train_adapter
+    from sig2lm.train import train_adapter
+    from sig2lm.trainer import TrainSettings
 
     task = table.info.task
     encoder, provenance = pretrain_encoder(table, PretrainSettings(epochs=PRETRAIN_EPOCHS))
@@ -77,7 +78,7 @@ def _learn(table: "Table", out: Path) -> "tuple[SignalLM, dict[str, Any]]":
 def _ask(model: "SignalLM", table: "Table") -> dict[str, Any]:
     """Ask the template's question about the first test recording."""
     row = table.data["test"].with_format("numpy")[0]
-    question = model.template.question[0]
+    question = model.tasks[0].template.question[0]
     answer = model.ask(table.signals(row), question)
     assert answer.probabilities is not None
     return {

@@ -25,9 +25,10 @@ def load_signals(model: "SignalLM", texts: list[str]) -> "dict[str, Signal]":
     from sig2lm.signals import read_signal_as
 
     files = named(texts, list(model.modalities), "--signal")
-    if missing := [name for name in model.modalities if name not in files]:
+    shown = model.task(files).template.shown(list(model.modalities))
+    if missing := [name for name in shown if name not in files]:
         raise Sig2LMError(
-            f"expected --signal {missing[0]}=FILE, found none; this run reads {', '.join(model.modalities)}"
+            f"expected --signal {missing[0]}=FILE, found none; this run reads {', '.join(shown)} together"
         )
     return {
         name: read_signal_as(Path(file), model.modality(name).encoder.contract, f"the encoder of '{name}'")

@@ -22,6 +22,24 @@ SignalOption = Annotated[
     list[str],
     typer.Option("--signal", metavar="[NAME=]FILE", help="A recording: csv, tsv, npy, npz, parquet, WFDB or EDF."),
 ]
+FactOption = Annotated[
+    list[str] | None,
+    typer.Option("--fact", metavar="NAME=TEXT", help="What else is known, for templates that tell it; repeatable."),
+]
+
+
+def facts(texts: list[str] | None) -> dict[str, str]:
+    """Read ``NAME=TEXT`` options.
+
+    Raises
+    ------
+    Sig2LMError
+        When a text has no name.
+    """
+    pairs = [text.partition("=") for text in texts or []]
+    if unnamed := [name for name, separator, value in pairs if not (name and separator and value)]:
+        raise Sig2LMError(f"expected --fact NAME=TEXT, found '{unnamed[0]}'; write it as age=67")
+    return {name: value for name, _, value in pairs}
 
 
 def named(texts: list[str], names: list[str], option: str) -> dict[str, str]:

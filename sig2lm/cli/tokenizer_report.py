@@ -12,7 +12,7 @@ import typer
 if TYPE_CHECKING:
     from sig2lm.tokenization import Series, TokenizerReport
 
-BUILT_IN = {"har": "walking", "af": "atrial fibrillation", "stress": "stressed"}
+BUILT_IN = {"har": "walking", "af_rr": "atrial fibrillation", "stress": "stressed"}
 
 
 def tokenizer_report(

@@ -56,14 +56,15 @@ def pretrain_encoder(
 
 
 def train_adapter(
-    data: DataOption,
+    data: Annotated[list[Path], typer.Option(help="A prepared table; several are tasks that one run learns.")],
     out: Annotated[Path, typer.Option(help="A new folder for the run.")],
     encoder: Annotated[
         list[str], typer.Option("--encoder", metavar="[NAME=]FOLDER", help="An encoder for each named signal.")
     ],
     lm: Annotated[str, typer.Option("--lm", help="Folder, hub id, or 'pocket' (embedded, small).")] = "pocket",
     template: Annotated[
-        str | None, typer.Option(help="Template name or YAML file; by default the task's own, else 'generic'.")
+        list[str] | None,
+        typer.Option(help="Template name or YAML file, one for each table; by default the task's own, else 'generic'."),
     ] = None,
     adapter: Annotated[str, typer.Option(help="linear, mlp or resampler.")] = "resampler",
     num_virtual_tokens: Annotated[int, typer.Option(min=1, help="K of the resampler.")] = 16,
@@ -89,8 +90,8 @@ def train_adapter(
     from sig2lm.errors import Sig2LMError
     from sig2lm.lm import FrozenLM
     from sig2lm.prompts import list_templates, load_template
-    from sig2lm.train import Precision, TrainSettings
     from sig2lm.train import train_adapter as train
+    from sig2lm.trainer import Precision, TrainSettings
 
     for what, given, known in (
         ("adapter", adapter, ADAPTERS),
@@ -98,9 +99,13 @@ def train_adapter(
     ):
         if given not in known:
             raise Sig2LMError(f"{what} is '{given}', but there are {', '.join(known)}; choose one")
-    table = load_table(data)
-    if template is None:
-        template = table.info.task if table.info.task in list_templates() else "generic"
+    tables = [load_table(folder) for folder in data]
+    shipped = list_templates()
+    names = template or [table.info.task if table.info.task in shipped else "generic" for table in tables]
+    if len(names) != len(tables):
+        raise Sig2LMError(
+            f"expected a template for each of {len(tables)} tables, found {len(names)}; repeat --template"
+        )
     settings = TrainSettings(
         adapter=AdapterConfig(cast(AdapterKind, adapter), num_virtual_tokens),
         epochs=epochs,
@@ -115,11 +120,11 @@ def train_adapter(
         report_to=report_to,
     )
     outcome = train(
-        table,
-        named(encoder, list(table.info.signals), "--encoder"),
+        tables,
+        named(encoder, list(dict.fromkeys(name for table in tables for name in table.info.signals)), "--encoder"),
         out,
         lm=FrozenLM.from_pretrained(lm),
-        template=load_template(template),
+        template=[load_template(name) for name in names],
         settings=settings,
         resume=resume,
     )

@@ -13,6 +13,8 @@ from sig2lm.datasets.sp_sw_har import draft_sp_sw_har
 from sig2lm.datasets.stress_predict import draft_stress_predict
 from sig2lm.datasets.synthetic import draft_synthetic
 from sig2lm.datasets.table import TableInfo
+from sig2lm.datasets.ucihar import draft_ucihar
+from sig2lm.datasets.wisdm_watch import draft_wisdm_watch
 from sig2lm.datasets.writer import Draft, write_table
 from sig2lm.errors import DatasetError
 from sig2lm.files import check_new, new_folder
@@ -20,6 +22,8 @@ from sig2lm.files import check_new, new_folder
 _READERS: dict[str, Callable[[Path, int | None], Draft]] = {
     "motionsense": draft_motionsense,
     "sp_sw_har": draft_sp_sw_har,
+    "wisdm_watch": draft_wisdm_watch,
+    "ucihar": draft_ucihar,
     "afdb": draft_afdb,
     "cinc2017": draft_cinc2017,
     "pmdata": draft_pmdata,
@@ -49,7 +53,7 @@ def prepare(
     Returns
     -------
     TableInfo or list of TableInfo
-        What was written; synthetic writes a table for each task, into `out`/har, `out`/af and `out`/stress.
+        What was written; synthetic writes a table for each task, into `out`/har, `out`/af_rr and `out`/stress.
 
     Raises
     ------

@@ -11,7 +11,7 @@ from sig2lm.synthetic import TASKS, simulate
 
 SUBJECTS = 24
 # Recordings of each subject and label.
-RECORDINGS = {"har": 20, "af": 40, "stress": 40}
+RECORDINGS = {"har": 20, "af_rr": 40, "stress": 40}
 
 
 def draft_synthetic(seed: int | None) -> list[Draft]:

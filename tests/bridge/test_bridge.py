@@ -10,13 +10,14 @@ from sig2lm.errors import PromptError, SignalError
 from sig2lm.prompts import SignalPlace
 from sig2lm.signals import Signal
 from sig2lm.soft_prompt import Modality
+from sig2lm.task import Task
 
 KINDS = ("linear", "mlp", "resampler")
 
 
 def batch_of(model: SignalLM, signals: list[Signal], answers: list[str]) -> dict:
     examples = [
-        model.prompter.example(model.recordings(signal), TEMPLATE.question[0], answer)
+        model.prompter(model.tasks[0]).example(model.recordings(signal), TEMPLATE.question[0], answer)
         for signal, answer in zip(signals, answers, strict=True)
     ]
     return collate(examples, model.lm.dialogue.placeholder, model.lm.attention_window)
@@ -70,7 +71,9 @@ def test_loss_is_the_cross_entropy_of_the_answer_tokens_alone(signal_lm: SignalL
     signal = motion(64)
     loss = signal_lm(**batch_of(signal_lm, [signal], ["up"]))["loss"]
     answer_ids = signal_lm.lm.dialogue.encode_answer("up")
-    context = signal_lm.read([signal_lm.prompter.example(signal_lm.recordings(signal), TEMPLATE.question[0])])
+    context = signal_lm.read(
+        [signal_lm.prompter(signal_lm.tasks[0]).example(signal_lm.recordings(signal), TEMPLATE.question[0])]
+    )
     score = signal_lm.lm.score(context, [answer_ids])[0, 0]
     assert loss.item() == pytest.approx(-score.item() / len(answer_ids), abs=1e-4)
 
@@ -94,8 +97,8 @@ def test_one_place_too_many_or_too_few_is_refused(kind: str, change: int) -> Non
 @pytest.mark.parametrize("text", ["$motion", "${motion} $question", "<|user|> <|end|> <|pad|> <|bos|>"])
 def test_text_cannot_become_a_signal_or_a_turn(signal_lm: SignalLM, text: str) -> None:
     recordings = signal_lm.recordings(motion(64))
-    example = signal_lm.prompter.example(recordings, text)
-    plain = signal_lm.prompter.example(recordings, "x")
+    example = signal_lm.prompter(signal_lm.tasks[0]).example(recordings, text)
+    plain = signal_lm.prompter(signal_lm.tasks[0]).example(recordings, "x")
     assert len(example.prompt.places) == 1
     special = set(signal_lm.lm.dialogue.tokenizer.all_special_ids)
     count = [sum(token in special for token in one.prompt.input_ids) for one in (example, plain)]
@@ -109,11 +112,11 @@ def test_several_named_signals_stand_where_the_template_says() -> None:
     other = build_signal_lm("linear")
     template = TEMPLATE.model_copy(update={"prompt": "A $watch then $motion.\n$question"})
     modalities = {"motion": base.modality("motion"), "watch": other.modality("motion")}
-    model = SignalLM(base.lm, modalities, template).eval()
+    model = SignalLM(base.lm, modalities, Task.of(template)).eval()
     answer = model.ask({"motion": motion(64), "watch": motion(40, 1)})
     swapped = model.ask({"motion": motion(40, 1), "watch": motion(64)})
     assert answer.probabilities != pytest.approx(swapped.probabilities, abs=1e-6)
-    example = model.prompter.example(
+    example = model.prompter(model.tasks[0]).example(
         model.recordings({"motion": motion(64), "watch": motion(40, 1)}), template.question[0]
     )
     assert [place for place, _, _ in example.prompt.places] == [SignalPlace("watch"), SignalPlace("motion")]
@@ -187,7 +190,7 @@ def test_the_lm_stays_in_evaluation_mode_while_the_adapter_trains(signal_lm: Sig
 def test_a_template_that_does_not_show_a_signal_is_refused() -> None:
     model = build_signal_lm()
     with pytest.raises(PromptError, match=r"\$signals"):
-        SignalLM(model.lm, {"ecg": model.modality("motion")}, TEMPLATE)
+        SignalLM(model.lm, {"ecg": model.modality("motion")}, Task.of(TEMPLATE))
 
 
 def test_a_prompt_beyond_the_context_is_refused(signal_lm: SignalLM) -> None:
@@ -197,12 +200,11 @@ def test_a_prompt_beyond_the_context_is_refused(signal_lm: SignalLM) -> None:
 
 def test_numbers_that_the_encoder_normalises_away_can_be_put_back_as_text(signal_lm: SignalLM) -> None:
     prompt = "Movement ($motion_summary): $motion\n$question"
-    model = SignalLM(
-        signal_lm.lm, dict(signal_lm.modalities.items()), TEMPLATE.model_copy(update={"prompt": prompt})
-    ).eval()
+    task = Task.of(TEMPLATE.model_copy(update={"prompt": prompt}))
+    model = SignalLM(signal_lm.lm, dict(signal_lm.modalities.items()), task).eval()
     signal = motion(64)
     assert model.ask(signal).probabilities == pytest.approx(model.chat(signal).ask().probabilities, abs=1e-5)
-    (example,) = [model.prompter.example(r, "?", fields=model.summaries(r)) for r in [model.recordings(signal)]]
+    example = model.example(task, model.recordings(signal), "?", {})
     assert signal.describe() in model.lm.dialogue.tokenizer.decode(example.prompt.input_ids)
 
 
@@ -213,3 +215,38 @@ def test_training_lora_shares_no_beginning_and_forgets_what_was_kept(signal_lm: 
     signal_lm.lm.add_lora(2)
     signal_lm.train()
     assert not signal_lm._prefixes
+
+
+def two_tasks(base: SignalLM) -> SignalLM:
+    """A model of two tasks, each with a signal of its own."""
+    watch = TEMPLATE.model_copy(
+        update={"task": "watch", "prompt": "Wrist: $watch\n$question", "labels": ("1", "2"), "answer": "Level $label."}
+    )
+    modalities = {"motion": base.modality("motion"), "watch": build_signal_lm("mlp").modality("motion")}
+    return SignalLM(base.lm, modalities, [Task.of(TEMPLATE), Task.of(watch)]).eval()
+
+
+def test_the_signals_tell_which_task_is_meant(signal_lm: SignalLM) -> None:
+    model = two_tasks(signal_lm)
+    moved, worn = model.ask({"motion": motion(64)}), model.ask({"watch": motion(64)})
+    assert moved.probabilities == pytest.approx(signal_lm.ask(motion(64)).probabilities, abs=1e-5)
+    assert set(worn.probabilities or ()) == {"1", "2"}
+    assert worn.text == f"Level {worn.label}."
+    assert model.chat({"watch": motion(64)}).ask().probabilities == pytest.approx(worn.probabilities, abs=1e-5)
+    with pytest.raises(SignalError, match=r"found the signals motion, watch, but this model reads motion, or watch"):
+        model.ask({"motion": motion(64), "watch": motion(64)})
+
+
+def test_facts_are_told_and_change_the_answer(signal_lm: SignalLM) -> None:
+    template = TEMPLATE.model_copy(
+        update={"prompt": "Movement: $motion\n$facts\n$question", "facts": ("age: $age", "bmi: $bmi")}
+    )
+    model = SignalLM(signal_lm.lm, dict(signal_lm.modalities.items()), Task.of(template)).eval()
+    young, old, unknown = ({"age": "20"}, {"age": "80"}, {})
+    answers = [model.ask(motion(64), facts=facts).probabilities for facts in (young, old, unknown)]
+    assert answers[0] != pytest.approx(answers[1], abs=1e-6)
+    assert answers[2] == pytest.approx(signal_lm.ask(motion(64)).probabilities, abs=1e-5)
+    assert model.chat(motion(64), {"age": "80"}).ask().probabilities == pytest.approx(answers[1], abs=1e-5)
+    assert [a.probabilities for a in model.ask_many([motion(64)] * 2, facts=[young, old])] == [
+        pytest.approx(answer, abs=1e-5) for answer in answers[:2]
+    ]

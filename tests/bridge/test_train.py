@@ -13,15 +13,18 @@ from safetensors.torch import load_file
 from tiny import build_lm
 from transformers import TrainerCallback
 
-from sig2lm import train as train_module
+from sig2lm import trainer as train_module
 from sig2lm.adapter import AdapterConfig
 from sig2lm.bridge import SignalLM
 from sig2lm.checkpoint import read_run
-from sig2lm.datasets import Table
+from sig2lm.datasets import Table, load_table
+from sig2lm.encoder import EncoderConfig, SignalEncoder, save_encoder
 from sig2lm.errors import CheckpointError, DatasetError, PromptError, Sig2LMError
+from sig2lm.evaluate import evaluate
 from sig2lm.lm import FrozenLM
 from sig2lm.prompts import Template, load_template
-from sig2lm.train import TrainOutcome, TrainSettings, train_adapter
+from sig2lm.train import TrainOutcome, train_adapter
+from sig2lm.trainer import TrainSettings
 
 ADAPTER = AdapterConfig("resampler", num_virtual_tokens=3, hidden=16, depth=1, heads=2)
 SETTINGS = TrainSettings(ADAPTER, epochs=2, batch_size=16, learning_rate=3e-3)
@@ -112,7 +115,7 @@ def test_an_interrupted_run_resumes_to_the_same_weights(
         halted = train(simulated, days, tmp_path / "run", settings=changes)
     assert halted.interrupted
     assert 0 < halted.steps < whole.steps
-    assert read_run(tmp_path / "run", build_lm(), {}).labels == ("stressed", "calm")
+    assert read_run(tmp_path / "run", build_lm(), {}).tasks[0].labels == ("stressed", "calm")
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     resumed = train(simulated, days, tmp_path / "run", settings=changes, resume=True)
     assert resumed.steps == whole.steps
@@ -181,7 +184,7 @@ def test_a_moved_encoder_is_asked_for_and_must_be_the_same(simulated: Path, days
     model = SignalLM.from_pretrained(tmp_path / "run", lm=build_lm(), encoders={"daily": tmp_path / "moved"})
     model.save_pretrained(tmp_path / "shared")
     shutil.rmtree(tmp_path / "moved")
-    assert SignalLM.from_pretrained(tmp_path / "shared", lm=build_lm()).labels == model.labels
+    assert SignalLM.from_pretrained(tmp_path / "shared", lm=build_lm()).tasks == model.tasks
 
 
 def test_what_does_not_fit_is_refused_before_training(simulated: Path, days: Table, tmp_path: Path) -> None:
@@ -191,8 +194,11 @@ def test_what_does_not_fit_is_refused_before_training(simulated: Path, days: Tab
     narrow = Template(
         task="x", version=1, source="tests", prompt="$daily $question", question="?", labels=("happy", "sad")
     )
-    with pytest.raises(DatasetError, match=r"stressed|calm"):
+    with pytest.raises(DatasetError, match=r"row 0 of the train split .* has the label '(stressed|calm)'"):
         train(simulated, days, tmp_path / "run", template=narrow)
+    wide = narrow.model_copy(update={"labels": ("stressed", "calm", "asleep")})
+    with pytest.raises(DatasetError, match=r"has no row with the label 'asleep', found \d+ calm, \d+ stressed"):
+        train(simulated, days, tmp_path / "run", template=wide)
     with pytest.raises(DatasetError, match="an encoder for each"):
         train_adapter(days, {}, tmp_path / "run", lm=build_lm(), template=load_template("stress"))
     (tmp_path / "taken").mkdir()
@@ -200,6 +206,33 @@ def test_what_does_not_fit_is_refused_before_training(simulated: Path, days: Tab
     with pytest.raises(Sig2LMError, match="exists"):
         train(simulated, days, tmp_path / "taken")
     assert not (tmp_path / "run").exists() or not any((tmp_path / "run").iterdir())
+
+
+def test_several_tasks_share_one_run(simulated: Path, days: Table, tmp_path: Path) -> None:
+    """Two tables with signals of their own; each task answers alone as it does beside the other."""
+    beats = load_table(simulated / "data" / "af_rr")
+    beats = Table(DatasetDict({split: rows.select(range(0, len(rows), 20)) for split, rows in beats.data.items()}),
+                  beats.info, beats.path)  # fmt: skip
+    torch.manual_seed(0)
+    save_encoder(SignalEncoder(EncoderConfig(beats.info.signals["rr"], 8, 8, 16, 1, 2)), tmp_path / "beats")
+    outcome = train_adapter(
+        [days, beats],
+        {"daily": simulated / "encoder", "rr": tmp_path / "beats"},
+        tmp_path / "run",
+        lm=build_lm(),
+        template=[load_template("stress"), load_template("af_rr")],
+        settings=SETTINGS,
+    )
+    model = read_run(tmp_path / "run", build_lm(), {})
+    assert set(model.modalities) == {"daily", "rr"}
+    for table in (days, beats):
+        row = table.data["test"].with_format("numpy")[0]
+        found = model.ask(table.signals(row)).probabilities
+        assert tuple(found or ()) == table.info.labels
+        assert found == pytest.approx(outcome.model.ask(table.signals(row)).probabilities, abs=1e-6)
+    report = evaluate(model, beats).report
+    assert set(report["encoder"]) == {"rr"}
+    assert set(report["wordings"]) == {"held_out", "of_training"}
 
 
 def test_mixed_precision_and_accumulated_gradients_train_too(simulated: Path, days: Table, tmp_path: Path) -> None:

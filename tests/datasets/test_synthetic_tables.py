@@ -20,7 +20,7 @@ def tables(tmp_path_factory):
 
 def test_a_table_for_each_task(tables):
     out, infos = tables
-    assert [info.task for info in infos] == list(TASKS) == ["har", "af", "stress"]
+    assert [info.task for info in infos] == list(TASKS) == ["har", "af_rr", "stress"]
     for info in infos:
         table = load_table(out / info.task)
         assert table.info == info
@@ -40,7 +40,7 @@ def test_the_same_seed_gives_the_same_rows(tables, tmp_path):
     prepare("synthetic", None, tmp_path / "again", seed=3)
     prepare("synthetic", None, tmp_path / "other", seed=4)
     first, again, other = (
-        load_table(folder / "af").data["train"] for folder in (out, tmp_path / "again", tmp_path / "other")
+        load_table(folder / "af_rr").data["train"] for folder in (out, tmp_path / "again", tmp_path / "other")
     )
     assert first.to_dict() == again.to_dict()
     assert not np.allclose(first[0]["rr"], other[0]["rr"])

@@ -139,7 +139,7 @@ def test_damaged_tables_are_refused(case, table):
 
 
 def test_a_folder_of_tables_lists_them(table, tmp_path):
-    for name in ("har", "af"):
+    for name in ("har", "af_rr"):
         (tmp_path / "sets" / name).mkdir(parents=True)
         (tmp_path / "sets" / name / "table.json").write_text("{}")
     with pytest.raises(DatasetError, match=r"holds 2 tables.*af, har"):

@@ -1,0 +1,52 @@
+"""What an LM has to beat: the majority class, and the encoder without any LM, frozen under a linear probe."""
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sig2lm.bridge import SignalLM
+from sig2lm.data import TableExamples
+from sig2lm.datasets import Table
+from sig2lm.metrics import Predictions, label_numbers
+
+
+def majority(table: Table, split: str, labels: tuple[str, ...]) -> Predictions:
+    """Answer every row with the shares of the labels in training."""
+    names = list(table.data["train"]["label"])
+    shares = np.array([names.count(label) for label in labels], dtype=np.float64) / len(names)
+    rows = table.data[split]
+    probabilities = np.tile(shares, (len(rows), 1))
+    return Predictions(labels, label_numbers(rows["label"], labels), probabilities, np.array(rows["subject"]))
+
+
+def linear_probe(model: SignalLM, table: Table, split: str) -> Predictions:
+    """Answer with logistic regression on the encoders' mean patches, fitted on the train split."""
+    labels = model.task(table.info.signals).labels
+    fitted = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000))
+    features, names = pooled_patches(model, table, "train")
+    fitted.fit(features, names)
+    features, names = pooled_patches(model, table, split)
+    probabilities = np.zeros((len(names), len(labels)))
+    probabilities[:, label_numbers(fitted.classes_, labels)] = fitted.predict_proba(features)
+    return Predictions(labels, label_numbers(names, labels), probabilities, np.array(table.data[split]["subject"]))
+
+
+def pooled_patches(model: SignalLM, table: Table, split: str) -> tuple[NDArray[np.float64], list[str]]:
+    """Mean over the observed patches of each row, signals side by side: (N, sum of E), and the labels.
+
+    A signal without any observed patch counts as zeros.
+    """
+    encoders = {name: model.modality(name).encoder for name in table.info.signals}
+    examples = TableExamples(table, split, model.prompter(model.task(table.info.signals)), encoders)
+    pooled = []
+    for index in range(len(examples)):
+        row = []
+        for recording in examples.recordings(index).values():
+            assert recording.patches is not None
+            assert recording.patch_mask is not None
+            weights = recording.patch_mask / max(1, recording.patch_mask.sum())
+            row.append(weights @ recording.patches)
+        pooled.append(np.concatenate(row))
+    return np.asarray(pooled, dtype=np.float64), examples.row_labels
