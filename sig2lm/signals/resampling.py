@@ -4,6 +4,7 @@ The low-pass filter is flat up to 80 % of the lower of the two Nyquist frequenci
 (Kaiser window design: Kaiser 1974; Oppenheim and Schafer, Discrete-Time Signal Processing, section 7.5).
 """
 
+from collections.abc import Sequence
 from fractions import Fraction
 from functools import lru_cache
 
@@ -22,6 +23,7 @@ _MAX_UPSAMPLING = 100
 _HALF_LENGTH = 20
 _KAISER_BETA = 5.65
 _CUTOFF = 0.91
+_LOOKED_AT = 65_536  # samples in which the end of a gap is looked for at a time
 
 
 def _as_fraction(ratio: float) -> tuple[int, int]:
@@ -38,12 +40,35 @@ def _low_pass(up: int, down: int) -> npt.NDArray[np.float64]:
     return np.asarray(firwin(taps, _CUTOFF / factor, window=("kaiser", _KAISER_BETA)), dtype=np.float64)
 
 
-def _fill_gaps(row: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _bridge(row: npt.NDArray[np.float64], row_start: int, whole: FloatArray) -> npt.NDArray[np.float64]:
+    """Fill gaps by straight lines; those at the edges of a part reach to the next samples of the whole (T,)."""
     missing = np.isnan(row)
-    if not missing.any() or missing.all():
-        return np.nan_to_num(row)
-    time = np.arange(row.size)
-    return np.where(missing, np.interp(time, time[~missing], row[~missing]), row)
+    if not missing.any():
+        return row
+    places = np.flatnonzero(~missing)
+    before, after = _last_present(whole[:row_start]), _first_present(whole[row_start + len(row) :])
+    known = np.r_[
+        [before - row_start] if before is not None else [],
+        places,
+        [len(row) + after] if after is not None else [],
+    ]
+    if not len(known):
+        return np.zeros_like(row)
+    heights = whole[(known + row_start).astype(np.int64)].astype(np.float64)
+    return np.where(missing, np.interp(np.arange(len(row)), known, heights), row)
+
+
+def _first_present(row: FloatArray) -> int | None:
+    """Place of the first sample that is not missing, looked for in pieces."""
+    for start in range(0, len(row), _LOOKED_AT):
+        if len(found := np.flatnonzero(~np.isnan(row[start : start + _LOOKED_AT]))):
+            return start + int(found[0])
+    return None
+
+
+def _last_present(row: FloatArray) -> int | None:
+    found = _first_present(row[::-1])
+    return None if found is None else len(row) - 1 - found
 
 
 def resample_values(values: FloatArray, source_rate: float, target_rate: float) -> FloatArray:
@@ -63,6 +88,19 @@ def resample_values(values: FloatArray, source_rate: float, target_rate: float) 
     SignalError
         If the target rate is more than 100 times the source's.
     """
+    return resample_span(
+        values, source_rate, target_rate, 0, resampled_length(values.shape[1], source_rate, target_rate)
+    )
+
+
+def resampled_length(num_samples: int, source_rate: float, target_rate: float) -> int:
+    """Return how many samples there are at another rate.
+
+    Raises
+    ------
+    SignalError
+        If the target rate is more than 100 times the source's.
+    """
     ratio = target_rate / source_rate
     if ratio > _MAX_UPSAMPLING:
         raise SignalError(
@@ -70,11 +108,34 @@ def resample_values(values: FloatArray, source_rate: float, target_rate: float) 
             "check the unit of the time column or the stated rate"
         )
     up, down = _as_fraction(ratio)
+    return -(-num_samples * up // down)
+
+
+def resample_span(
+    rows: Sequence[FloatArray] | FloatArray, source_rate: float, target_rate: float, first: int, last: int
+) -> FloatArray:
+    """Return the samples from ``first`` to ``last`` of what `resample_values` makes of the whole.
+
+    Only what the filter sees of the C rows (T,) is read, and the ends of the gaps that it touches; so a long recording
+    can be resampled piece by piece.
+
+    Returns
+    -------
+    FloatArray
+        (C, last - first) float32.
+    """
+    up, down = _as_fraction(target_rate / source_rate)
+    reach = _HALF_LENGTH * max(up, down) // up + 2
+    start = max(0, first * down // up - reach) // down * down  # there samples of both rates coincide
+    stop = last * down // up + reach
+    parts = [np.asarray(row[start:stop], dtype=np.float64) for row in rows]
+    missing = np.isnan(parts)
+    filled = np.stack([_bridge(part, start, row) for part, row in zip(parts, rows, strict=True)])
+    ones = np.ones((1, filled.shape[1]))
     taps = _low_pass(up, down)
-    rows = np.stack([_fill_gaps(row) for row in values.astype(np.float64)])
-    ones = np.ones((1, values.shape[1]))
-    result = resample_poly(rows, up, down, axis=1, window=taps) / resample_poly(ones, up, down, axis=1, window=taps)
+    result = resample_poly(filled, up, down, axis=1, window=taps) / resample_poly(ones, up, down, axis=1, window=taps)
     nearest = (2 * np.arange(result.shape[1]) * down + up) // (2 * up)
-    nearest = np.minimum(nearest, values.shape[1] - 1)
-    result[np.isnan(values[:, nearest])] = np.nan
-    return np.asarray(result, dtype=np.float32)
+    nearest = np.minimum(nearest, filled.shape[1] - 1)
+    result[missing[:, nearest]] = np.nan
+    offset = start // down * up
+    return np.asarray(result[:, first - offset : last - offset], dtype=np.float32)
