@@ -15,6 +15,7 @@ from sig2lm.datasets.synthetic import draft_synthetic
 from sig2lm.datasets.table import TableInfo
 from sig2lm.datasets.ucihar import draft_ucihar
 from sig2lm.datasets.wisdm_watch import draft_wisdm_watch
+from sig2lm.datasets.wesad import draft_wesad
 from sig2lm.datasets.writer import Draft, write_table
 from sig2lm.errors import DatasetError
 from sig2lm.files import check_new, new_folder
@@ -29,6 +30,7 @@ _READERS: dict[str, Callable[[Path, int | None], Draft]] = {
     "pmdata": draft_pmdata,
     "lifesnaps": draft_lifesnaps,
     "stress_predict": draft_stress_predict,
+    "wesad": draft_wesad,
     "manifest": draft_manifest,
 }
 DATASETS = (*_READERS, "synthetic")
@@ -42,13 +44,14 @@ def prepare(
     Parameters
     ----------
     name
-        motionsense, manifest, or synthetic.
+        One of `DATASETS`; the module of the same name tells what is read, kept and left out.
     source
         The data set's folder; synthetic has none and ignores it.
     out
         The new folder. It appears when all is written, and not at all on an error or an interrupt.
     seed
-        Of the split by subject (and of the simulation). None: MotionSense's fixed split, 0 for the others.
+        Of the split by subject (and of the simulation). None: the fixed split of motionsense, the
+        published one of ucihar, 0 for the others.
 
     Returns
     -------
