@@ -1,5 +1,6 @@
 """Stress-Predict's wristband files and labels by the second become windows of four signals, split by subject."""
 
+import shutil
 import tarfile
 
 import numpy as np
@@ -16,10 +17,10 @@ UNSETTLED = "windows that begin in the first 60 s, while the sensors settle"
 SUBJECTS = (2, 3, 4, 5)
 
 
-@pytest.fixture
-def layout(tmp_path):
+@pytest.fixture(scope="module")
+def original(tmp_path_factory):
     """360 s each: rest until 180 s, a task until 300 s, rest; labels begin after 9 s and end at 350 s."""
-    folder = tmp_path / "files"
+    folder = tmp_path_factory.mktemp("original")
     lines = ["Participant,HR,respr,Time(sec),Label"]
     for subject in SUBJECTS:
         start = START + 10000 * subject
@@ -28,6 +29,11 @@ def layout(tmp_path):
     (folder / "Processed_data").mkdir()
     label_file(folder).write_bytes(("\r\n".join(lines) + "\r\n").encode())
     return folder
+
+
+@pytest.fixture
+def layout(original, tmp_path):
+    return shutil.copytree(original, tmp_path / "files")
 
 
 def label_file(folder):
