@@ -1,20 +1,20 @@
 """Self-supervised pretraining on the training subjects of a table; labels are never read."""
 
+import copy
+import math
 import tempfile
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from transformers import Trainer, TrainerCallback, TrainingArguments, set_seed
 
 from sig2lm.datasets import Table
-from sig2lm.encoder.batching import stack_values
-from sig2lm.encoder.objectives import OBJECTIVES
+from sig2lm.encoder.objectives import Objective, SubjectInvariant, build_objective, check_objective
+from sig2lm.encoder.objectives.processes import gathered, process_mean
 from sig2lm.encoder.patch_transformer import (
     EncoderConfig,
     Normalisation,
@@ -22,6 +22,7 @@ from sig2lm.encoder.patch_transformer import (
     default_normalisation,
     default_patch_size,
 )
+from sig2lm.encoder.windows import PairedWindows, Windows, channel_statistics, check_subjects
 from sig2lm.errors import DatasetError, Sig2LMError
 
 
@@ -34,12 +35,16 @@ class PretrainSettings:
     objective
         A name in ``sig2lm.encoder.objectives.OBJECTIVES``.
     epochs, batch_size, learning_rate, weight_decay, seed
-        Of the optimisation: AdamW, one cosine with 5 % warm-up.
+        Of the optimisation: AdamW, one cosine with 5 % warm-up. Of several processes each takes ``batch_size`` windows.
     patch_size
         Samples in a patch; by default about an eighth of the window.
     width, depth, heads, normalisation
         Of the encoder, see :class:`EncoderConfig`; where no normalisation is named it is ``centred`` for event series
         and ``dataset`` for all others.
+    options
+        Keywords of the objective's constructor, such as ``{"positives": "subject"}``.
+    subject_invariant
+        Weight of an adversary that tells the subject; 0 for none.
     """
 
     objective: str = "masked"
@@ -53,6 +58,24 @@ class PretrainSettings:
     depth: int = 4
     heads: int = 4
     normalisation: Normalisation | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    subject_invariant: float = 0.0
+
+
+class DivergedError(Sig2LMError):
+    """The loss became NaN or infinite.
+
+    Attributes
+    ----------
+    encoder
+        As it was after the last epoch that ended well, in evaluation mode; None when there was none.
+    epochs
+        How many ended well.
+    """
+
+    def __init__(self, message: str, encoder: SignalEncoder | None, epochs: int) -> None:
+        super().__init__(message)
+        self.encoder, self.epochs = encoder, epochs
 
 
 def pretrain_encoder(
@@ -78,65 +101,42 @@ def pretrain_encoder(
     Raises
     ------
     DatasetError
-        When the table has no such signal or no window of it.
+        When the table has no such signal, or its windows do not suit the objective: none, shorter than a patch, with a
+        channel that never changes, of one subject or one modality where several are needed.
     Sig2LMError
-        When the objective is unknown.
+        When the objective or one of its options is unknown, or the batches are too small for it.
+    DivergedError
+        When the loss became NaN or infinite.
     """
     settings = settings or PretrainSettings()
-    if settings.objective not in OBJECTIVES:
-        raise Sig2LMError(f"objective is '{settings.objective}', but there are {', '.join(OBJECTIVES)}; choose one")
-    name = _the_signal(table, signal)
-    windows = Windows(table, name)
+    check_objective(settings.objective, settings.options)
+    windows = Windows(table, _the_signal(table, signal))
     set_seed(settings.seed)
-    encoder = SignalEncoder(_config(table, name, windows, settings))
-    objective = OBJECTIVES[settings.objective](encoder)
+    encoder = SignalEncoder(_config(windows, settings))
+    objective = build_objective(settings.objective, encoder, settings.options)
+    examples = PairedWindows(windows, objective.pairs)
+    if settings.subject_invariant:
+        check_subjects(windows, examples.subjects, "subject_invariant")
+        objective = SubjectInvariant(objective, examples.subjects, settings.subject_invariant)
+    _check_batches(objective, len(windows), settings)
     started = time.perf_counter()
-    history = _optimise(objective, windows, settings, callbacks)
-    provenance = {
+    history = _optimise(objective, examples, settings, callbacks)
+    return encoder.eval(), describe(windows, settings, history, round(time.perf_counter() - started, 1))
+
+
+def describe(windows: Windows, settings: PretrainSettings, history: list[float], seconds: float) -> dict[str, Any]:
+    """Where an encoder comes from, ready for JSON."""
+    return {
         "settings": asdict(settings),
-        "data": {"name": table.info.name, "signal": name, "split": "train", "windows": len(windows)},
+        "data": {
+            "name": windows.table.info.name,
+            "signal": windows.name,
+            "split": windows.split,
+            "windows": len(windows),
+        },
         "loss": history,
-        "seconds": round(time.perf_counter() - started, 1),
+        "seconds": seconds,
     }
-    return encoder.eval(), provenance
-
-
-class Windows(torch.utils.data.Dataset[NDArray[np.float32]]):
-    """The training windows of one signal, read from the Arrow table row by row: (C, T) float32 with NaN for missing."""
-
-    def __init__(self, table: Table, name: str, split: str = "train") -> None:
-        self.channels = len(table.info.signals[name].channels)
-        rows = table.data[split].select_columns([name]).with_format("numpy")
-        self.rows, self.name = rows, name
-        if len(rows) == 0:
-            raise DatasetError(f"expected windows of '{name}' in the {split} split of '{table.path}', found none")
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __getitem__(self, index: int) -> NDArray[np.float32]:
-        flat = np.asarray(self.rows[int(index)][self.name], dtype=np.float32)
-        return flat.reshape(self.channels, -1)
-
-
-def channel_statistics(windows: Windows, centred: bool = False) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean and standard deviation of each channel over all observed samples, in one pass, float64.
-
-    With ``centred``, those around each window's own mean.
-    """
-    count, total, squares = (np.zeros(windows.channels) for _ in range(3))
-    for index in range(len(windows)):
-        values = windows[index].astype(np.float64)
-        observed = np.isfinite(values).sum(1, keepdims=True)
-        if centred:
-            values = values - np.nansum(values, axis=1, keepdims=True) / np.maximum(observed, 1)
-        count += observed[:, 0]
-        total += np.nansum(values, axis=1)
-        squares += np.nansum(values * values, axis=1)
-    seen = np.maximum(count, 1)
-    mean = total / seen
-    deviation = np.sqrt(np.maximum(squares / seen - mean * mean, 0.0))
-    return mean, np.where(deviation > 1e-8, deviation, 1.0)
 
 
 def _the_signal(table: Table, signal: str | None) -> str:
@@ -152,42 +152,80 @@ def _the_signal(table: Table, signal: str | None) -> str:
     return signal
 
 
-def _config(table: Table, name: str, windows: Windows, settings: PretrainSettings) -> EncoderConfig:
-    contract = table.info.signals[name]
-    normalisation = settings.normalisation or default_normalisation(contract)
-    mean, std = channel_statistics(windows, normalisation == "centred")
+def _config(windows: Windows, settings: PretrainSettings) -> EncoderConfig:
+    normalisation = settings.normalisation or default_normalisation(windows.contract)
+    statistics = channel_statistics(windows, normalisation in ("centred", "instance"))
+    whose = f"the training windows of '{windows.name}' in '{windows.table.path}'"
     size = settings.patch_size or default_patch_size(windows[0].shape[1])
+    if statistics.shortest < size:
+        raise DatasetError(
+            f"expected windows of at least a patch ({size} samples), but the shortest of {whose} has "
+            f"{statistics.shortest}; pass --patch-size, or prepare longer windows"
+        )
+    if statistics.constant:
+        within = " within a window" if normalisation in ("centred", "instance") else ""
+        raise DatasetError(
+            f"expected channels that change, but {', '.join(statistics.constant)} never does{within} in {whose}; "
+            "prepare the data without it"
+        )
     return EncoderConfig(
-        contract=contract,
+        contract=windows.contract,
         patch_size=size,
         patch_stride=size,
         width=settings.width,
         depth=settings.depth,
         heads=settings.heads,
         normalisation=normalisation,
-        mean=tuple(mean.tolist()),
-        std=tuple(std.tolist()),
+        mean=tuple(statistics.mean.tolist()),
+        std=tuple(statistics.std.tolist()),
     )
 
 
-class _LossOnly(nn.Module):
-    """What Trainer calls: it wants a dictionary with a loss."""
+def _check_batches(objective: Objective, windows: int, settings: PretrainSettings) -> None:
+    """Refuse batches in which an objective has nothing to compare a window with."""
+    found = min(settings.batch_size, windows)
+    if found < objective.smallest_batch:
+        raise Sig2LMError(
+            f"expected batches of at least {objective.smallest_batch} windows for '{settings.objective}', found "
+            f"{found} (batch size {settings.batch_size}, {windows} windows); pass a larger --batch-size or more data"
+        )
 
-    def __init__(self, objective: nn.Module) -> None:
+
+class _Training(nn.Module):
+    """What Trainer calls: it wants a dictionary with a loss. Stops when the loss is not finite."""
+
+    def __init__(self, objective: Objective, steps_per_epoch: int) -> None:
         super().__init__()
-        self.objective = objective
+        self.objective, self.steps_per_epoch = objective, steps_per_epoch
+        self.steps = 0
+        self.last_good: SignalEncoder | None = None
+        self.good_epochs = 0
 
-    def forward(self, values: Tensor, sample_mask: Tensor) -> dict[str, Tensor]:
-        return {"loss": self.objective(values, sample_mask)}
+    def forward(self, values: Tensor, sample_mask: Tensor, rows: Tensor, subject: Tensor) -> dict[str, Tensor]:
+        loss = self.objective(values, sample_mask, **dict.fromkeys(self.objective.needs, subject))
+        if not math.isfinite(found := process_mean(loss.detach()).item()):
+            raise self._diverged(found, gathered(rows).tolist())
+        return {"loss": loss}
 
+    def after_step(self, *_: object) -> None:
+        """Let teachers follow, and at the end of an epoch keep the encoder."""
+        self.objective.after_step()
+        self.steps += 1
+        encoder = self.objective.encoder
+        if self.steps % self.steps_per_epoch == 0 and all(p.isfinite().all() for p in encoder.parameters()):
+            self.last_good, self.good_epochs = copy.deepcopy(encoder).eval(), self.steps // self.steps_per_epoch
 
-def _collate(windows: Sequence[NDArray[np.float32]]) -> dict[str, Tensor]:
-    values, mask = stack_values(windows)
-    return {"values": values, "sample_mask": mask}
+    def _diverged(self, loss: float, rows: list[int]) -> DivergedError:
+        return DivergedError(
+            f"expected a finite loss, found {loss} at step {self.steps + 1} (rows {', '.join(map(str, rows))} of the "
+            "train split); lower the learning rate, or look at these rows",
+            self.last_good,
+            self.good_epochs,
+        )
 
 
 def _optimise(
-    objective: nn.Module, windows: Windows, settings: PretrainSettings, callbacks: Sequence[TrainerCallback]
+    objective: Objective, examples: PairedWindows, settings: PretrainSettings, callbacks: Sequence[TrainerCallback]
 ) -> list[float]:
     with tempfile.TemporaryDirectory() as scratch:
         arguments = TrainingArguments(
@@ -201,19 +239,26 @@ def _optimise(
             seed=settings.seed,
             save_strategy="no",
             logging_strategy="epoch",
+            logging_nan_inf_filter=False,  # _Training looks itself
             report_to="none",
+            use_cpu=not torch.accelerator.is_available(),
             remove_unused_columns=False,
             disable_tqdm=True,
             dataloader_pin_memory=torch.cuda.is_available(),
         )
+        batch = arguments.train_batch_size * arguments.world_size
+        arguments.dataloader_drop_last = 0 < len(examples) % batch < objective.smallest_batch
+        steps = len(examples) // batch if arguments.dataloader_drop_last else math.ceil(len(examples) / batch)
+        training = _Training(objective, steps)
         trainer = Trainer(
-            model=_LossOnly(objective),
+            model=training,
             args=arguments,
-            train_dataset=windows,
-            data_collator=_collate,
+            train_dataset=examples,
+            data_collator=examples.collate,
             callbacks=list(callbacks),
         )
         quiet(trainer)
+        trainer.create_optimizer().register_step_post_hook(training.after_step)
         trainer.train()
         return [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
 

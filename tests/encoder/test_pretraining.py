@@ -17,7 +17,8 @@ from sig2lm.encoder import (
     stack_values,
 )
 from sig2lm.encoder.objectives import MaskedPatches
-from sig2lm.encoder.pretrain import Windows, channel_statistics
+from sig2lm.encoder.objectives.masking import hide
+from sig2lm.encoder.windows import Windows, channel_statistics
 from sig2lm.errors import CheckpointError, DatasetError, Sig2LMError
 
 SMALL = PretrainSettings(epochs=3, batch_size=64, width=32, depth=2, heads=2)
@@ -33,9 +34,10 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Table:
 def test_statistics_are_those_of_the_observed_samples(table: Table) -> None:
     windows = Windows(table, "daily")
     together = np.concatenate([windows[index] for index in range(len(windows))], axis=1).astype(np.float64)
-    mean, deviation = channel_statistics(windows)
-    np.testing.assert_allclose(mean, np.nanmean(together, axis=1), rtol=1e-6)
-    np.testing.assert_allclose(deviation, np.nanstd(together, axis=1), rtol=1e-6)
+    found = channel_statistics(windows)
+    np.testing.assert_allclose(found.mean, np.nanmean(together, axis=1), rtol=1e-6)
+    np.testing.assert_allclose(found.std, np.nanstd(together, axis=1), rtol=1e-6)
+    assert (found.shortest, found.longest, found.constant) == (7, 7, ())
 
 
 def test_pretraining_lowers_the_loss_is_seeded_and_reads_no_label(table: Table) -> None:
@@ -54,7 +56,7 @@ def test_the_loss_is_about_hidden_observed_samples_only() -> None:
     torch.manual_seed(1)
     loss = objective(values, mask)
     torch.manual_seed(1)
-    hidden = objective._hide(encoder.patch_mask(encoder.patchify(values, mask)[1]), 1)
+    hidden = hide(encoder.patch_mask(encoder.patchify(values, mask)[1]), 1, 0.5, 0.0)
     assert 0 < hidden.sum() < hidden.numel()
     seen = values.clone()
     for patch in torch.where(hidden[0])[0].tolist():
