@@ -17,8 +17,8 @@ S12; HR.csv is derived from the pulse and rough. This reader has been tested on 
 the recordings themselves.
 
 Source: https://archive.ics.uci.edu/dataset/465, doi 10.24432/C57K5T. Licence: CC BY 4.0 by the UCI page, scientific and
-non-commercial use with citation by the authors' readme; the stricter is safe. Cite Schmidt et al., Introducing WESAD, a Multimodal
-Dataset for Wearable Stress and Affect Detection, ICMI 2018, doi 10.1145/3242969.3242985.
+non-commercial use with citation by the authors' readme. Cite Schmidt et al., Introducing WESAD, a Multimodal Dataset
+for Wearable Stress and Affect Detection, ICMI 2018, doi 10.1145/3242969.3242985.
 """
 
 import csv
