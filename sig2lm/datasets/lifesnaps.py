@@ -10,15 +10,15 @@ it, so nothing is later than the morning of the day asked about: steps, resting_
 sleep_minutes. A day that the table leaves out is a row of NaN. A 0 is missing too, since a watch that was not worn
 writes it (86 days without a step, 31 nights without a pulse, one without sleep).
 
-The signal `profile` is one row without a clock, of what changes slowly, as known on that morning: bmi, and vo2_max,
-Fitbit's estimate of cardio fitness. Where the table has only a class of BMI ("<19", ">=25", ">=30") it is NaN. Facts
+The signal `profile` is one daily row of what changes slowly, as known on that morning: bmi, and vo2_max, Fitbit's
+estimate of cardio fitness. Where the table has only a class of BMI ("<19", ">=25", ">=30") it is NaN. Facts
 tell the last of the seven days (steps, resting_heart_rate, nrem_heart_rate, sleep_minutes) and the person (age, sex,
 bmi) in words: "<30" becomes "under 30".
 
 Known traps: mood was asked on 2290 of 7410 days, and 63 of 71 people answered, 11 of them never with TENSE/ANXIOUS, so
 a label tells much about who it is. The table tells no hours: an answer given after midnight counts to the new day. Half
-of the days asked about have no NREM heart rate. Tense days hardly differ from a person's others (-560 steps, -0.2
-beats/min, -2 min of sleep). `stress_score` is Fitbit's, computed from heart and sleep, high when calm, and no label.
+of the days asked about have no NREM heart rate. Tense days themselves hardly differ from others of a person (-560 steps,
+-0.2 beats/min, -2 min of sleep). `stress_score` is Fitbit's, computed from heart and sleep, high when calm, no label.
 The 1-5 stress scale is in PMData alone, NREM heart rate here alone: no one set has every field that a stress prompt may
 name.
 """
@@ -51,7 +51,8 @@ DAILY = Contract(
     period=DAY,
     window=7,
 )
-PROFILE = Contract(channels=("bmi", "vo2_max"), units=("kg/m^2", "ml/kg/min"), sampling_rate=None, window=1)
+# A row of the daily table, not an event: without a period its level would count as noise (see default_normalisation).
+PROFILE = Contract(channels=("bmi", "vo2_max"), units=("kg/m^2", "ml/kg/min"), sampling_rate=None, period=DAY, window=1)
 _FOLDERS = ("", "csv_rais_anonymized", "rais_anonymized/csv_rais_anonymized")
 _DAY_COLUMNS = {"steps": "steps", "resting_hr": "resting_heart_rate"}
 _NIGHT_COLUMNS = {"nremhr": "nrem_heart_rate", "minutesAsleep": "sleep_minutes"}
@@ -156,7 +157,7 @@ def _profile(person: _Person, day: date) -> Signal:
         bmi = float(person.words.get("bmi", "nan"))
     except ValueError:  # a class such as >=30
         bmi = math.nan
-    return Signal(np.array([[bmi], [fitness]]), None, PROFILE.channels, PROFILE.units)
+    return Signal(np.array([[bmi], [fitness]]), None, PROFILE.channels, PROFILE.units, PROFILE.period)
 
 
 def _in_words(text: str) -> str:

@@ -105,7 +105,7 @@ def test_the_profile_is_a_row_of_numbers_known_that_morning(layout, tmp_path):
     table = load_table(tmp_path / "table")
     profiles = [table.signals(row)["profile"] for row in rows_of(table, "aa")]
     assert (profiles[0].channels, profiles[0].units) == (("bmi", "vo2_max"), ("kg/m^2", "ml/kg/min"))
-    assert (profiles[0].sampling_rate, profiles[0].period) == (None, None)
+    assert (profiles[0].sampling_rate, profiles[0].period) == (None, 86400.0)
     assert [profile.values.tolist() for profile in profiles] == [[[24], [41.5]], [[24], [60]]]
     (row,) = rows_of(table, "bb")  # a class of BMI is no number; the person is told although the last row is silent
     assert np.isnan(table.signals(row)["profile"].values).all()
