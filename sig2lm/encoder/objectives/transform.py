@@ -1,0 +1,140 @@
+"""Tell which distortions were applied: what an encoder must know of a signal to notice that it was tampered with.
+
+Multi-task self-supervision (Saeed et al. 2019, doi 10.1145/3328932), of which arrow of time, permutation and time warp
+are the three tasks of harnet (Yuan et al. 2024, doi 10.1038/s41746-024-01062-3). As in the latter distortions come
+together, each with its own probability; there is one head with a logit for each, where both have heads of their own.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+from sig2lm.encoder.augmentations import Augmentation, augment_rows, build_augmentation
+from sig2lm.encoder.augmentations.channels import noise_levels
+from sig2lm.encoder.objectives.heads import pool, projector
+from sig2lm.encoder.objectives.objective import Objective
+from sig2lm.encoder.objectives.processes import process_mean, uniform, world
+from sig2lm.encoder.patch_transformer import EncoderConfig, SignalEncoder
+from sig2lm.errors import Sig2LMError, SignalError
+
+# In the order in which they are applied; strong enough to be noticed, where defaults are mild enough to be overlooked.
+_STRENGTHS: dict[str, dict[str, Any]] = {
+    "rotation": {},
+    "channel_shuffle": {},
+    "negation": {},
+    "scaling": {"std": 0.5},
+    "time_reversal": {},
+    "permutation": {"segments": 5},
+    "time_warp": {"std": 0.5},
+    "dropped_beats": {"probability": 0.1},
+    "jitter": {},
+}
+_JITTER = 2.0  # times the sensor noise of the default augmentation
+
+
+class ToldDistortions(Objective):
+    """Binary cross-entropy of telling, for each distortion, whether a window went through it.
+
+    Windows without an observed sample do not count.
+
+    Parameters
+    ----------
+    encoder
+        The encoder to train.
+    distortions
+        By name, in the order of application.
+    probability
+        That a window goes through a distortion.
+    """
+
+    def __init__(self, encoder: SignalEncoder, distortions: dict[str, Augmentation], probability: float) -> None:
+        super().__init__(encoder)
+        if not 0.0 < probability < 1.0:
+            raise Sig2LMError(f"probability of a distortion must lie between 0 and 1, found {probability}; change it")
+        self.distortions, self.probability = distortions, probability
+        self.head = projector(encoder.width, len(distortions))
+        self._generator: torch.Generator | None = None
+
+    def forward(self, values: Tensor, sample_mask: Tensor) -> Tensor:
+        """Return the loss, a scalar, for (B, C, T) values and their mask."""
+        applied = uniform(len(values), len(self.distortions), device=values.device) < self.probability
+        seen = sample_mask.flatten(1).any(1)
+        logits = self.tell(*self.distort(values, sample_mask, applied))
+        loss = binary_cross_entropy_with_logits(logits, applied.to(logits.dtype), reduction="none").mean(1)
+        return (loss * seen).sum() / process_mean(seen.sum()).clamp(min=1)
+
+    def distort(self, values: Tensor, sample_mask: Tensor, applied: Tensor) -> tuple[Tensor, Tensor]:
+        """Apply to each window the distortions that ``applied`` (B, N) says."""
+        generator = self._random(values.device)
+        for number, distortion in enumerate(self.distortions.values()):
+            values, sample_mask = augment_rows(distortion, applied[:, number], values, sample_mask, generator)
+        return values, sample_mask
+
+    def tell(self, values: Tensor, sample_mask: Tensor) -> Tensor:
+        """Return logits (B, N) of each distortion having been applied."""
+        logits: Tensor = self.head(pool(*self.encoder(values, sample_mask)))
+        return logits
+
+    def _random(self, device: torch.device) -> torch.Generator:
+        """A generator of this process: distortions draw different amounts in each, the global one must stay in step."""
+        if self._generator is None:
+            self._generator = torch.Generator(device).manual_seed(torch.initial_seed() + world()[0])
+        return self._generator
+
+
+class Transformations(ToldDistortions):
+    """Tell which of several distortions were applied.
+
+    Parameters
+    ----------
+    encoder
+        The encoder to train.
+    distortions
+        Names among rotation, channel_shuffle, negation, scaling, time_reversal, permutation, time_warp, dropped_beats
+        and jitter; by default all that make sense for the encoder's signals. Those of harnet are time_reversal,
+        permutation and time_warp.
+    probability
+        That a window goes through a distortion.
+
+    Raises
+    ------
+    Sig2LMError
+        When a name is unknown, none is given, or one makes no sense for the signals.
+    """
+
+    def __init__(
+        self, encoder: SignalEncoder, distortions: tuple[str, ...] | None = None, probability: float = 0.5
+    ) -> None:
+        super().__init__(encoder, _chosen(encoder.config, distortions), probability)
+
+
+def _chosen(config: EncoderConfig, names: tuple[str, ...] | None) -> dict[str, Augmentation]:
+    """Build the named distortions, or all that make sense and can be noticed."""
+    if names is not None:
+        unknown = [name for name in names if name not in _STRENGTHS]
+        if unknown or not names:
+            raise Sig2LMError(
+                f"expected distortions among {', '.join(_STRENGTHS)}, found {', '.join(unknown) or 'none'}; change them"
+            )
+        return {name: _build(config, name) for name in _STRENGTHS if name in names}
+    chosen = {}
+    for name in _STRENGTHS:
+        if name == "scaling" and config.normalisation == "instance":
+            continue  # the encoder divides by each window's own deviation and cannot notice
+        if name == "time_warp" and config.contract.sampling_rate is None:
+            continue  # between two events, or two days, there is nothing to read
+        try:
+            chosen[name] = _build(config, name)
+        except SignalError:
+            continue
+    return chosen
+
+
+def _build(config: EncoderConfig, name: str) -> Augmentation:
+    parameters = _STRENGTHS[name]
+    levels = noise_levels(config.contract)
+    if name == "jitter" and any(levels):
+        parameters = {"std": tuple(_JITTER * level for level in levels)}
+    return build_augmentation(name, config.contract, **parameters)
