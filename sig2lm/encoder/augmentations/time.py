@@ -1,7 +1,7 @@
 """When things happen: warped, cut and stretched, permuted and reversed time.
 
-All channels of a row share a clock and are moved together. Samples behind the last observed one are padding and stay at
-the end, so what happens to a row does not depend on the length of its mates.
+All channels of a row share a clock and are moved together. Samples behind the last observed one are padding: they stay
+at the end and never enter the signal.
 """
 
 from dataclasses import dataclass
