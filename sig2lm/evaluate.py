@@ -71,10 +71,7 @@ def evaluate(
     task = model.task(table.info.signals)
     progress(f"asking {len(table.data[split])} questions")
     predictions = predict(model, table, split, "own", batch_size)
-    reliance = {}
-    for control, source in CONTROLS.items():
-        progress(f"asking again, signals {control.replace('_', ' ')}")
-        reliance[control] = scores(predict(model, table, split, source, batch_size))
+    without_signal = reliance(model, table, split, batch_size, progress)
     wordings = {}
     if task.template.held_out is not None:
         progress("asking again, in the wordings of training")
@@ -87,7 +84,7 @@ def evaluate(
         "examples": len(predictions.truth),
         "subjects": len(np.unique(predictions.subjects)),
         **scored(predictions, task),
-        "reliance": reliance,
+        "reliance": without_signal,
         "wordings": wordings,
         "probe": scores(linear_probe(model, table, split)),
         "seconds_per_answer": seconds_per_answer(model, table, split),
@@ -96,6 +93,17 @@ def evaluate(
         "template": {"task": task.template.task, "version": task.template.version},
     }
     return Evaluation(report, predictions)
+
+
+def reliance(
+    model: SignalLM, table: Table, split: str, batch_size: int = 64, progress: Progress = lambda text: None
+) -> dict[str, dict[str, float | None]]:
+    """Score the same questions with signals shuffled, zeroed and absent."""
+    found = {}
+    for control, source in CONTROLS.items():
+        progress(f"asking again, signals {control.replace('_', ' ')}")
+        found[control] = scores(predict(model, table, split, source, batch_size))
+    return found
 
 
 def scored(predictions: Predictions, task: Task) -> dict[str, Any]:

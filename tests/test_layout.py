@@ -19,7 +19,9 @@ ALLOWED: dict[str, set[str]] = {
     "tensors": BASE,
     "signals": BASE,
     "prompts": BASE,
-    "tokenization": BASE | {"signals"},
+    "report": BASE,
+    "tokenization": BASE | {"signals", "report"},
+    "timeline": BASE | {"signals", "report"},
     "synthetic": BASE | {"signals"},
     "datasets": BASE | {"signals", "synthetic"},
     "encoder": BASE | {"tensors", "signals", "datasets"},
@@ -33,7 +35,8 @@ ALLOWED: dict[str, set[str]] = {
 }
 AFTER_BRIDGE = set(ALLOWED) | {"bridge", "checkpoint"}
 ALLOWED |= dict.fromkeys(
-    ("checkpoint", "trainer", "train", "chat", "baselines", "evaluate"), AFTER_BRIDGE | {"trainer", "baselines"}
+    ("checkpoint", "trainer", "train", "chat", "annotate", "baselines", "evaluate", "ladder"),
+    AFTER_BRIDGE | {"trainer", "baselines", "evaluate"},
 )
 WITHOUT_TORCH = (
     "errors",
@@ -42,6 +45,8 @@ WITHOUT_TORCH = (
     "signals",
     "prompts",
     "task",
+    "report",
+    "timeline",
     "tokenization",
     "synthetic",
     "datasets",

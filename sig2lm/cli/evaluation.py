@@ -1,11 +1,16 @@
 """``sig2lm evaluate``."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from sig2lm.cli.options import DataOption, EncoderPlaces, LMOption, RunArgument
+
+if TYPE_CHECKING:
+    from sig2lm.bridge import SignalLM
+    from sig2lm.datasets import Table
+    from sig2lm.ladder import LadderSettings
 
 
 def evaluate(
@@ -13,24 +18,108 @@ def evaluate(
     data: DataOption,
     split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the report there.")] = None,
+    ladder: Annotated[bool, typer.Option("--ladder", help="Measure the other ways to ask this LM, too.")] = False,
+    rungs: Annotated[str, typer.Option(metavar="1,2,...", help="Which rungs of the ladder.")] = "1,2,3,4,5",
+    questions: Annotated[
+        int | None, typer.Option(min=1, help="Rows that the ladder asks about, drawn at random; all by default.")
+    ] = None,
+    training_rows: Annotated[
+        int | None, typer.Option(min=1, help="Rows that prompt tuning learns from; all by default.")
+    ] = None,
+    html: Annotated[Path | None, typer.Option(help="Write the ladder as a page there.")] = None,
     lm: LMOption = None,
     encoder: EncoderPlaces = None,
     batch_size: Annotated[int, typer.Option(min=1)] = 64,
+    seed: int = 0,
 ) -> None:
-    """Score a run, beside shuffled and zeroed signals, text only, and a linear probe of its encoder."""
+    """Score a run, beside shuffled and zeroed signals, text only, and a linear probe of its encoder.
+
+    With --ladder, the same questions are also put to the same LM with numbers as text (1), with examples in the prompt
+    (2), with a tuned prompt (3), and with LoRA layers (5) beside the run itself (4).
+    """
     from sig2lm.cli.loading import load_run
     from sig2lm.datasets import load_table
+    from sig2lm.errors import Sig2LMError
     from sig2lm.evaluate import evaluate as score
     from sig2lm.files import check_writable, write_json
 
-    if json_file is not None:
-        check_writable(json_file)
+    for path in (json_file, html):
+        if path is not None:
+            check_writable(path)
+    if html is not None and not ladder:
+        raise Sig2LMError("--html shows the ladder; add --ladder")
     table = load_table(data)
+    chosen = _rungs(rungs)
     model = load_run(run, lm, encoder)
-    report = score(model, table, split, batch_size, progress=lambda line: typer.echo(f"{line} ...", err=True)).report
+    if ladder:
+        from sig2lm.ladder import LadderSettings
+
+        settings = LadderSettings(chosen, questions, training_rows, seed=seed)
+        report = _climb(model, run, table, split, settings)
+        show_ladder(report)
+    else:
+        report = score(model, table, split, batch_size, progress=_progress).report
+        show_report(report)
     if json_file is not None:
         write_json(json_file, report)
-    show_report(report)
+    if html is not None:
+        from sig2lm.report import write_html
+
+        write_html(report, html)
+
+
+def _progress(line: str) -> None:
+    typer.echo(f"{line} ...", err=True)
+
+
+def _rungs(text: str) -> tuple[int, ...]:
+    from sig2lm.errors import Sig2LMError
+
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part in {"1", "2", "3", "4", "5"} for part in parts):
+        raise Sig2LMError(f"expected --rungs as numbers from 1 to 5, found '{text}'; write it as 1,2,4")
+    return tuple(map(int, parts))
+
+
+def _climb(model: "SignalLM", run: str, table: "Table", split: str, settings: "LadderSettings") -> dict[str, Any]:
+    from sig2lm.checkpoint import fetch_run
+    from sig2lm.files import read_json
+    from sig2lm.ladder import climb
+
+    training = read_json(fetch_run(run) / "train.json", f"the record of the run '{run}'")
+    return climb(model, table, split, settings, training, _progress)
+
+
+def show_ladder(report: dict[str, Any]) -> None:
+    """Print the ladder as a table."""
+    from rich.console import Console
+    from rich.table import Table as Grid
+
+    title = f"{report['data']}, {report['split']}: {report['examples']} questions, {report['subjects']} subjects"
+    grid = Grid(title=title, title_justify="left")
+    for column in ("", "accuracy", "macro-F1", "AUROC", "ECE", "tokens", "ms", "trained", "s"):
+        grid.add_column(column, justify="right" if column else "left")
+    for entry in (*report["rungs"], *report["baselines"]):
+        name = f"{entry['rung']} {entry['name']}" if entry["rung"] else f"  {entry['name']}"
+        seconds = entry["seconds_per_answer"]
+        grid.add_row(
+            name,
+            *map(_number, (*_scores(entry), entry["ece"])),
+            _count(entry["tokens_per_question"]),
+            "-" if seconds is None else f"{1000 * seconds:.1f}",
+            _count(entry["trained_parameters"]),
+            _count(entry["training_seconds"]),
+        )
+    console = Console()
+    console.print(grid)
+    for entry in report["rungs"]:
+        for note in entry["notes"]:
+            console.print(f"rung {entry['rung']}: {note}", highlight=False)
+    console.print(f"numbers written as {report['serializer']}; LM: {report['lm']['name']}", highlight=False)
+
+
+def _count(value: float | None) -> str:
+    return "-" if value is None else f"{value:,.0f}"
 
 
 def show_report(report: dict[str, Any]) -> None:

@@ -14,8 +14,8 @@ from sig2lm.errors import DatasetError
 def fold(table: Table, number: int, count: int = 5, seed: int = 0) -> Table:
     """Divide a table anew, so that over all folds every subject is tested once.
 
-    The subjects are dealt into ``count`` hands, those with most rows first, each to the hand that holds fewest rows of
-    the label this subject has most of; so rare labels spread over the folds. An eighth of the others (at least one,
+    The subjects are shuffled and dealt into ``count`` hands of equal size, each subject to the hand that holds fewest
+    rows of the label this subject has most of; so rare labels spread over the folds. An eighth of the others (at least one,
     where two are left) is for validation. No row is copied: the splits are selections of the rows on disk.
 
     Parameters
@@ -59,7 +59,6 @@ def _deal(subjects: list[str], labels: list[str | None], count: int, seed: int) 
         raise DatasetError(f"expected at least {count} subjects for {count} folds, found {len(rows)}; take fewer folds")
     names = sorted(rows)
     order = [names[i] for i in np.random.default_rng(seed).permutation(len(names))]
-    order.sort(key=lambda subject: -rows[subject].total())
     held: list[Counter[str | None]] = [Counter() for _ in range(count)]
     members = [0] * count
     hands = {}

@@ -183,6 +183,11 @@ class FrozenLM(nn.Module):
         config = LoraConfig(r=rank, lora_alpha=alpha or 2 * rank, target_modules="all-linear", task_type="CAUSAL_LM")
         self.model, self.has_lora = get_peft_model(self.model, config), True
 
+    def remove_lora(self) -> None:
+        """Take the LoRA layers off; the LM is what it was."""
+        self.model, self.has_lora = self.model.unload(), False
+        self.model.requires_grad_(False)
+
     def load_lora(self, folder: Path) -> None:
         """Read LoRA layers that ``save_lora`` wrote."""
         from peft import PeftModel

@@ -1,0 +1,187 @@
+"""The ladder on a prepared data set, in folds by subject: one encoder a signal, one adapter, one frozen LM.
+
+    python scripts/bench_tasks.py fold TABLE OUT NUMBER [--rungs 4] [--questions N] [--training-rows N] [--lm pocket]
+    python scripts/bench_tasks.py table OUT
+
+``fold`` pretrains encoders on the fold's training people, trains an adapter, climbs the rungs and writes
+OUT/fold<NUMBER>.json; folds are independent, so that several can run side by side. ``table`` prints mean and spread
+over the folds that are there as Markdown. Settings are the defaults of the commands.
+"""
+
+import argparse
+import json
+import statistics
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from timing import machine
+
+from sig2lm.datasets import Table, fold, load_table
+from sig2lm.encoder import PretrainSettings, pretrain_encoder, save_encoder
+from sig2lm.files import read_json, write_json
+from sig2lm.ladder import LadderSettings, climb
+from sig2lm.lm import FrozenLM
+from sig2lm.metrics import Predictions, label_numbers, scores
+from sig2lm.prompts import list_templates, load_template
+from sig2lm.train import train_adapter
+from sig2lm.trainer import TrainSettings
+
+FOLDS = 5
+
+
+def run_fold(arguments: argparse.Namespace) -> None:
+    table = fold(load_table(arguments.table), arguments.number, FOLDS)
+    home = arguments.out / f"fold{arguments.number}"
+    started = time.perf_counter()
+    encoders = {}
+    for name in table.info.signals:
+        encoders[name] = home / "encoders" / name
+        if not encoders[name].exists():
+            encoder, provenance = pretrain_encoder(table, PretrainSettings(), name)
+            save_encoder(encoder, encoders[name], provenance)
+    pretraining = sum(read_json(place / "train.json", "an encoder")["seconds"] for place in encoders.values())
+    task = table.info.task if table.info.task in list_templates() else "generic"
+    outcome = train_adapter(
+        table,
+        encoders,
+        home / "run",
+        lm=FrozenLM.from_pretrained(arguments.lm),
+        template=load_template(task),
+        settings=TrainSettings(),
+    )
+    rungs = tuple(int(rung) for rung in arguments.rungs.split(","))
+    settings = LadderSettings(rungs, arguments.questions, arguments.training_rows)
+    report = climb(outcome.model, table, settings=settings, training={"seconds": outcome.seconds})
+    report["baselines"] += others(table)
+    report |= {
+        "machine": machine(),
+        "settings": asdict(settings),
+        "pretraining_seconds": pretraining,
+        "seconds": round(time.perf_counter() - started, 1),
+    }
+    write_json(arguments.out / f"fold{arguments.number}.json", report)
+    print(arguments.out.name, arguments.number, *[line(entry) for entry in entries(report)], sep="\n  ")
+
+
+def others(table: Table) -> list[dict[str, Any]]:
+    """Simple rivals that a data set's own literature would name."""
+    facts = {split: [table.facts(row) for row in rows] for split, rows in table.data.items()}
+    found = []
+    if table.info.task == "stress_e4":
+        found.append({"name": "logistic regression on heart rate", **_heart_rate(table, facts)})
+    if table.info.task == "stress_daily":
+        found += _constants(table)
+    return [{"rung": None, **one} for one in found]
+
+
+def _heart_rate(table: Table, facts: dict[str, list[dict[str, str]]]) -> dict[str, Any]:
+    def column(split: str) -> np.ndarray:
+        return np.array([[float(fact.get("heart_rate", "nan"))] for fact in facts[split]])
+
+    labels = table.info.labels
+    fitted = make_pipeline(StandardScaler(), LogisticRegression())
+    known = np.isfinite(column("train"))[:, 0]
+    fitted.fit(column("train")[known], np.array(table.data["train"]["label"])[known])
+    order = [list(fitted.classes_).index(label) for label in labels]
+    test = table.data["test"]
+    middle = np.nan_to_num(column("test"), nan=float(np.nanmean(column("train"))))
+    predictions = Predictions(
+        labels, label_numbers(test["label"], labels), fitted.predict_proba(middle)[:, order], np.array(test["subject"])
+    )
+    return scores(predictions)
+
+
+def _constants(table: Table) -> list[dict[str, Any]]:
+    """Answer everybody alike: with the mean of the training people's means, and with the commonest training label."""
+    train, truth = table.data["train"], np.array(table.data["test"]["label"], dtype=float)
+    reports: dict[str, list[float]] = {}
+    for subject, label in zip(train["subject"], train["label"], strict=True):
+        reports.setdefault(subject, []).append(float(label))
+    mean = statistics.fmean(statistics.fmean(values) for values in reports.values())
+    median = statistics.median(float(label) for label in train["label"])
+    subjects = np.array(table.data["test"]["subject"])
+    own = np.array([truth[subjects == subject].mean() for subject in subjects])
+    return [
+        {"name": "mean of the training people's means", "mae": float(abs(truth - mean).mean())},
+        {"name": "median of training", "mae": float(abs(truth - median).mean())},
+        {"name": "each test person's own mean (an oracle)", "mae": float(abs(truth - own).mean())},
+    ]
+
+
+def entries(report: dict[str, Any]) -> list[dict[str, Any]]:
+    return [*report["rungs"], *report["baselines"]]
+
+
+MEASURES = ("macro_f1", "accuracy", "auroc", "ece", "mae", "mae_expected", "quadratic_kappa")
+COSTS = ("tokens_per_question", "seconds_per_answer", "trained_parameters", "training_seconds")
+
+
+def line(entry: dict[str, Any]) -> str:
+    told = [f"{name} {entry[name]:.3f}" for name in MEASURES if entry.get(name) is not None]
+    return f"{entry['rung'] or '-'} {entry['name']}: {', '.join(told)}"
+
+
+def print_table(out: Path) -> None:
+    reports = [json.loads(path.read_text()) for path in sorted(out.glob("fold*.json"))]
+    first = reports[0]
+    print(f"{first['data']}: {len(reports)} folds, {sum(report['examples'] for report in reports)} questions")
+    shown = [name for name in MEASURES if any(entry.get(name) is not None for entry in entries(first))]
+    print("| " + " | ".join(["", *shown, "tokens", "ms an answer", "trained", "training s"]) + " |")
+    print("|" + "---|" * (len(shown) + 5))
+    names = dict.fromkeys(entry["name"] for report in reports for entry in entries(report))
+    for name in names:
+        found = [entry for report in reports for entry in entries(report) if entry["name"] == name]
+        rung = f"{found[0]['rung']} " if found[0]["rung"] else ""
+        cells = [_spread([entry.get(measure) for entry in found]) for measure in shown]
+        costs = [_mean([entry.get(cost) for entry in found], 1000 if "answer" in cost else 1) for cost in COSTS]
+        note = f" ({len(found)} fold)" if len(found) < len(reports) else ""
+        print("| " + " | ".join([f"{rung}{name}{note}", *cells, *costs]) + " |")
+    for control in ("shuffled", "zeroed", "text_only"):
+        values = [report["reliance"][control]["macro_f1"] for report in reports]
+        print(f"{control}: macro-F1 {_spread(values)}")
+    for entry in first["rungs"]:
+        print(f"rung {entry['rung']}: {'; '.join(entry['notes']) or '-'}")
+    pretraining = _mean([report["pretraining_seconds"] for report in reports], 1)
+    print(f"pretraining {pretraining} s a fold; numbers written as {first['serializer']}; {first['machine']}")
+
+
+def _spread(values: list[float | None]) -> str:
+    known = [value for value in values if value is not None]
+    if not known:
+        return "-"
+    spread = f" ± {statistics.stdev(known):.3f}" if len(known) > 1 else ""
+    return f"{statistics.fmean(known):.3f}{spread}"
+
+
+def _mean(values: list[float | None], scale: float) -> str:
+    known = [scale * value for value in values if value is not None]
+    return f"{statistics.fmean(known):,.{1 if scale > 1 else 0}f}" if known else "-"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    commands = parser.add_subparsers(dest="command", required=True)
+    one = commands.add_parser("fold")
+    one.add_argument("table", type=Path)
+    one.add_argument("out", type=Path)
+    one.add_argument("number", type=int)
+    one.add_argument("--rungs", default="4")
+    one.add_argument("--questions", type=int)
+    one.add_argument("--training-rows", type=int)
+    one.add_argument("--lm", default="pocket")
+    commands.add_parser("table").add_argument("out", type=Path)
+    arguments = parser.parse_args()
+    if arguments.command == "fold":
+        run_fold(arguments)
+    else:
+        print_table(arguments.out)
+
+
+if __name__ == "__main__":
+    main()

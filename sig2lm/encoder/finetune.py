@@ -1,0 +1,156 @@
+"""A classifier on encoders, without any LM: what pretraining is worth, and what an LM has to reach."""
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+from transformers import Trainer, TrainingArguments, set_seed
+
+from sig2lm.datasets import Table
+from sig2lm.encoder.batching import stack_values
+from sig2lm.encoder.patch_transformer import SignalEncoder
+from sig2lm.encoder.pretrain import quiet
+from sig2lm.encoder.windows import Windows
+
+Row = tuple[dict[str, NDArray[np.float32]], int]
+
+
+@dataclass(frozen=True)
+class FineTuneSettings:
+    """How a classifier is trained: AdamW, one cosine with 5 % warm-up; the encoders learn with the head."""
+
+    epochs: float = 5.0
+    batch_size: int = 64
+    learning_rate: float = 5e-4
+    weight_decay: float = 0.05
+    seed: int = 0
+
+
+class Classifier(nn.Module):
+    """Encoders of named signals, the mean over the observed patches of each, and one linear layer.
+
+    Parameters
+    ----------
+    encoders
+        They are trained, so pass copies where the originals are still needed.
+    num_labels
+        M.
+    """
+
+    def __init__(self, encoders: Mapping[str, SignalEncoder], num_labels: int) -> None:
+        super().__init__()
+        self.encoders = nn.ModuleDict(encoders)
+        self.head = nn.Linear(sum(encoder.width for encoder in encoders.values()), num_labels)
+
+    def forward(self, signals: Mapping[str, Mapping[str, Tensor]], labels: Tensor | None = None) -> dict[str, Tensor]:
+        """Return logits (B, M), and the loss where the labels (B,) are given.
+
+        Parameters
+        ----------
+        signals
+            For each name values and sample_mask (B, C, T).
+        """
+        pooled = []
+        for name, encoder in self.encoders.items():
+            patches, mask = encoder(**signals[name])
+            pooled.append((patches * mask[..., None]).sum(1) / mask.sum(1, keepdim=True).clamp(min=1))
+        logits = self.head(torch.cat(pooled, dim=-1))
+        return {"logits": logits} if labels is None else {"loss": cross_entropy(logits, labels), "logits": logits}
+
+
+class LabelledWindows(torch.utils.data.Dataset[Row]):
+    """Rows of a split: the windows of each signal, and the number of the label."""
+
+    def __init__(self, table: Table, split: str, labels: Sequence[str], rows: Sequence[int] | None = None) -> None:
+        self.windows = {name: Windows(table, name, split) for name in table.info.signals}
+        number = {label: position for position, label in enumerate(labels)}
+        self.labels = [number[label] for label in table.data[split]["label"]]
+        self.rows = list(range(len(self.labels))) if rows is None else list(rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: int) -> Row:
+        return self.__getitems__([index])[0]
+
+    def __getitems__(self, indices: Sequence[int]) -> list[Row]:
+        rows = [self.rows[int(index)] for index in indices]
+        values = {name: windows.__getitems__(rows) for name, windows in self.windows.items()}
+        return [({name: values[name][i] for name in values}, self.labels[row]) for i, row in enumerate(rows)]
+
+
+def fine_tune(
+    table: Table,
+    encoders: Mapping[str, SignalEncoder],
+    labels: Sequence[str],
+    settings: FineTuneSettings | None = None,
+    rows: Sequence[int] | None = None,
+) -> Classifier:
+    """Train encoders with a linear layer on the labels of the train split.
+
+    Parameters
+    ----------
+    encoders
+        One for each signal of the table; they are trained in place.
+    rows
+        Which rows of the train split; all by default.
+    """
+    settings = settings or FineTuneSettings()
+    set_seed(settings.seed)
+    model = Classifier(encoders, len(labels))
+    for encoder in encoders.values():
+        encoder.requires_grad_(True)
+    with tempfile.TemporaryDirectory() as scratch:
+        trainer = Trainer(
+            model=model,
+            args=TrainingArguments(
+                output_dir=scratch,
+                num_train_epochs=settings.epochs,
+                per_device_train_batch_size=settings.batch_size,
+                learning_rate=settings.learning_rate,
+                weight_decay=settings.weight_decay,
+                lr_scheduler_type="cosine",
+                warmup_steps=0.05,
+                seed=settings.seed,
+                save_strategy="no",
+                logging_strategy="epoch",
+                report_to="none",
+                remove_unused_columns=False,
+                label_names=["labels"],
+                disable_tqdm=True,
+                dataloader_pin_memory=torch.cuda.is_available(),
+            ),
+            train_dataset=LabelledWindows(table, "train", labels, rows),
+            data_collator=_collate,
+        )
+        quiet(trainer)
+        trainer.train()
+    return model.eval()
+
+
+@torch.no_grad()
+def classify(model: Classifier, table: Table, split: str, labels: Sequence[str]) -> NDArray[np.float64]:
+    """Return the probabilities (N, M) of the labels for each row of a split."""
+    model.eval()
+    device = model.head.weight.device
+    rows = LabelledWindows(table, split, labels)
+    found = []
+    for start in range(0, len(rows), 256):
+        signals = _collate(rows.__getitems__(range(start, min(start + 256, len(rows)))))["signals"]
+        moved = {name: {key: x.to(device) for key, x in fields.items()} for name, fields in signals.items()}
+        found.append(model(moved)["logits"].double().softmax(-1).cpu().numpy())
+    return np.concatenate(found)
+
+
+def _collate(rows: Sequence[Row]) -> dict[str, Any]:
+    signals = {}
+    for name in rows[0][0]:
+        values, mask = stack_values([signals[name] for signals, _ in rows])
+        signals[name] = {"values": values, "sample_mask": mask}
+    return {"signals": signals, "labels": torch.tensor([label for _, label in rows])}

@@ -1,0 +1,145 @@
+"""Climb the ladder, and say what was found on each rung."""
+
+import copy
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from datasets import DatasetDict
+
+from sig2lm.baselines import linear_probe, majority
+from sig2lm.bridge import SignalLM
+from sig2lm.datasets import Table
+from sig2lm.encoder.finetune import FineTuneSettings, classify, fine_tune
+from sig2lm.errors import Sig2LMError
+from sig2lm.evaluate import Progress, reliance
+from sig2lm.ladder.entries import Entry, Price
+from sig2lm.ladder.numbers import NumberWriter
+from sig2lm.ladder.rungs import (
+    Ground,
+    LadderSettings,
+    adapter,
+    adapter_with_lora,
+    drawn_rows,
+    few_shot,
+    tuned_prompt,
+    zero_shot,
+)
+from sig2lm.ladder.shown import mistakes, windows
+from sig2lm.metrics import Predictions, label_numbers
+
+__all__ = ["LadderSettings", "climb"]
+_NAMES = {1: "numbers as text", 2: "few-shot", 3: "prompt tuning", 4: "encoder and adapter", 5: "LoRA"}
+
+
+def climb(
+    model: SignalLM,
+    table: Table,
+    split: str = "test",
+    settings: LadderSettings | None = None,
+    training: Mapping[str, Any] | None = None,
+    progress: Progress = lambda text: None,
+) -> dict[str, Any]:
+    """Measure the rungs and the baselines on the same rows of a split.
+
+    Parameters
+    ----------
+    model
+        A trained run: rung 4, and the encoders and the LM of all others.
+    table, split
+        What is asked. Rungs 2, 3 and 5 and the baselines learn from its train split.
+    training
+        The run's ``train.json``, for the seconds that its training took.
+    progress
+        Called with a line for each part that begins.
+
+    Returns
+    -------
+    dict
+        JSON-ready, what :func:`sig2lm.report.write_html` shows.
+
+    Raises
+    ------
+    Sig2LMError
+        When the run has LoRA layers of its own, or a rung is unknown.
+    """
+    settings = settings or LadderSettings()
+    _check(model, settings)
+    rows = drawn_rows(len(table.data[split]), settings.questions, settings.seed)
+    table = replace(table, data=DatasetDict({**table.data, split: table.data[split].select(rows)}))
+    seconds = None if training is None else float(training["seconds"])
+    ground = Ground(model, table, split, settings, NumberWriter.fit(table, model.lm.dialogue.tokenizer, settings.seed))
+    entries: dict[int, Entry] = {}
+    for rung in sorted(set(settings.rungs)):
+        progress(f"rung {rung}: {_NAMES[rung]}")
+        entries[rung] = _climbed(ground, rung, seconds)
+    baselines = _baselines(ground, progress)
+    task = ground.task
+    report = {
+        "task": table.info.task,
+        "data": table.info.name,
+        "split": split,
+        "split_rule": table.info.split_rule,
+        "examples": len(rows),
+        "subjects": len(set(table.data[split]["subject"])),
+        "labels": list(task.labels),
+        "ordinal": task.template.ordinal,
+        "lm": {"name": model.lm.name, "fingerprint": model.lm.fingerprint},
+        "template": {"task": task.template.task, "version": task.template.version},
+        "serializer": ground.writer.names,
+        "rungs": [entry.report(task) for entry in entries.values()],
+        "baselines": [entry.report(task) for entry in baselines],
+        "windows": [],
+        "mistakes": [],
+    }
+    if 4 in entries:
+        progress("controls: the same questions without the signal")
+        answered = entries[4].predictions
+        report |= {
+            "reliance": reliance(model, table, split),
+            "windows": windows(table, split, answered, settings.seed),
+            "mistakes": mistakes(table, split, answered),
+        }
+    return report
+
+
+def _check(model: SignalLM, settings: LadderSettings) -> None:
+    if model.lm.has_lora:
+        raise Sig2LMError(
+            "expected a run without LoRA layers, since the ladder measures the LM without and with them; "
+            "train one with --lora-rank 0"
+        )
+    if unknown := set(settings.rungs) - set(_NAMES):
+        raise Sig2LMError(f"expected rungs from 1 to 5, found {min(unknown)}; pass them as --rungs 1,2,4")
+
+
+def _climbed(ground: Ground, rung: int, seconds: float | None) -> Entry:
+    if rung == 4:
+        return adapter(ground, seconds)
+    if rung == 5:
+        return adapter_with_lora(ground, seconds)
+    return {1: zero_shot, 2: few_shot, 3: tuned_prompt}[rung](ground)
+
+
+def _baselines(ground: Ground, progress: Progress) -> list[Entry]:
+    table, split, task = ground.table, ground.split, ground.task
+    progress("baselines: majority class, linear probe, fine-tuned encoder")
+    free = Price(trained_parameters=0, training_seconds=0.0)
+    encoders = {name: copy.deepcopy(ground.model.modality(name).encoder) for name in table.info.signals}
+    started = time.perf_counter()
+    classifier = fine_tune(table, encoders, task.labels, FineTuneSettings(seed=ground.settings.seed))
+    seconds = round(time.perf_counter() - started, 1)
+    tuned = Predictions(
+        task.labels,
+        label_numbers(table.data[split]["label"], task.labels),
+        classify(classifier, table, split, task.labels),
+        np.array(table.data[split]["subject"]),
+    )
+    price = Price(trained_parameters=sum(p.numel() for p in classifier.parameters()), training_seconds=seconds)
+    return [
+        Entry(None, "majority class", majority(table, split, task.labels), free),
+        Entry(None, "linear probe, no LM", linear_probe(ground.model, table, split), Price()),
+        Entry(None, "fine-tuned encoder, no LM", tuned, price),
+    ]

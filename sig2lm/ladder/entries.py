@@ -1,0 +1,49 @@
+"""A line of the ladder: who answered how well, at what price."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from sig2lm.evaluate import scored
+from sig2lm.metrics import Predictions
+from sig2lm.task import Task
+
+
+@dataclass(frozen=True)
+class Price:
+    """What answers cost; None where it does not apply or was not measured.
+
+    Attributes
+    ----------
+    tokens_per_question
+        Mean number of positions that the LM reads, virtual tokens included.
+    seconds_per_answer
+        Wall time from a raw signal, in batches of 32.
+    trained_parameters, training_seconds
+        Of what was trained on top of the LM; pretraining of encoders is not counted.
+    """
+
+    tokens_per_question: float | None = None
+    seconds_per_answer: float | None = None
+    trained_parameters: int | None = None
+    training_seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A rung, or a baseline where ``rung`` is None."""
+
+    rung: int | None
+    name: str
+    predictions: Predictions
+    price: Price
+    notes: tuple[str, ...] = field(default=())
+
+    def report(self, task: Task) -> dict[str, Any]:
+        """Return the entry ready for JSON."""
+        return {
+            "rung": self.rung,
+            "name": self.name,
+            **scored(self.predictions, task),
+            **vars(self.price),
+            "notes": list(self.notes),
+        }
