@@ -26,6 +26,7 @@ from sig2lm.soft_prompt import Modality, real_tokens, scatter
 from sig2lm.task import Task, check_tasks, choose_task
 
 if TYPE_CHECKING:
+    from sig2lm.annotate import Annotation
     from sig2lm.chat import Chat
 
 Signals = Signal | Sequence[Signal] | Mapping[str, Signal | Sequence[Signal]]
@@ -298,6 +299,35 @@ class SignalLM(
         from sig2lm.chat import Chat
 
         return Chat(self, signals, facts)
+
+    def annotate(
+        self, signals: Signals, question: str | None = None, choices: Sequence[str] | None = None, **settings: Any
+    ) -> "Annotation":
+        """Ask the same question about each window of a recording of any length.
+
+        Parameters
+        ----------
+        signals
+            One recording of each name; those that are sampled run side by side in time.
+        question, choices
+            As in :meth:`ask`.
+        settings
+            ``window`` and ``stride`` in s (in rows for signals without a sampling rate), the encoder's window by
+            default; ``facts``; ``batch_size``; and options of generation, as in :meth:`ask`.
+
+        Returns
+        -------
+        Annotation
+            To iterate: a row (start, end, label, probabilities) for each whole window, asked when its turn comes.
+
+        Raises
+        ------
+        SignalError
+            When a signal breaks the encoder's contract, or is shorter than a window.
+        """
+        from sig2lm.annotate import annotate
+
+        return annotate(self, signals, question, choices, **settings)
 
     def recordings(self, signals: Signals, first: Mapping[str, int] | None = None) -> dict[SignalPlace, Recording]:
         """Conform signals to their contracts and return them as the recordings of an example.

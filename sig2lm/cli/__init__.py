@@ -5,6 +5,7 @@ import sys
 
 import typer
 
+from sig2lm.cli.annotating import annotate
 from sig2lm.cli.asking import ask, chat
 from sig2lm.cli.demo import demo
 from sig2lm.cli.evaluation import evaluate
@@ -27,6 +28,7 @@ app.command()(train_adapter)
 app.command()(evaluate)
 app.command()(ask)
 app.command()(chat)
+app.command()(annotate)
 app.command()(tokenizer_report)
 
 

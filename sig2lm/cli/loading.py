@@ -3,8 +3,10 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import typer
+
 from sig2lm.cli.options import named
-from sig2lm.errors import Sig2LMError
+from sig2lm.errors import Sig2LMError, SignalError
 
 if TYPE_CHECKING:
     from sig2lm.bridge import SignalLM
@@ -21,16 +23,34 @@ def load_run(run: str, lm: str | None, encoders: list[str] | None) -> "SignalLM"
 
 
 def load_signals(model: "SignalLM", texts: list[str]) -> "dict[str, Signal]":
-    """Read ``[NAME=]FILE`` texts; what a file does not state (rate, names, units) the encoder's contract fills."""
-    from sig2lm.signals import read_signal_as
+    """Read ``[NAME=]FILE`` texts and conform them; what a file does not state the encoder's contract fills."""
+    from sig2lm.signals import read_signal_for
+    from sig2lm.signals.heartbeats import ecg_lead
 
+    found = {}
+    for name, file in signal_files(model, texts).items():
+        contract = model.modality(name).encoder.contract
+        signal = read_signal_for(file, contract)
+        try:
+            found[name] = contract.conform(signal, f"the encoder of '{name}'")
+        except SignalError as error:
+            raise SignalError(f"'{file}': {error}") from error
+        if contract.takes_beats_of(signal):
+            say_beats(found[name].num_samples + 1, ecg_lead(signal))
+    return found
+
+
+def say_beats(count: int, lead: str | None) -> None:
+    """Say that an ECG has become RR intervals."""
+    typer.echo(f"found {count} heart beats in {lead}; asking about RR intervals", err=True)
+
+
+def signal_files(model: "SignalLM", texts: list[str]) -> dict[str, Path]:
+    """Read ``[NAME=]FILE`` texts: a file for each signal that a task of the run shows."""
     files = named(texts, list(model.modalities), "--signal")
     shown = model.task(files).template.shown(list(model.modalities))
     if missing := [name for name in shown if name not in files]:
         raise Sig2LMError(
             f"expected --signal {missing[0]}=FILE, found none; this run reads {', '.join(shown)} together"
         )
-    return {
-        name: read_signal_as(Path(file), model.modality(name).encoder.contract, f"the encoder of '{name}'")
-        for name, file in files.items()
-    }
+    return {name: Path(file) for name, file in files.items()}

@@ -92,6 +92,30 @@ def read_signal_as(path: str | Path, contract: Contract, owner: str, *, allow_mi
     SignalError
         As `read_signal` and `Contract.conform` do.
     """
+    signal = read_signal_for(path, contract, allow_missing=allow_missing)
+    try:
+        return contract.conform(signal, owner)
+    except SignalError as error:
+        raise SignalError(f"'{path}': {error}") from error
+
+
+def read_signal_for(path: str | Path, contract: Contract, *, allow_missing: bool = False) -> Signal:
+    """Read one recording as it is, to be brought to a contract that fills what the file does not state.
+
+    Parameters
+    ----------
+    path, allow_missing
+        As in `read_signal`.
+    contract
+        Whose channels are read where the file has them by name; with names, units and clock for a file without them. A
+        time column is believed where the contract has a sampling rate, or where the channels are none of the contract's
+        (an ECG for RR intervals).
+
+    Raises
+    ------
+    SignalError
+        As `read_signal` does.
+    """
     path = Path(path).expanduser()
     try:
         recording = _read_recording(path, contract.channels)
@@ -99,15 +123,15 @@ def read_signal_as(path: str | Path, contract: Contract, owner: str, *, allow_mi
             recording = _name_channels(recording, contract.channels)
         elif set(contract.channels) <= set(recording.channels):
             recording = recording.select(contract.channels)
+        channels = recording.channels or ()
         rate, period = recording.sampling_rate, recording.period
         if not recording.states_clock:
             rate, period = contract.sampling_rate, contract.period
-            if recording.times is not None and rate is not None:
-                rate = rate_of_times(recording.times)
-        channels = recording.channels or ()
+            if recording.times is not None and (rate is not None or not set(channels) & set(contract.channels)):
+                rate, period = rate_of_times(recording.times), None
         known = dict(zip(contract.channels, contract.units, strict=True))
         units = recording.units or tuple(known.get(name, "") for name in channels)
-        signal = contract.conform(Signal(np.asarray(recording.values), rate, channels, units, period), owner)
+        signal = Signal(np.asarray(recording.values), rate, channels, units, period)
         return signal if allow_missing else _with_values(signal)
     except SignalError as error:
         raise SignalError(f"'{path}': {error}") from error

@@ -91,7 +91,7 @@ class Windows:
         return cls(conformed, contract, length, stride, _row_times(conformed))
 
     def __len__(self) -> int:
-        room = self._num_samples - self._count
+        room = self._num_samples - self.count
         if room < 0:
             return 0
         number = int(room / (self.stride * self._rate)) + 1  # rounding may take one off, or let one more in
@@ -103,20 +103,20 @@ class Windows:
         while number < count:
             first = self._first(number)
             stop = number + 1
-            while stop < count and self._first(stop) + self._count - first <= _BLOCK:
+            while stop < count and self._first(stop) + self.count - first <= _BLOCK:
                 stop += 1
-            block = self._conformed(first, self._first(stop - 1) + self._count)
+            block = self._conformed(first, self._first(stop - 1) + self.count)
             for place in range(number, stop):
                 begin = self._first(place) - first
-                yield block[:, begin : begin + self._count]
+                yield block[:, begin : begin + self.count]
             number = stop
 
     def span(self, number: int) -> tuple[float, float]:
         """Where a window begins and ends, s from the beginning of the recording."""
         first = self._first(number)
         if self.times is None:
-            return first / self._rate, (first + self._count) / self._rate
-        return float(self.times[first]), float(self.times[first + self._count])
+            return first / self._rate, (first + self.count) / self._rate
+        return float(self.times[first]), float(self.times[first + self.count])
 
     @property
     def end(self) -> float:
@@ -133,7 +133,8 @@ class Windows:
         return self.contract.sampling_rate or 1.0
 
     @property
-    def _count(self) -> int:
+    def count(self) -> int:
+        """Samples in a window, as the contract counts them."""
         return round(self.length * self._rate)
 
     @cached_property

@@ -1,0 +1,141 @@
+"""A long recording, asked about window by window.
+
+``Annotation`` is iterated: each round conforms a few windows, asks about them in one batch and gives one row each, so
+what is held beside the recording does not grow with it. All windows share one prompt, which is written once.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from sig2lm.bridge import SignalLM, Signals
+from sig2lm.data import Example, Recording
+from sig2lm.errors import SignalError
+from sig2lm.prompts import SignalPlace
+from sig2lm.signals import Signal
+from sig2lm.signals.windowing import Windows
+from sig2lm.task import Task
+from sig2lm.timeline.rows import WindowRow
+
+
+@dataclass(frozen=True, eq=False)
+class Annotation:
+    """The windows of a recording with a question about each; iterate to have them answered.
+
+    Attributes
+    ----------
+    model, task, question, choices
+        Who is asked what; ``choices`` is None for an open question.
+    tracks
+        The windows of each signal that is cut; those of one number lie side by side in time.
+    whole
+        Signals of the other kind (rows beside seconds), which go with every window.
+    facts, options
+        As in :meth:`SignalLM.ask`.
+    batch_size
+        Windows read at once; it changes the time, not the answers.
+    """
+
+    model: SignalLM
+    task: Task
+    question: str
+    choices: Sequence[str] | None
+    tracks: Mapping[str, Windows]
+    whole: Mapping[SignalPlace, Recording]
+    facts: Mapping[str, str]
+    batch_size: int
+    options: Mapping[str, Any]
+
+    def __len__(self) -> int:
+        return min(map(len, self.tracks.values()))
+
+    def __iter__(self) -> Iterator[WindowRow]:
+        """Yield a row for each window, in order; a window in which every sample is missing has no label."""
+        examples = enumerate(self._examples())
+        while batch := list(islice(examples, self.batch_size)):
+            asked = [example for _, example in batch if example is not None]
+            answers = iter(self.model.answer(asked, self.task, self.choices, **self.options) if asked else [])
+            for number, example in batch:
+                span = self.span(number)
+                if example is None:
+                    yield WindowRow(*span, None, None)
+                    continue
+                answer = next(answers)
+                yield WindowRow(*span, answer.text if self.choices is None else answer.label, answer.probabilities)
+
+    def span(self, number: int) -> tuple[float, float]:
+        """Where a window begins and ends, s from the beginning of the recording."""
+        spans = [track.span(number) for track in self.tracks.values()]
+        return min(start for start, _ in spans), max(end for _, end in spans)
+
+    @property
+    def end(self) -> float:
+        """Where the recording ends, s."""
+        return max(track.end for track in self.tracks.values())
+
+    @property
+    def left_over(self) -> float:
+        """Seconds behind the last window, which make no whole one."""
+        return max(0.0, self.end - self.span(len(self) - 1)[1])
+
+    def _examples(self) -> Iterator[Example | None]:
+        """Write one example a window; None where there is nothing to ask about."""
+        encoders = {name: self.model.modality(name).encoder for name in self.tracks}
+        sizes = {name: encoder.num_patches(self.tracks[name].count) for name, encoder in encoders.items()}
+        prompt = None
+        for values in zip(*self.tracks.values(), strict=False):  # the shortest of several ends the recording
+            if all(np.isnan(part).all() for part in values):
+                yield None
+                continue
+            recordings = dict(self.whole)
+            for (name, size), part in zip(sizes.items(), values, strict=True):
+                recordings[SignalPlace(name)] = Recording(name, size, part)
+            # One prompt serves all windows, unless the template describes each in words.
+            if prompt is None or self.model.summaries(self.task, recordings):
+                prompt = self.model.example(self.task, recordings, self.question, self.facts).prompt
+            yield Example(prompt, recordings)
+
+
+def annotate(
+    model: SignalLM,
+    signals: Signals,
+    question: str | None = None,
+    choices: Sequence[str] | None = None,
+    *,
+    window: float | None = None,
+    stride: float | None = None,
+    facts: Mapping[str, str] | None = None,
+    batch_size: int = 64,
+    **options: Any,
+) -> Annotation:
+    """Plan the windows of a recording; see :meth:`SignalLM.annotate`."""
+    named = {name: _only(name, several) for name, several in model.named(signals).items()}
+    task = model.task(named)
+    question = question or task.template.question[0]
+    closed = task.choices(question, choices)
+    contracts = {name: model.modality(name).encoder.contract for name in named}
+    in_seconds = any(contract.sampling_rate is not None for contract in contracts.values())
+    cut = [name for name, contract in contracts.items() if (contract.sampling_rate is not None) == in_seconds]
+    stride = stride or window or max((contracts[name].window or 0.0 for name in cut), default=0.0) or None
+    tracks = {
+        name: Windows.over(named[name], contracts[name], f"the encoder of '{name}'", window, stride) for name in cut
+    }
+    for name, track in tracks.items():
+        model.modality(name).encoder.num_patches(track.count)  # refuses windows that it cannot read
+        if not len(track):
+            unit = "s" if in_seconds else "rows"
+            raise SignalError(
+                f"the recording '{name}' lasts {track.end:g} s and holds no window of {track.length:g} {unit}; "
+                "ask about it as a whole (ask), or state a shorter window"
+            )
+    whole = model.recordings({name: signal for name, signal in named.items() if name not in cut})
+    return Annotation(model, task, question, closed, tracks, whole, dict(facts or {}), batch_size, options)
+
+
+def _only(name: str, several: Sequence[Signal]) -> Signal:
+    if len(several) != 1:
+        raise SignalError(f"expected one recording of '{name}' to annotate, found {len(several)}; do each by itself")
+    return several[0]

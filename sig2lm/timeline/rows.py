@@ -1,0 +1,64 @@
+"""One row for each window of a recording, written as it comes."""
+
+import csv
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from sig2lm.errors import PromptError
+from sig2lm.files import replaced_file
+
+COLUMNS = ("start_s", "end_s", "label")
+
+
+@dataclass(frozen=True, slots=True)
+class WindowRow:
+    """What was answered about one window.
+
+    Attributes
+    ----------
+    start, end
+        s from the beginning of the recording.
+    label
+        The closed answer, or the text of an open one; None for a window without any value, which is not asked about.
+    probabilities
+        Of a closed question's choices; None otherwise.
+    """
+
+    start: float
+    end: float
+    label: str | None
+    probabilities: Mapping[str, float] | None
+
+
+@contextmanager
+def row_file(path: str | Path, choices: Sequence[str] | None) -> Iterator[Callable[[WindowRow], None]]:
+    """Yield what writes a row of a CSV file, which appears under its name when the block ends, and not if it fails.
+
+    Columns are start_s, end_s (s, microseconds), label, and for a closed question each choice with its probability (six
+    decimals). What is not known is an empty cell.
+
+    Raises
+    ------
+    PromptError
+        When a choice has the name of another column.
+    Sig2LMError
+        When the file cannot be written.
+    """
+    if taken := set(choices or ()) & set(COLUMNS):
+        raise PromptError(f"expected choices that can name columns beside {', '.join(COLUMNS)}, found {taken.pop()!r}")
+    with replaced_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow([*COLUMNS, *(choices or ())])
+
+        def write(row: WindowRow) -> None:
+            known = row.probabilities or {}
+            shares = [f"{known[choice]:.6f}" if choice in known else "" for choice in choices or ()]
+            writer.writerow([_seconds(row.start), _seconds(row.end), row.label or "", *shares])
+
+        yield write
+
+
+def _seconds(time: float) -> str:
+    return f"{time:.6f}".rstrip("0").rstrip(".")
