@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from sig2lm.report.text import duration
 from sig2lm.tokenization.roundtrip import visible
 
 # From worst to best: text that no model can read, numbers that look other than they are, price, and good news.
@@ -285,11 +286,3 @@ def _saving(_: Measures, serializers: Measures) -> Iterator[Finding]:
 def filled(share: float) -> str:
     """Write how much of a context is filled: ``85% of``, or ``96 times``."""
     return f"{share:.2g} times" if share >= 1.05 else f"{100 * share:.2g}% of"
-
-
-def duration(seconds: float) -> str:
-    """Write a duration for people: 3.2 s, 12 min, 5.1 h, 40 days."""
-    for limit, size, unit in ((120, 1, "s"), (7200, 60, "min"), (172_800, 3600, "h"), (86_400 * 730, 86_400, "days")):
-        if seconds < limit:
-            return f"{seconds / size:.3g} {unit}"
-    return f"{seconds / 86_400 / 365.25:,.0f} years"

@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from markupsafe import Markup
-
+from sig2lm.report.page import render
+from sig2lm.report.text import number, percent
 from sig2lm.tokenization import charts
-from sig2lm.tokenization.findings import duration
 from sig2lm.tokenization.roundtrip import visible
 
 if TYPE_CHECKING:
@@ -19,21 +18,13 @@ HARM_WORDS = {"loss": "Lost", "distortion": "Distorted", "cost": "Costly", "good
 
 def to_html(report: TokenizerReport) -> str:
     """Render a report; all text from files is escaped."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    folder = Path(__file__).parent
-    environment = Environment(
-        loader=FileSystemLoader(folder),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"visible": visible, "duration": duration, "percent": percent, "number": number}
-    return environment.get_template("report.html.j2").render(
+    return render(
+        Path(__file__).parent,
+        "report.html.j2",
+        "report.css",
         series=report.series,
         tokenizers=report.tokenizers,
-        css=Markup((folder / "report.css").read_text(encoding="utf-8")),
+        visible=visible,
         chips=charts.token_chips,
         ids=charts.token_ids,
         integer_map=charts.integer_map,
@@ -73,23 +64,6 @@ def multiples(report: TokenizerReport) -> list[Multiple]:
             bars.append((key, max(value or 0.0, 0.0), text))
         found.append((title, meaning, bars, good))
     return found
-
-
-def percent(share: float | None) -> str:
-    """Write a share as a percentage; a dash for None, and never 100 % for less than all."""
-    if share is None:
-        return "–"
-    text = f"{100 * share:.0f}"
-    if (text == "100" and share < 1) or (text == "0" and share > 0):
-        text = f"{100 * share:.1f}" if 0.0005 < share < 0.9995 else ("&gt;99.9" if share > 0.5 else "&lt;0.1")
-    return Markup(f"{text}%")
-
-
-def number(value: float | None, digits: int = 2) -> str:
-    """Write a number; a dash for None, and ``<0.1`` for what the decimals would show as zero."""
-    if value is None:
-        return "–"
-    return f"<{10**-digits:g}" if 0 < value < 0.5 * 10**-digits else f"{value:,.{digits}f}"
 
 
 def points(ranking: dict[str, Any]) -> list[charts.Point]:

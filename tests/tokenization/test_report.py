@@ -3,14 +3,12 @@
 import json
 import re
 import runpy
-import shutil
-import subprocess
-from html.parser import HTMLParser
 from pathlib import Path
 
 import jsonschema
 import numpy as np
 import pytest
+from pages import assert_shown, assert_stands_alone
 
 from sig2lm.errors import SignalError, TokenizerError
 from sig2lm.tokenization import read_series, report_schema, series_from_values, tokenizer_report
@@ -76,44 +74,11 @@ def test_the_whole_file_is_counted(report, table, digits):
     assert report.tokenizers["digits"]["measures"]["series"]["series 2"]["file"] is None
 
 
-class Page(HTMLParser):
-    """Collects tags and what they load."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.tags, self.loads, self.ids, self.links = [], [], set(), []
-        self.feed(text)
-
-    def handle_starttag(self, tag, attrs):
-        found = dict(attrs)
-        self.tags.append(tag)
-        self.loads += [found[name] for name in ("src", "srcset", "poster", "data") if name in found]
-        if tag == "link":
-            self.loads.append(found.get("href"))
-        if "id" in found:
-            self.ids.add(found["id"])
-        if tag == "a":
-            self.links.append(found["href"])
-
-
 def test_the_page_stands_alone_and_escapes(report):
     text = report.to_html()
-    page = Page(text)
-    assert page.loads == []
-    assert "script" not in page.tags
-    assert "@import" not in text
-    assert "url(" not in text
-    assert {link.removeprefix("#") for link in page.links} <= page.ids
+    page = assert_stands_alone(text)
     assert page.tags.count("svg") >= 6
     assert "&lt;script&gt;" in text
-    assert "prefers-color-scheme: dark" in text
-    assert "@media print" in text
-
-
-def test_every_tag_of_the_page_is_closed(report):
-    text = re.sub(r"<style>.*?</style>", "", report.to_html(), flags=re.DOTALL)
-    for tag in ("div", "section", "table", "tr", "td", "th", "svg", "details", "p", "b", "s", "figure", "span"):
-        assert len(re.findall(rf"<{tag}[ >]", text)) == text.count(f"</{tag}>"), tag
 
 
 def test_markdown_tables_are_tables(report):
@@ -209,32 +174,7 @@ def test_shares_are_for_people():
 @pytest.mark.browser
 @pytest.mark.parametrize(("width", "dark"), [(1280, False), (500, True)], ids=["desk, light", "phone, dark"])
 def test_a_browser_shows_the_page(report, tmp_path, width, dark):
-    from PIL import Image
-
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if chromium is None:
-        pytest.skip("needs a chromium in the path")
-    page, picture = tmp_path / "report.html", tmp_path / "report.png"
-    page.write_text(report.to_html(), encoding="utf-8")
-    options = [
-        "--headless=new",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--hide-scrollbars",
-        f"--user-data-dir={tmp_path / 'home'}",
-    ]
-    options += [f"--window-size={width},1600", f"--blink-settings=preferredColorScheme={0 if dark else 1}"]
-    run = [chromium, *options, f"--screenshot={picture}", page.as_uri()]
-    subprocess.run(run, check=True, capture_output=True, timeout=120)
-    with Image.open(picture) as image:
-        pixels = np.asarray(image.convert("RGB")).astype(int)
-    assert pixels.shape == (1600, width, 3)
-    corner = pixels[:20, :20].mean()
-    assert corner < 60 if dark else corner > 230
-    assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 200
-    assert np.abs(pixels[:, -4:] - pixels[0, -1]).max() < 30, "something runs out of the page to the right"
-    dump = [chromium, *options, "--dump-dom", page.as_uri()]
-    text = subprocess.run(dump, check=True, capture_output=True, text=True, timeout=120).stdout
+    text = assert_shown(report.to_html(), tmp_path, width, dark)
     assert text.count('class="finding') == sum(len(item["findings"]) for item in report.tokenizers.values())
 
 

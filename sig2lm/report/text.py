@@ -1,0 +1,36 @@
+"""Numbers as a page writes them; a dash stands for what is not known."""
+
+from __future__ import annotations
+
+from markupsafe import Markup
+
+DASH = "–"
+
+
+def percent(share: float | None) -> str:
+    """Write a share as a percentage; a dash for None, and never 100 % for less than all."""
+    if share is None:
+        return DASH
+    text = f"{100 * share:.0f}"
+    if (text == "100" and share < 1) or (text == "0" and share > 0):
+        text = f"{100 * share:.1f}" if 0.0005 < share < 0.9995 else ("&gt;99.9" if share > 0.5 else "&lt;0.1")
+    return Markup(f"{text}%")
+
+
+def number(value: float | None, digits: int = 2) -> str:
+    """Write a number; a dash for None, and ``<0.1`` for what the decimals would show as zero."""
+    if value is None:
+        return DASH
+    return f"<{10**-digits:g}" if 0 < value < 0.5 * 10**-digits else f"{value:,.{digits}f}"
+
+
+def duration(seconds: float | None) -> str:
+    """Write a duration for people: 21 ms, 3.2 s, 12 min, 5.1 h, 40 days; a dash for None."""
+    if seconds is None:
+        return DASH
+    if 0 < seconds < 1:
+        return f"{1000 * seconds:.3g} ms"
+    for limit, size, unit in ((120, 1, "s"), (7200, 60, "min"), (172_800, 3600, "h"), (86_400 * 730, 86_400, "days")):
+        if seconds < limit:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{seconds / 86_400 / 365.25:,.0f} years"
