@@ -63,14 +63,13 @@ def to_html(report: dict[str, Any]) -> str:
 
 def about(report: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """What was asked, of whom and with what: pairs of a term and its value."""
-    yield "Data", f"{report['data']}, {report['split']} split"
+    rule = f" ({report['split_rule']})" if report.get("split_rule") else ""
+    yield "Data", f"{report['data']}, {report['split']} split{rule}"
     yield "Task", f"{report['task']}: {', '.join(report['labels'])}" + (" (a scale)" if report.get("ordinal") else "")
     yield "Examples", f"{report['examples']:,} of {report['subjects']:,} subjects"
     lm = report.get("lm") or {}
-    yield (
-        "Language model",
-        f"{lm.get('name')}, frozen" + (f" ({lm['fingerprint'][:12]})" if lm.get("fingerprint") else ""),
-    )
+    fingerprint = f" ({lm['fingerprint'][:12]})" if lm.get("fingerprint") else ""
+    yield "Language model", f"{lm.get('name')}{fingerprint}"
     if template := report.get("template"):
         yield "Prompt", f"{template['task']}, version {template['version']}"
     if report.get("serializer"):

@@ -62,13 +62,14 @@ COLUMNS = (
 def table(entries: Sequence[Entry]) -> dict[str, Any]:
     """Titles of the columns, and for each entry its cells: text, interval, whether it is the best of its column.
 
-    Whatever is written like the best counts as best, since the digits behind are not shown.
+    Whatever is written like the best counts as best, since the digits behind are not shown; where all are written
+    alike, none is.
     """
     columns = [column for column in COLUMNS if not column.optional or _values(entries, column.key)]
     best: dict[str, str] = {}
     for column in columns:
         values = _values(entries, column.key)
-        if column.best is not None and len(values) > 1:
+        if column.best is not None and len(set(map(column.write, values))) > 1:
             best[column.key] = column.write(column.best(values))
     rows = []
     for entry in entries:
@@ -116,7 +117,12 @@ def headline(report: Entry) -> str:
         return "No rung has a score."
     scored = [entry for entry in report["rungs"] if entry.get(key) is not None]
     best = max(scored, key=lambda entry: entry[key])
-    text = f"Best of the ladder is “{best['name']}”: {MEASURES[key]} {_score(best[key])}"
+    names = [f"“{entry['name']}”" for entry in scored if _score(entry[key]) == _score(best[key])]
+    if len(names) == len(scored) > 1:
+        text = "No rung is better than another"
+    else:
+        text = f"Best of the ladder {'is' if len(names) == 1 else 'are'} {' and '.join(names)}"
+    text += f": {MEASURES[key]} {_score(best[key])}"
     if bounds := _bounds(best, key):
         text += f" (95% interval {bounds[0]:.3f} to {bounds[1]:.3f})"
     if best.get("accuracy") is not None:
