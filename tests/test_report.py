@@ -143,7 +143,15 @@ def test_what_is_written_like_the_best_is_marked_in_each_column():
         [
             {"name": "a", "accuracy": 0.91234, "ece": 0.2, "seconds_per_answer": 0.02, "trained_parameters": 5},
             {"name": "b", "accuracy": 0.91201, "ece": 0.1, "seconds_per_answer": None, "trained_parameters": 0},
-            {"name": "c", "accuracy": None, "ece": 0.3, "seconds_per_answer": 0.01, "trained_parameters": 0},
+            {
+                "name": "c",
+                "accuracy": 0.5,
+                "auroc": 0.7,
+                "ece": None,
+                "seconds_per_answer": 0.01,
+                "trained_parameters": 0,
+            },
+            {"name": "d", "accuracy": None, "auroc": 0.7, "ece": 0.3, "seconds_per_answer": 0.02},
         ]
     )
     best = {
