@@ -13,7 +13,28 @@ def pretrain_encoder(
     data: DataOption,
     out: Annotated[Path, typer.Option(help="A new folder for the encoder.")],
     signal: Annotated[str | None, typer.Option(help="Which named signal, where the data has several.")] = None,
-    objective: Annotated[str, typer.Option(help="Self-supervised objective: masked.")] = "masked",
+    objective: Annotated[
+        str,
+        typer.Option(
+            help="Self-supervised objective: masked, latent, contrastive, byol, crossl, cross_modal, transform or "
+            "arrow_of_time."
+        ),
+    ] = "masked",
+    positives: Annotated[
+        str | None, typer.Option(help="Of contrastive and byol: augmentation (default), subject or time.")
+    ] = None,
+    momentum_encoder: Annotated[
+        bool, typer.Option("--momentum-encoder", help="Of contrastive: a slow copy makes the keys.")
+    ] = False,
+    latent_mask: Annotated[
+        str | None, typer.Option(help="Of crossl: spatial (whole modalities, default) or random.")
+    ] = None,
+    target: Annotated[
+        str | None, typer.Option(help="Of cross_modal: a channel; its modality is predicted from the others.")
+    ] = None,
+    subject_invariant: Annotated[
+        float, typer.Option(min=0.0, help="Weight of an adversary that tells the subject; 0 for none.")
+    ] = 0.0,
     epochs: Annotated[int, typer.Option(min=1)] = 10,
     batch_size: Annotated[int, typer.Option(min=1)] = 128,
     learning_rate: Annotated[float, typer.Option(min=0.0)] = 1e-3,
@@ -32,14 +53,23 @@ def pretrain_encoder(
     from sig2lm.encoder import PretrainSettings, save_encoder
     from sig2lm.encoder import pretrain_encoder as pretrain
     from sig2lm.encoder.patch_transformer import Normalisation
+    from sig2lm.encoder.pretrain import DivergedError
     from sig2lm.errors import Sig2LMError
     from sig2lm.files import check_new
 
     if normalisation is not None and normalisation not in get_args(Normalisation):
         raise Sig2LMError(f"normalisation is '{normalisation}', but there are {', '.join(get_args(Normalisation))}")
     check_new(out)
+    options = {
+        "positives": positives,
+        "momentum_encoder": momentum_encoder or None,
+        "latent_mask": latent_mask,
+        "target": target,
+    }
     settings = PretrainSettings(
         objective=objective,
+        options={name: value for name, value in options.items() if value is not None},
+        subject_invariant=subject_invariant,
         epochs=epochs,
         batch_size=batch_size,
         learning_rate=learning_rate,
@@ -49,7 +79,16 @@ def pretrain_encoder(
         normalisation=cast(Normalisation | None, normalisation),
         seed=seed,
     )
-    encoder, provenance = pretrain(load_table(data), settings, signal)
+    speaks = not int(os.environ.get("RANK", "0"))  # of several processes the first one
+    try:
+        encoder, provenance = pretrain(load_table(data), settings, signal)
+    except DivergedError as error:
+        if error.encoder is None or not speaks:
+            raise
+        save_encoder(error.encoder, out, {**error.provenance, "diverged": str(error)})
+        raise Sig2LMError(f"{error}; '{out}' holds the encoder as it was after epoch {error.epochs}") from error
+    if not speaks:
+        return
     save_encoder(encoder, out, provenance)
     loss = provenance["loss"]
     typer.echo(f"{objective} loss {loss[0]:.4f} -> {loss[-1]:.4f} in {provenance['seconds']:.0f} s -> {out}")

@@ -71,11 +71,14 @@ class DivergedError(Sig2LMError):
         As it was after the last epoch that ended well, in evaluation mode; None when there was none.
     epochs
         How many ended well.
+    provenance
+        Of this encoder.
     """
 
     def __init__(self, message: str, encoder: SignalEncoder | None, epochs: int) -> None:
         super().__init__(message)
         self.encoder, self.epochs = encoder, epochs
+        self.provenance: dict[str, Any] = {}
 
 
 def pretrain_encoder(
@@ -119,24 +122,17 @@ def pretrain_encoder(
         check_subjects(windows, examples.subjects, "subject_invariant")
         objective = SubjectInvariant(objective, examples.subjects, settings.subject_invariant)
     _check_batches(objective, len(windows), settings)
-    started = time.perf_counter()
-    history = _optimise(objective, examples, settings, callbacks)
-    return encoder.eval(), describe(windows, settings, history, round(time.perf_counter() - started, 1))
-
-
-def describe(windows: Windows, settings: PretrainSettings, history: list[float], seconds: float) -> dict[str, Any]:
-    """Where an encoder comes from, ready for JSON."""
-    return {
+    provenance = {
         "settings": asdict(settings),
-        "data": {
-            "name": windows.table.info.name,
-            "signal": windows.name,
-            "split": windows.split,
-            "windows": len(windows),
-        },
-        "loss": history,
-        "seconds": seconds,
+        "data": {"name": table.info.name, "signal": windows.name, "split": windows.split, "windows": len(windows)},
     }
+    started = time.perf_counter()
+    try:
+        loss = _optimise(objective, examples, settings, callbacks)
+    except DivergedError as error:
+        error.provenance = provenance
+        raise
+    return encoder.eval(), {**provenance, "loss": loss, "seconds": round(time.perf_counter() - started, 1)}
 
 
 def _the_signal(table: Table, signal: str | None) -> str:
@@ -198,7 +194,7 @@ class _Training(nn.Module):
         super().__init__()
         self.objective, self.steps_per_epoch = objective, steps_per_epoch
         self.steps = 0
-        self.last_good: SignalEncoder | None = None
+        self.kept: list[SignalEncoder] = []  # in a list it is no part of this module, which trains
         self.good_epochs = 0
 
     def forward(self, values: Tensor, sample_mask: Tensor, rows: Tensor, subject: Tensor) -> dict[str, Tensor]:
@@ -213,13 +209,13 @@ class _Training(nn.Module):
         self.steps += 1
         encoder = self.objective.encoder
         if self.steps % self.steps_per_epoch == 0 and all(p.isfinite().all() for p in encoder.parameters()):
-            self.last_good, self.good_epochs = copy.deepcopy(encoder).eval(), self.steps // self.steps_per_epoch
+            self.kept, self.good_epochs = [copy.deepcopy(encoder).eval()], self.steps // self.steps_per_epoch
 
     def _diverged(self, loss: float, rows: list[int]) -> DivergedError:
         return DivergedError(
             f"expected a finite loss, found {loss} at step {self.steps + 1} (rows {', '.join(map(str, rows))} of the "
             "train split); lower the learning rate, or look at these rows",
-            self.last_good,
+            self.kept[0] if self.kept else None,
             self.good_epochs,
         )
 
@@ -242,6 +238,7 @@ def _optimise(
             logging_nan_inf_filter=False,  # _Training looks itself
             report_to="none",
             use_cpu=not torch.accelerator.is_available(),
+            ddp_find_unused_parameters=False,
             remove_unused_columns=False,
             disable_tqdm=True,
             dataloader_pin_memory=torch.cuda.is_available(),
@@ -258,9 +255,20 @@ def _optimise(
             callbacks=list(callbacks),
         )
         quiet(trainer)
-        trainer.create_optimizer().register_step_post_hook(training.after_step)
+        optimizer = trainer.create_optimizer()
+        _hurry(optimizer, objective.quick_parameters())
+        optimizer.register_step_post_hook(training.after_step)
         trainer.train()
         return [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
+
+
+def _hurry(optimizer: torch.optim.Optimizer, quick: list[nn.Parameter]) -> None:
+    """Move parameters to groups that learn ten times as fast, with half the inertia."""
+    chosen = set(quick)
+    for group in list(optimizer.param_groups):
+        if moved := [parameter for parameter in group["params"] if parameter in chosen]:
+            group["params"] = [parameter for parameter in group["params"] if parameter not in chosen]
+            optimizer.add_param_group({**group, "params": moved, "lr": 10.0 * group["lr"], "betas": (0.5, 0.999)})
 
 
 def quiet(trainer: Trainer) -> None:

@@ -8,6 +8,7 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
+from sig2lm.encoder.objectives.arrow_of_time import ArrowOfTime
 from sig2lm.encoder.objectives.byol import Byol
 from sig2lm.encoder.objectives.contrastive import Contrastive
 from sig2lm.encoder.objectives.cross_modal import CrossModalPrediction
@@ -16,6 +17,7 @@ from sig2lm.encoder.objectives.latent import LatentPrediction
 from sig2lm.encoder.objectives.masked import MaskedPatches
 from sig2lm.encoder.objectives.objective import Objective
 from sig2lm.encoder.objectives.subject_invariant import SubjectInvariant
+from sig2lm.encoder.objectives.transform import Transformations
 from sig2lm.encoder.patch_transformer import SignalEncoder
 from sig2lm.errors import Sig2LMError
 
@@ -26,10 +28,13 @@ OBJECTIVES: dict[str, type[Objective]] = {
     "byol": Byol,
     "crossl": CrossModalLatents,
     "cross_modal": CrossModalPrediction,
+    "transform": Transformations,
+    "arrow_of_time": ArrowOfTime,
 }
 
 __all__ = [
     "OBJECTIVES",
+    "ArrowOfTime",
     "Byol",
     "Contrastive",
     "CrossModalLatents",
@@ -38,6 +43,7 @@ __all__ = [
     "MaskedPatches",
     "Objective",
     "SubjectInvariant",
+    "Transformations",
     "build_objective",
     "check_objective",
 ]

@@ -36,5 +36,9 @@ class Objective(nn.Module):
         super().__init__()
         self.encoder = encoder
 
+    def quick_parameters(self) -> list[nn.Parameter]:
+        """Parameters that learn ten times as fast as the encoder: an adversary must keep up with it."""
+        return []
+
     def after_step(self) -> None:
         """Do what follows a step of the optimiser; a teacher moves here."""

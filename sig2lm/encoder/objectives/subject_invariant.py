@@ -2,7 +2,9 @@
 
 A classifier tells the subject from the encoder's mean patch, and the encoder learns to mislead it (Cheng et al. 2020,
 arXiv 2007.04871). What differs: instead of two optimisers in turn, the gradient is reversed between classifier and
-encoder (Ganin et al. 2016, arXiv 1505.07818), so that one loss and one step train both.
+encoder (Ganin et al. 2016, arXiv 1505.07818), so that one loss and one step train both. The classifier learns faster
+than the encoder and sees each feature at the same size: a slower one, or one that small features escape, is misled
+while the subject stays as plain to others as it was.
 """
 
 from torch import Tensor, nn
@@ -28,16 +30,25 @@ class SubjectInvariant(Objective):
     def __init__(self, objective: Objective, subjects: int, weight: float = 1.0) -> None:
         super().__init__(objective.encoder)
         self.objective, self.weight = objective, weight
-        self.pairs, self.smallest_batch = objective.pairs, objective.smallest_batch
+        self.pairs, self.smallest_batch = objective.pairs, max(2, objective.smallest_batch)
         self.needs = ("subject",)
         width = objective.encoder.width
-        self.adversary = nn.Sequential(nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, subjects))
+        self.adversary = nn.Sequential(
+            nn.BatchNorm1d(width, affine=False),
+            nn.Linear(width, 4 * width),
+            nn.GELU(),
+            nn.Linear(4 * width, subjects),
+        )
 
     def forward(self, values: Tensor, sample_mask: Tensor, subject: Tensor) -> Tensor:
         """Return the loss, a scalar; ``subject`` (B,) int64 says whose windows they are."""
         loss: Tensor = self.objective(values, sample_mask, **dict.fromkeys(self.objective.needs, subject))
         known = pool(*self.encoder(values, sample_mask))
         return loss + cross_entropy(self.adversary(reverse_gradient(known, self.weight)), subject)
+
+    def quick_parameters(self) -> list[nn.Parameter]:
+        """The adversary's."""
+        return list(self.adversary.parameters())
 
     def after_step(self) -> None:
         """Let the objective do what it does."""
