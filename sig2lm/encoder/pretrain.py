@@ -68,9 +68,9 @@ class DivergedError(Sig2LMError):
     Attributes
     ----------
     encoder
-        As it was after the last epoch that ended well, in evaluation mode; None when there was none.
+        As it was after the last epoch behind which the loss was finite, in evaluation mode; None when there is none.
     epochs
-        How many ended well.
+        Which epoch that was.
     provenance
         Of this encoder.
     """
@@ -156,7 +156,7 @@ def _config(windows: Windows, settings: PretrainSettings) -> EncoderConfig:
     if statistics.shortest < size:
         raise DatasetError(
             f"expected windows of at least a patch ({size} samples), but the shortest of {whose} has "
-            f"{statistics.shortest}; pass --patch-size, or prepare longer windows"
+            f"{statistics.shortest}; pass a smaller --patch-size, or prepare longer windows"
         )
     if statistics.constant:
         within = " within a window" if normalisation in ("centred", "instance") else ""
@@ -188,7 +188,10 @@ def _check_batches(objective: Objective, windows: int, settings: PretrainSetting
 
 
 class _Training(nn.Module):
-    """What Trainer calls: it wants a dictionary with a loss. Stops when the loss is not finite."""
+    """What Trainer calls: it wants a dictionary with a loss.
+
+    Stops when the loss is not finite, and keeps the encoder of the last epoch after which it was.
+    """
 
     def __init__(self, objective: Objective, steps_per_epoch: int) -> None:
         super().__init__()
@@ -201,15 +204,15 @@ class _Training(nn.Module):
         loss = self.objective(values, sample_mask, **dict.fromkeys(self.objective.needs, subject))
         if not math.isfinite(found := process_mean(loss.detach()).item()):
             raise self._diverged(found, gathered(rows).tolist())
+        if self.steps and self.steps % self.steps_per_epoch == 0:  # the last epoch's weights still give a finite loss
+            self.kept = [copy.deepcopy(self.objective.encoder).eval()]
+            self.good_epochs = self.steps // self.steps_per_epoch
         return {"loss": loss}
 
     def after_step(self, *_: object) -> None:
-        """Let teachers follow, and at the end of an epoch keep the encoder."""
+        """Let teachers follow."""
         self.objective.after_step()
         self.steps += 1
-        encoder = self.objective.encoder
-        if self.steps % self.steps_per_epoch == 0 and all(p.isfinite().all() for p in encoder.parameters()):
-            self.kept, self.good_epochs = [copy.deepcopy(encoder).eval()], self.steps // self.steps_per_epoch
 
     def _diverged(self, loss: float, rows: list[int]) -> DivergedError:
         return DivergedError(

@@ -1,5 +1,9 @@
 """Masked-patch pretraining: the loss is about hidden samples, it falls, labels are not read, files are checked."""
 
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +11,7 @@ import pytest
 import torch
 from tiny import build_encoder
 
+from sig2lm.cli.training import pretrain_encoder as pretrain_command
 from sig2lm.datasets import Table, load_table, prepare
 from sig2lm.encoder import (
     PretrainSettings,
@@ -105,3 +110,36 @@ def test_unknown_objective_and_signal_are_refused_before_training(table: Table) 
         pretrain_encoder(table, PretrainSettings(objective="guessing"))
     with pytest.raises(DatasetError, match="daily"):
         pretrain_encoder(table, SMALL, signal="ecg")
+
+
+def test_a_diverged_pretraining_leaves_its_last_good_encoder(table: Table, tmp_path: Path) -> None:
+    out = tmp_path / "encoder"
+    wild = {"batch_size": len(table.data["train"]), "epochs": 40, "learning_rate": 1e25}
+    with pytest.raises(Sig2LMError, match=r"at step 3 .*; '.*encoder' holds the encoder as it was after epoch 1"):
+        pretrain_command(data=table.path, out=out, width=16, depth=1, **wild)
+    assert all(weights.isfinite().all() for weights in load_encoder(out).parameters())
+    assert "step 3" in json.loads((out / "train.json").read_text())["diverged"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("objective", ["masked", "latent", "crossl"])
+def test_two_processes_have_the_loss_of_one_with_the_same_global_batch(
+    table: Table, tmp_path: Path, objective: str
+) -> None:
+    """As `accelerate launch` starts them on several devices; on CPUs torchrun does."""
+    rows = len(table.data["train"])
+    batch = max(size for size in range(2, 129, 2) if rows % size == 0)  # an incomplete batch would be filled up
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    options = ["--epochs", "3", "--width", "16", "--depth", "2", "--objective", objective]
+    losses = []
+    for processes, start in ((1, []), (2, launcher)):
+        out = tmp_path / str(processes)
+        pretrain = ["pretrain-encoder", "--data", table.path, "--out", out, "--batch-size", batch // processes]
+        command = [sys.executable, *start, "-m", "sig2lm", *map(str, pretrain), *options]
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=200)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.count("loss") == 1
+        losses.append(json.loads((out / "train.json").read_text())["loss"])
+    assert len(losses[0]) == 3
+    np.testing.assert_allclose(losses[1], losses[0], rtol=1e-4)
