@@ -4,24 +4,27 @@
     python scripts/bench_tasks.py table OUT
 
 ``fold`` pretrains encoders on the fold's training people, trains an adapter, climbs the rungs and writes
-OUT/fold<NUMBER>.json; folds are independent, so that several can run side by side. ``table`` prints mean and spread
-over the folds that are there as Markdown. Settings are the defaults of the commands.
+OUT/fold<NUMBER>.json; with ``--train-encoder``, where the encoder learns with the adapter, fold<NUMBER>_trained.json.
+Folds are independent, so that several can run side by side. ``table`` prints mean and spread over the folds that are
+there as Markdown. Settings are the defaults of the commands.
 """
 
 import argparse
 import json
 import statistics
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from datasets import DatasetDict
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from timing import machine
 
+from sig2lm.bridge import SignalLM
 from sig2lm.datasets import Table, fold, load_table
 from sig2lm.encoder import PretrainSettings, pretrain_encoder, save_encoder
 from sig2lm.files import read_json, write_json
@@ -36,7 +39,7 @@ FOLDS = 5
 
 
 def run_fold(arguments: argparse.Namespace) -> None:
-    table = fold(load_table(arguments.table), arguments.number, FOLDS)
+    table = thinned(fold(load_table(arguments.table), arguments.number, FOLDS), arguments.every)
     home = arguments.out / f"fold{arguments.number}"
     started = time.perf_counter()
     encoders = {}
@@ -47,26 +50,39 @@ def run_fold(arguments: argparse.Namespace) -> None:
             save_encoder(encoder, encoders[name], provenance)
     pretraining = sum(read_json(place / "train.json", "an encoder")["seconds"] for place in encoders.values())
     task = table.info.task if table.info.task in list_templates() else "generic"
-    outcome = train_adapter(
-        table,
-        encoders,
-        home / "run",
-        lm=FrozenLM.from_pretrained(arguments.lm),
-        template=load_template(task),
-        settings=TrainSettings(),
-    )
+    run = home / ("run_trained" if arguments.train_encoder else "run")
+    if not (run / "config.json").is_file():
+        train_adapter(
+            table,
+            encoders,
+            run,
+            lm=FrozenLM.from_pretrained(arguments.lm),
+            template=load_template(task),
+            settings=TrainSettings(train_encoder=arguments.train_encoder),
+        )
+    model = SignalLM.from_pretrained(run)
+    training = read_json(run / "train.json", "a run")
     rungs = tuple(int(rung) for rung in arguments.rungs.split(","))
     settings = LadderSettings(rungs, arguments.questions, arguments.training_rows)
-    report = climb(outcome.model, table, settings=settings, training={"seconds": outcome.seconds})
+    report = climb(model, table, settings=settings, training=training)
     report["baselines"] += others(table)
     report |= {
         "machine": machine(),
         "settings": asdict(settings),
+        "every": arguments.every,
+        "training_rows": len(table.data["train"]),
         "pretraining_seconds": pretraining,
         "seconds": round(time.perf_counter() - started, 1),
     }
-    write_json(arguments.out / f"fold{arguments.number}.json", report)
+    ending = "_trained" if arguments.train_encoder else ""
+    write_json(arguments.out / f"fold{arguments.number}{ending}.json", report)
     print(arguments.out.name, arguments.number, *[line(entry) for entry in entries(report)], sep="\n  ")
+
+
+def thinned(table: Table, every: int) -> Table:
+    """Keep every so-manieth training row; windows that overlap by half stand side by side with 2."""
+    train = table.data["train"]
+    return replace(table, data=DatasetDict({**table.data, "train": train.select(range(0, len(train), every))}))
 
 
 def others(table: Table) -> list[dict[str, Any]]:
@@ -127,8 +143,8 @@ def line(entry: dict[str, Any]) -> str:
     return f"{entry['rung'] or '-'} {entry['name']}: {', '.join(told)}"
 
 
-def print_table(out: Path) -> None:
-    reports = [json.loads(path.read_text()) for path in sorted(out.glob("fold*.json"))]
+def print_table(out: Path, ending: str) -> None:
+    reports = [json.loads(path.read_text()) for path in sorted(out.glob(f"fold?{ending}.json"))]
     first = reports[0]
     print(f"{first['data']}: {len(reports)} folds, {sum(report['examples'] for report in reports)} questions")
     shown = [name for name in MEASURES if any(entry.get(name) is not None for entry in entries(first))]
@@ -147,6 +163,8 @@ def print_table(out: Path) -> None:
         print(f"{control}: macro-F1 {_spread(values)}")
     for entry in first["rungs"]:
         print(f"rung {entry['rung']}: {'; '.join(entry['notes']) or '-'}")
+    rows = _mean([report["training_rows"] for report in reports], 1)
+    print(f"learned from {rows} windows a fold (every {first['every']} of the training people's)")
     pretraining = _mean([report["pretraining_seconds"] for report in reports], 1)
     print(f"pretraining {pretraining} s a fold; numbers written as {first['serializer']}; {first['machine']}")
 
@@ -172,15 +190,19 @@ def main() -> None:
     one.add_argument("out", type=Path)
     one.add_argument("number", type=int)
     one.add_argument("--rungs", default="4")
+    one.add_argument("--train-encoder", action="store_true", help="the encoder learns with the adapter")
+    one.add_argument("--every", type=int, default=1, help="learn from every so-manieth window of the training people")
     one.add_argument("--questions", type=int)
     one.add_argument("--training-rows", type=int)
     one.add_argument("--lm", default="pocket")
-    commands.add_parser("table").add_argument("out", type=Path)
+    tables = commands.add_parser("table")
+    tables.add_argument("out", type=Path)
+    tables.add_argument("--train-encoder", action="store_true", help="of the runs whose encoders learned too")
     arguments = parser.parse_args()
     if arguments.command == "fold":
         run_fold(arguments)
     else:
-        print_table(arguments.out)
+        print_table(arguments.out, "_trained" if arguments.train_encoder else "")
 
 
 if __name__ == "__main__":

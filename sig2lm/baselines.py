@@ -1,5 +1,7 @@
 """What an LM has to beat: the majority class, and the encoder without any LM, frozen under a linear probe."""
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
@@ -9,6 +11,7 @@ from sklearn.preprocessing import StandardScaler
 from sig2lm.bridge import SignalLM
 from sig2lm.data import TableExamples
 from sig2lm.datasets import Table
+from sig2lm.encoder import SignalEncoder
 from sig2lm.metrics import Predictions, label_numbers
 
 
@@ -21,24 +24,28 @@ def majority(table: Table, split: str, labels: tuple[str, ...]) -> Predictions:
     return Predictions(labels, label_numbers(rows["label"], labels), probabilities, np.array(rows["subject"]))
 
 
-def linear_probe(model: SignalLM, table: Table, split: str) -> Predictions:
-    """Answer with logistic regression on the encoders' mean patches, fitted on the train split."""
+def linear_probe(
+    model: SignalLM, table: Table, split: str, encoders: Mapping[str, SignalEncoder] | None = None
+) -> Predictions:
+    """Answer with logistic regression on the mean patches of encoders (the model's own), fitted on the train split."""
     labels = model.task(table.info.signals).labels
+    encoders = encoders or {name: model.modality(name).encoder for name in table.info.signals}
     fitted = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000))
-    features, names = pooled_patches(model, table, "train")
+    features, names = pooled_patches(model, table, "train", encoders)
     fitted.fit(features, names)
-    features, names = pooled_patches(model, table, split)
+    features, names = pooled_patches(model, table, split, encoders)
     probabilities = np.zeros((len(names), len(labels)))
     probabilities[:, label_numbers(fitted.classes_, labels)] = fitted.predict_proba(features)
     return Predictions(labels, label_numbers(names, labels), probabilities, np.array(table.data[split]["subject"]))
 
 
-def pooled_patches(model: SignalLM, table: Table, split: str) -> tuple[NDArray[np.float64], list[str]]:
+def pooled_patches(
+    model: SignalLM, table: Table, split: str, encoders: Mapping[str, SignalEncoder]
+) -> tuple[NDArray[np.float64], list[str]]:
     """Mean over the observed patches of each row, signals side by side: (N, sum of E), and the labels.
 
     A signal without any observed patch counts as zeros.
     """
-    encoders = {name: model.modality(name).encoder for name in table.info.signals}
     examples = TableExamples(table, split, model.prompter(model.task(table.info.signals)), encoders)
     pooled = []
     for index in range(len(examples)):

@@ -7,9 +7,15 @@ import typer
 
 from sig2lm.errors import DatasetError
 
+# Written out, since the names are known only once the readers are loaded; a test compares.
+NAMES = (
+    "HAR: motionsense, sp_sw_har, wisdm_watch, ucihar. AF: afdb, cinc2017. Stress: stress_predict, wesad, pmdata, "
+    "lifesnaps. Your own: manifest. Simulated: synthetic."
+)
+
 
 def prepare(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="motionsense, synthetic or manifest.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help=NAMES)],
     source: Annotated[Path, typer.Argument(metavar="SOURCE", help="Its folder; none (or -) for synthetic.")],
     out: Annotated[Path | None, typer.Argument(metavar="OUT", help="A new folder.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the split by subject; see the printed split rule.")] = None,

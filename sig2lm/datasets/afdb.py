@@ -74,13 +74,13 @@ def draft_afdb(source: Path, seed: int | None) -> Draft:
     folder = _find_folder(source)
     records = [_read_record(folder, name) for name in _find_records(folder)]
     kept = {record.name: set(record.verdicts) & {FIBRILLATION, NORMAL} for record in records}
-    splits, rule = split_subjects(kept, 0 if seed is None else seed)
+    splits, rule = split_subjects(kept, 0 if seed is None else seed, "record")
     info = TableInfo(
         name="afdb",
         task="af_rr",
         labels=(FIBRILLATION, NORMAL),
         signals={"rr": RR},
-        split_rule=rule.replace("subject", "record"),
+        split_rule=rule,
         kept=0,
         dropped={},
         source="MIT-BIH Atrial Fibrillation Database 1.0.0, https://physionet.org/content/afdb/1.0.0/",

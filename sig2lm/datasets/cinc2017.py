@@ -62,13 +62,15 @@ def draft_cinc2017(source: Path, seed: int | None) -> Draft:
     reference = _find_reference(source)
     labels = _read_reference(reference)
     _check_files(reference.parent, labels)
-    splits, rule = split_subjects({name: {label} for name, label in labels.items()}, 0 if seed is None else seed)
+    splits, rule = split_subjects(
+        {name: {label} for name, label in labels.items()}, 0 if seed is None else seed, "recording"
+    )
     info = TableInfo(
         name="cinc2017",
         task="af_ecg",
         labels=tuple(LABELS.values()),
         signals={"ecg": ECG},
-        split_rule=rule.replace("subject", "recording") + "; the data set tells no subjects",
+        split_rule=rule + "; the data set tells no subjects",
         kept=0,
         dropped={},
         source=(

@@ -15,8 +15,8 @@ def fold(table: Table, number: int, count: int = 5, seed: int = 0) -> Table:
     """Divide a table anew, so that over all folds every subject is tested once.
 
     The subjects are shuffled and dealt into ``count`` hands of equal size, each subject to the hand that holds fewest
-    rows of the label this subject has most of; so rare labels spread over the folds. An eighth of the others (at least one,
-    where two are left) is for validation. No row is copied: the splits are selections of the rows on disk.
+    rows of the label this subject has most of; so rare labels spread over the folds. An eighth of the others (at least
+    one, where two are left) is for validation. No row is copied: the splits are selections of the rows on disk.
 
     Parameters
     ----------

@@ -12,7 +12,7 @@ TEST_SHARE = 0.25
 VALIDATION_SHARE = 0.125
 
 
-def split_subjects(labels: Mapping[str, Set[str]], seed: int) -> tuple[dict[str, str], str]:
+def split_subjects(labels: Mapping[str, Set[str]], seed: int, unit: str = "subject") -> tuple[dict[str, str], str]:
     """Divide subjects at random into train, validation and test.
 
     A quarter is for test and an eighth for validation, each rounded to at least one subject; two subjects are train and
@@ -25,6 +25,8 @@ def split_subjects(labels: Mapping[str, Set[str]], seed: int) -> tuple[dict[str,
         Subject -> the labels that occur in this subject's recordings (may be empty).
     seed
         Of the draw; the order of `labels` does not matter.
+    unit
+        What is divided, in the words of the rule: records, where a data set tells no subjects.
 
     Returns
     -------
@@ -49,7 +51,7 @@ def split_subjects(labels: Mapping[str, Set[str]], seed: int) -> tuple[dict[str,
     spare = _draw_spare(order, labels, holders, test + validation) or [order[0]]
     splits = dict.fromkeys(order, "train")
     splits |= dict.fromkeys(spare[:test], "test") | dict.fromkeys(spare[test:], "validation")
-    return splits, _describe(splits, seed)
+    return splits, _describe(splits, seed, unit)
 
 
 def _draw_spare(order: list[str], labels: Mapping[str, Set[str]], holders: Counter[str], count: int) -> list[str]:
@@ -64,10 +66,10 @@ def _draw_spare(order: list[str], labels: Mapping[str, Set[str]], holders: Count
     return spare
 
 
-def _describe(splits: Mapping[str, str], seed: int) -> str:
+def _describe(splits: Mapping[str, str], seed: int, unit: str) -> str:
     counts = Counter(splits.values())
     return (
-        f"by subject, drawn with seed {seed}: {counts['test']} of {len(splits)} subjects for test, "
+        f"by {unit}, drawn with seed {seed}: {counts['test']} of {len(splits)} {unit}s for test, "
         f"{counts['validation']} for validation, {counts['train']} for training; "
         "whoever alone brings a label stays in training where possible"
     )

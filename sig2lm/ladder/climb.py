@@ -4,6 +4,7 @@ import copy
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from datasets import DatasetDict
 from sig2lm.baselines import linear_probe, majority
 from sig2lm.bridge import SignalLM
 from sig2lm.datasets import Table
+from sig2lm.encoder import SignalEncoder, load_encoder
 from sig2lm.encoder.finetune import FineTuneSettings, classify, fine_tune
 from sig2lm.errors import Sig2LMError
 from sig2lm.evaluate import Progress, reliance
@@ -29,6 +31,7 @@ from sig2lm.ladder.rungs import (
 )
 from sig2lm.ladder.shown import mistakes, windows
 from sig2lm.metrics import Predictions, label_numbers
+from sig2lm.soft_prompt import Modality
 
 __all__ = ["LadderSettings", "climb"]
 _NAMES = {1: "numbers as text", 2: "few-shot", 3: "prompt tuning", 4: "encoder and adapter", 5: "LoRA"}
@@ -123,11 +126,19 @@ def _climbed(ground: Ground, rung: int, seconds: float | None) -> Entry:
     return {1: zero_shot, 2: few_shot, 3: tuned_prompt}[rung](ground)
 
 
+def _pretrained(modality: Modality) -> SignalEncoder:
+    """The encoder as it was before the run, a copy; the run's own where what it began with is gone."""
+    if modality.train_encoder and (Path(modality.source) / "encoder.safetensors").is_file():
+        return load_encoder(modality.source)
+    return copy.deepcopy(modality.encoder)
+
+
 def _baselines(ground: Ground, progress: Progress) -> list[Entry]:
     table, split, task = ground.table, ground.split, ground.task
     progress("baselines: majority class, linear probe, fine-tuned encoder")
     free = Price(trained_parameters=0, training_seconds=0.0)
-    encoders = {name: copy.deepcopy(ground.model.modality(name).encoder) for name in table.info.signals}
+    encoders = {name: _pretrained(ground.model.modality(name)) for name in table.info.signals}
+    probe = linear_probe(ground.model, table, split, encoders)
     started = time.perf_counter()
     classifier = fine_tune(table, encoders, task.labels, FineTuneSettings(seed=ground.settings.seed))
     seconds = round(time.perf_counter() - started, 1)
@@ -140,6 +151,6 @@ def _baselines(ground: Ground, progress: Progress) -> list[Entry]:
     price = Price(trained_parameters=sum(p.numel() for p in classifier.parameters()), training_seconds=seconds)
     return [
         Entry(None, "majority class", majority(table, split, task.labels), free),
-        Entry(None, "linear probe, no LM", linear_probe(ground.model, table, split), Price()),
+        Entry(None, "linear probe, no LM", probe, Price()),
         Entry(None, "fine-tuned encoder, no LM", tuned, price),
     ]

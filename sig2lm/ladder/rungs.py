@@ -121,7 +121,9 @@ def tuned_prompt(ground: Ground) -> Entry:
             seed=settings.seed,
         ),
     )
-    notes = [f"{settings.tuned_tokens} virtual tokens, learned in {settings.tuned_epochs:g} epochs of {len(rows)} rows"]
+    notes = [
+        f"virtual tokens: {settings.tuned_tokens}, epochs: {settings.tuned_epochs:g}, training rows: {len(rows):,}"
+    ]
     trained = sum(parameter.numel() for parameter in tuned.parameters())
     return _texts(
         replace(ground, model=model),
@@ -169,7 +171,7 @@ def adapter_with_lora(ground: Ground, training_seconds: float | None) -> Entry:
             trained_parameters=trained,
             training_seconds=seconds + training_seconds if training_seconds is not None else None,
         )
-        note = f"from rung 4, {settings.lora_epochs:g} epochs more with LoRA layers of rank {settings.lora_rank}"
+        note = f"goes on from rung 4 with LoRA layers of rank {settings.lora_rank}, epochs: {settings.lora_epochs:g}"
         return _signals(replace(ground, model=model), 5, "encoder, adapter and LoRA", price, [note])
     finally:
         lm.remove_lora()
@@ -223,7 +225,7 @@ def _texts(
 
 def _told(examples: TextExamples, shots: Shots) -> list[str]:
     """What a reader must know of the numbers that were shown."""
-    told = [f"{shots.count} examples in the prompt"] if shots.count else []
+    told = [f"examples in the prompt: {shots.count}"] if shots.count else []
     shown = float(np.mean(list(examples.shares.values())))
     if shown < 1.0:
         told.append(f"numbers cut to the first {shown:.0%} of the samples, to fit {examples.wording.room} tokens")

@@ -8,7 +8,6 @@ from sig2lm.datasets import Table
 from sig2lm.metrics import Predictions
 
 SHOWN = 12
-_MOST_VALUES = 2000  # of a channel; longer ones are thinned
 
 
 def windows(table: Table, split: str, answered: Predictions, seed: int) -> list[dict[str, Any]]:
@@ -40,12 +39,11 @@ def _window(table: Table, split: str, answered: Predictions, row: int) -> dict[s
 
 
 def _signal(signal: Any) -> dict[str, Any]:
-    step = -(-signal.num_samples // _MOST_VALUES)
-    values = signal.values[:, ::step].astype(np.float64)
+    values = signal.values.astype(np.float64)
     return {
         "channels": list(signal.channels),
         "units": list(signal.units),
-        "sampling_rate": None if signal.sampling_rate is None else signal.sampling_rate / step,
-        "period": None if signal.period is None else signal.period * step,
+        "sampling_rate": signal.sampling_rate,
+        "period": signal.period,
         "values": [[None if np.isnan(value) else round(value, 5) for value in channel] for channel in values.tolist()],
     }

@@ -142,7 +142,7 @@ def test_a_folder_of_tables_lists_them(table, tmp_path):
     for name in ("har", "af_rr"):
         (tmp_path / "sets" / name).mkdir(parents=True)
         (tmp_path / "sets" / name / "table.json").write_text("{}")
-    with pytest.raises(DatasetError, match=r"holds 2 tables.*af, har"):
+    with pytest.raises(DatasetError, match=r"holds 2 tables.*af_rr, har"):
         load_table(tmp_path / "sets")
     with pytest.raises(DatasetError, match="there is no folder"):
         load_table(tmp_path / "nowhere")

@@ -1,0 +1,67 @@
+"""Several tasks in one run beside one run for each: what is lost or gained.
+
+    python scripts/bench_multitask.py OUT RUN_OF_TASK ... [--fold 1] [--lm pocket]
+
+Each RUN_OF_TASK is TABLE=FOLDER: a prepared table, and the folder in which ``bench_tasks.py fold`` measured it alone.
+The same folds, encoders, training rows and settings are used; the adapters learn together, in one run.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+from bench_tasks import FOLDS, thinned
+from timing import machine
+
+from sig2lm.datasets import fold, load_table
+from sig2lm.evaluate import predict
+from sig2lm.files import write_json
+from sig2lm.lm import FrozenLM
+from sig2lm.metrics import scores
+from sig2lm.prompts import load_template
+from sig2lm.train import train_adapter
+from sig2lm.trainer import TrainSettings
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("out", type=Path)
+    parser.add_argument("alone", nargs="+", metavar="TABLE=FOLDER")
+    parser.add_argument("--fold", type=int, default=1)
+    parser.add_argument("--lm", default="pocket")
+    arguments = parser.parse_args()
+    print(machine())
+    tables, encoders, single = [], {}, []
+    for pair in arguments.alone:
+        place, folder = map(Path, pair.split("="))
+        report = json.loads((folder / f"fold{arguments.fold}.json").read_text())
+        table = thinned(fold(load_table(place), arguments.fold, FOLDS), report["every"])
+        tables.append(table)
+        single.append(next(entry for entry in report["rungs"] if entry["rung"] == 4))
+        home = folder / f"fold{arguments.fold}" / "encoders"
+        encoders |= {name: home / name for name in table.info.signals}
+    outcome = train_adapter(
+        tables,
+        encoders,
+        arguments.out / "run",
+        lm=FrozenLM.from_pretrained(arguments.lm),
+        template=[load_template(table.info.task) for table in tables],
+        settings=TrainSettings(),
+    )
+    print(f"{outcome.trained_parameters:,} parameters, {outcome.steps} steps, {outcome.seconds:.0f} s together")
+    print("| task | test windows | macro-F1 alone | together | AUROC alone | together | training s alone |")
+    print("|---|---|---|---|---|---|---|")
+    found = {}
+    for table, alone in zip(tables, single, strict=True):
+        predictions = predict(outcome.model, table, "test")
+        found[table.info.name] = {"alone": {key: alone[key] for key in ("macro_f1", "auroc")}, **scores(predictions)}
+        together = scores(predictions)
+        cells = [table.info.name, f"{len(np.asarray(predictions.truth)):,}"]
+        cells += [f"{one[key]:.3f}" for key in ("macro_f1", "auroc") for one in (alone, together)]
+        print("| " + " | ".join([*cells, f"{alone['training_seconds']:.0f}"]) + " |", flush=True)
+    write_json(arguments.out / "multitask.json", {"seconds": outcome.seconds, "tasks": found})
+
+
+if __name__ == "__main__":
+    main()
