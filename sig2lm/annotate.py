@@ -1,17 +1,23 @@
 """A long recording, asked about window by window.
 
 ``Annotation`` is iterated: each round conforms a few windows, asks about them in one batch and gives one row each, so
-what is held beside the recording does not grow with it. All windows share one prompt, which is written once.
+what is held beside the recording does not grow with it. All windows share one prompt, which is written once. On a CPU
+a batch of small matrices keeps no second core busy, so batches are asked about side by side, each on its core.
 """
 
+import math
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
 import numpy as np
+import torch
 
-from sig2lm.bridge import SignalLM, Signals
+from sig2lm.bridge import Answer, SignalLM, Signals
 from sig2lm.data import Example, Recording
 from sig2lm.errors import SignalError
 from sig2lm.prompts import SignalPlace
@@ -19,6 +25,9 @@ from sig2lm.signals import Signal
 from sig2lm.signals.windowing import Windows
 from sig2lm.task import Task
 from sig2lm.timeline.rows import WindowRow
+
+_MOST_WORKERS = 8  # each holds a batch
+Batch = list[tuple[int, Example | None]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,16 +63,14 @@ class Annotation:
 
     def __iter__(self) -> Iterator[WindowRow]:
         """Yield a row for each window, in order; a window in which every sample is missing has no label."""
-        examples = enumerate(self._examples())
-        while batch := list(islice(examples, self.batch_size)):
-            asked = [example for _, example in batch if example is not None]
-            answers = iter(self.model.answer(asked, self.task, self.choices, **self.options) if asked else [])
+        for batch, answers in self._answered(self._batches()):
+            told = iter(answers)
             for number, example in batch:
                 span = self.span(number)
                 if example is None:
                     yield WindowRow(*span, None, None)
                     continue
-                answer = next(answers)
+                answer = next(told)
                 yield WindowRow(*span, answer.text if self.choices is None else answer.label, answer.probabilities)
 
     def span(self, number: int) -> tuple[float, float]:
@@ -81,6 +88,50 @@ class Annotation:
         """Seconds behind the last window, which make no whole one."""
         return max(0.0, self.end - self.span(len(self) - 1)[1])
 
+    @property
+    def workers(self) -> int:
+        """How many batches are asked about side by side; one batch has too little work for all cores of a CPU.
+
+        More than one only where a batch needs no tokenizer, which serves one thread.
+        """
+        if self.choices is None or self._described or self.model.lm.device.type != "cpu":
+            return 1
+        return min(torch.get_num_threads(), _MOST_WORKERS)
+
+    def _batches(self) -> Iterator[Batch]:
+        """Cut the examples into batches, at least one for each worker."""
+        examples = enumerate(self._examples())
+        size = min(self.batch_size, math.ceil(len(self) / self.workers))
+        while batch := list(islice(examples, size)):
+            yield batch
+
+    def _answered(self, batches: Iterator[Batch]) -> Iterator[tuple[Batch, list[Answer]]]:
+        """Ask about batches and yield them in order, with their answers."""
+        if self.workers == 1:
+            for batch in batches:
+                yield batch, self._ask(batch)
+            return
+        for choice in self.choices or ():
+            self.model.lm.dialogue.encode_answer(self.task.sentence(choice))  # remembered: no thread tokenizes
+        waiting: deque[tuple[Batch, Future[list[Answer]]]] = deque()
+        with _pool(self.workers) as pool:
+            for batch in batches:
+                waiting.append((batch, pool.submit(self._ask, batch)))
+                if len(waiting) > self.workers:
+                    done, future = waiting.popleft()
+                    yield done, future.result()
+            for done, future in waiting:
+                yield done, future.result()
+
+    def _ask(self, batch: Batch) -> list[Answer]:
+        asked = [example for _, example in batch if example is not None]
+        return self.model.answer(asked, self.task, self.choices, **self.options) if asked else []
+
+    @property
+    def _described(self) -> bool:
+        """Whether the template describes each window in words, so that each has a prompt of its own."""
+        return any(f"{name}_summary" in self.task.template.variables for name in self.tracks)
+
     def _examples(self) -> Iterator[Example | None]:
         """Write one example a window; None where there is nothing to ask about."""
         encoders = {name: self.model.modality(name).encoder for name in self.tracks}
@@ -93,10 +144,22 @@ class Annotation:
             recordings = dict(self.whole)
             for (name, size), part in zip(sizes.items(), values, strict=True):
                 recordings[SignalPlace(name)] = Recording(name, size, part)
-            # One prompt serves all windows, unless the template describes each in words.
-            if prompt is None or self.model.summaries(self.task, recordings):
+            if prompt is None or self._described:
                 prompt = self.model.example(self.task, recordings, self.question, self.facts).prompt
             yield Example(prompt, recordings)
+
+
+@contextmanager
+def _pool(workers: int) -> Iterator[ThreadPoolExecutor]:
+    """Yield threads that share torch's threads among them, and give these back."""
+    threads = torch.get_num_threads()
+    each = max(1, threads // workers)
+    pool = ThreadPoolExecutor(workers, "annotate", initializer=torch.set_num_threads, initargs=(each,))
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
+        torch.set_num_threads(threads)
 
 
 def annotate(

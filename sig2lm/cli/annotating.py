@@ -89,7 +89,7 @@ def _watched(annotation: "Annotation") -> "Iterator[WindowRow]":
 def _notes(annotation: "Annotation", digest: "Digest") -> tuple[str, ...]:
     """What was left out or done beforehand, in sentences."""
     notes = [
-        f"The heart beats ({count:,}) were found in the ECG {lead}; the questions are about the intervals between them."
+        f"{count:,} heart beats were found in the channel {lead}; the questions are about the intervals between them."
         for count, lead in (track.beats for track in annotation.tracks.values() if track.beats)
     ]
     if digest.missing:
@@ -116,7 +116,7 @@ def _page(
         track = annotation.tracks.get(name)
         drawn.append(traces(signal, track.times if track and signal.sampling_rate is None else None))
     recording = ", ".join(Path(file.partition("=")[2] or file).name for file in files)
-    heading = Heading(recording, annotation.question, Path(run).name or run, annotation.model.lm.name, notes)
+    heading = Heading(recording, annotation.question, Path(run).name or run, Path(annotation.model.lm.name).name, notes)
     return to_html(heading, digest, drawn)
 
 

@@ -1,6 +1,11 @@
 """Long recordings: rows are what asking one by one says, at the right times, in bounded memory, whole or not at all."""
 
 import csv
+import signal
+import subprocess
+import sys
+import threading
+import time
 import tracemalloc
 from pathlib import Path
 
@@ -71,6 +76,28 @@ def test_rows_are_what_asking_one_by_one_says(kind: str, stride: float | None) -
     assert [row.start for row in rows] == pytest.approx([start for start, _ in cut])
     assert [row.end - row.start for row in rows] == pytest.approx([WINDOW] * len(rows))
     assert annotation.left_over == pytest.approx(14.0 - rows[-1].end)
+
+
+def test_workers_side_by_side_change_no_row_and_give_their_threads_back() -> None:
+    model, signal = build_signal_lm(dtype=torch.float64), motion(64 * 11)
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        alone = list(model.annotate(signal, batch_size=2))
+        torch.set_num_threads(3)
+        annotation = model.annotate(signal, batch_size=2)
+        assert annotation.workers == 3
+        for row, expected in zip(annotation, alone, strict=True):
+            assert (row.start, row.label) == (expected.start, expected.label)
+            assert row.probabilities == pytest.approx(expected.probabilities, abs=1e-9)
+        assert torch.get_num_threads() == 3
+        rows = iter(annotation)
+        next(rows)
+        rows.close()  # as when the reader stops, or is interrupted
+        assert torch.get_num_threads() == 3
+        assert not [thread for thread in threading.enumerate() if thread.name.startswith("annotate")]
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_a_question_of_one_s_own_with_choices_and_an_open_one() -> None:
@@ -265,3 +292,18 @@ def test_mistakes_leave_nothing_behind(run: Path, tmp_path: Path) -> None:
     ):
         annotate(run, "--out", out, *more, code=1)
         assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_the_command_and_leaves_no_file(run: Path, tmp_path: Path) -> None:
+    save_signal(motion(64 * 40_000), tmp_path / "long.npz")
+    out = tmp_path / "rows" / "labels.csv"
+    command = ["annotate", run / "run", "--signal", tmp_path / "long.npz", "--out", out]
+    with subprocess.Popen([sys.executable, "-m", "sig2lm", *map(str, command)], stderr=subprocess.PIPE) as process:
+        while not list(out.parent.glob(".labels.csv.partial")):
+            assert process.poll() is None
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert list(out.parent.iterdir()) == []

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from sig2lm.errors import SignalError
-from sig2lm.signals import Contract, Signal, read_signal
+from sig2lm.signals import Contract, Signal, read_signal, read_signal_as, read_signal_for
 from sig2lm.signals.heartbeats import ecg_lead, find_heart_beats
 
 RR = Contract(("rr",), ("ms",), None, None, 60.0)
@@ -108,6 +108,17 @@ def test_a_contract_of_rr_intervals_takes_an_ecg() -> None:
     assert conformed.num_samples == len(times) - 1
     seconds = Contract(("rr",), ("s",), None).conform(ecg(times, 90), "it")
     np.testing.assert_allclose(seconds.values * 1000, conformed.values, rtol=1e-5)
+
+
+def test_a_table_with_times_is_read_as_an_ecg_where_intervals_are_expected(tmp_path: Path) -> None:
+    times = beat_times(60)
+    signal = ecg(times, 60, 250.0)
+    table = np.column_stack([np.arange(signal.num_samples) / 250, signal.values[0]])
+    np.savetxt(tmp_path / "ecg.csv", table, delimiter=",", header="time,ecg", comments="", fmt="%.4f")
+    read = read_signal_for(tmp_path / "ecg.csv", RR)
+    assert read.sampling_rate == 250
+    assert RR.takes_beats_of(read)
+    assert read_signal_as(tmp_path / "ecg.csv", RR, "it").num_samples == len(times) - 1
 
 
 @pytest.mark.parametrize(
