@@ -14,8 +14,8 @@ from sig2lm.datasets.stress_predict import draft_stress_predict
 from sig2lm.datasets.synthetic import draft_synthetic
 from sig2lm.datasets.table import TableInfo
 from sig2lm.datasets.ucihar import draft_ucihar
-from sig2lm.datasets.wisdm_watch import draft_wisdm_watch
 from sig2lm.datasets.wesad import draft_wesad
+from sig2lm.datasets.wisdm_watch import draft_wisdm_watch
 from sig2lm.datasets.writer import Draft, write_table
 from sig2lm.errors import DatasetError
 from sig2lm.files import check_new, new_folder
