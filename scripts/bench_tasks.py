@@ -4,9 +4,10 @@
     python scripts/bench_tasks.py table OUT
 
 ``fold`` pretrains encoders on the fold's training people, trains an adapter, climbs the rungs and writes
-OUT/fold<NUMBER>.json; with ``--train-encoder``, where the encoder learns with the adapter, fold<NUMBER>_trained.json.
-Folds are independent, so that several can run side by side. ``table`` prints mean and spread over the folds that are
-there as Markdown. Settings are the defaults of the commands.
+OUT/fold<NUMBER>.json (``--fine-tune``: the encoder learned the labels first), fold<NUMBER>_trained.json
+(``--train-encoder``: it learned with the adapter) or fold<NUMBER>_frozen.json (it never saw a label). Folds are
+independent, so that several can run side by side. ``table`` prints mean and spread over the folds that are there as
+Markdown. Settings are the defaults of the commands.
 """
 
 import argparse
@@ -27,6 +28,7 @@ from timing import machine
 from sig2lm.bridge import SignalLM
 from sig2lm.datasets import Table, fold, load_table
 from sig2lm.encoder import PretrainSettings, pretrain_encoder, save_encoder
+from sig2lm.encoder.finetune import fine_tuned_encoders
 from sig2lm.files import read_json, write_json
 from sig2lm.ladder import LadderSettings, climb
 from sig2lm.lm import FrozenLM
@@ -50,7 +52,16 @@ def run_fold(arguments: argparse.Namespace) -> None:
             save_encoder(encoder, encoders[name], provenance)
     pretraining = sum(read_json(place / "train.json", "an encoder")["seconds"] for place in encoders.values())
     task = table.info.task if table.info.task in list_templates() else "generic"
-    run = home / ("run_trained" if arguments.train_encoder else "run")
+    way = next((name for name in ("fine_tune", "train_encoder") if getattr(arguments, name)), "frozen")
+    ending = {"fine_tune": "", "train_encoder": "_trained", "frozen": "_frozen"}[way]
+    classifier, records = None, {}
+    if way == "fine_tune":
+        classifier, records = fine_tuned_encoders(table, encoders, table.info.labels)
+        for name, record in records.items():
+            encoders[name] = home / "fine_tuned" / name
+            if not encoders[name].exists():
+                save_encoder(classifier.encoder(name), encoders[name], record)
+    run = home / f"run{ending}"
     if not (run / "config.json").is_file():
         train_adapter(
             table,
@@ -58,23 +69,25 @@ def run_fold(arguments: argparse.Namespace) -> None:
             run,
             lm=FrozenLM.from_pretrained(arguments.lm),
             template=load_template(task),
-            settings=TrainSettings(train_encoder=arguments.train_encoder),
+            settings=TrainSettings(epochs=arguments.epochs, train_encoder=way == "train_encoder"),
         )
     model = SignalLM.from_pretrained(run)
     training = read_json(run / "train.json", "a run")
     rungs = tuple(int(rung) for rung in arguments.rungs.split(","))
     settings = LadderSettings(rungs, arguments.questions, arguments.training_rows)
-    report = climb(model, table, settings=settings, training=training)
+    report = climb(model, table, settings=settings, training=training, classifier=classifier)
     report["baselines"] += others(table)
     report |= {
         "machine": machine(),
         "settings": asdict(settings),
         "every": arguments.every,
+        "way": way,
+        "adapter_epochs": arguments.epochs,
         "training_rows": len(table.data["train"]),
         "pretraining_seconds": pretraining,
+        "fine_tuning_seconds": None if classifier is None else next(iter(records.values()))["seconds"],
         "seconds": round(time.perf_counter() - started, 1),
     }
-    ending = "_trained" if arguments.train_encoder else ""
     write_json(arguments.out / f"fold{arguments.number}{ending}.json", report)
     print(arguments.out.name, arguments.number, *[line(entry) for entry in entries(report)], sep="\n  ")
 
@@ -166,7 +179,9 @@ def print_table(out: Path, ending: str) -> None:
     rows = _mean([report["training_rows"] for report in reports], 1)
     print(f"learned from {rows} windows a fold (every {first['every']} of the training people's)")
     pretraining = _mean([report["pretraining_seconds"] for report in reports], 1)
-    print(f"pretraining {pretraining} s a fold; numbers written as {first['serializer']}; {first['machine']}")
+    tuning = _mean([report.get("fine_tuning_seconds") for report in reports], 1)
+    print(f"pretraining {pretraining} s a fold, fine-tuning {tuning} s; training s above are the adapter's")
+    print(f"numbers written as {first['serializer']}; {first['machine']}")
 
 
 def _spread(values: list[float | None]) -> str:
@@ -190,19 +205,22 @@ def main() -> None:
     one.add_argument("out", type=Path)
     one.add_argument("number", type=int)
     one.add_argument("--rungs", default="4")
-    one.add_argument("--train-encoder", action="store_true", help="the encoder learns with the adapter")
+    ways = one.add_mutually_exclusive_group()
+    ways.add_argument("--fine-tune", action="store_true", help="the encoder learns the labels before the adapter")
+    ways.add_argument("--train-encoder", action="store_true", help="the encoder learns with the adapter")
+    one.add_argument("--epochs", type=float, default=5.0, help="of the adapter")
     one.add_argument("--every", type=int, default=1, help="learn from every so-manieth window of the training people")
     one.add_argument("--questions", type=int)
     one.add_argument("--training-rows", type=int)
     one.add_argument("--lm", default="pocket")
     tables = commands.add_parser("table")
     tables.add_argument("out", type=Path)
-    tables.add_argument("--train-encoder", action="store_true", help="of the runs whose encoders learned too")
+    tables.add_argument("--way", choices=["fine_tuned", "trained", "frozen"], default="fine_tuned")
     arguments = parser.parse_args()
     if arguments.command == "fold":
         run_fold(arguments)
     else:
-        print_table(arguments.out, "_trained" if arguments.train_encoder else "")
+        print_table(arguments.out, "" if arguments.way == "fine_tuned" else f"_{arguments.way}")
 
 
 if __name__ == "__main__":

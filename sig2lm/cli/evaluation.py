@@ -87,7 +87,7 @@ def _climb(model: "SignalLM", run: str, table: "Table", split: str, settings: "L
     from sig2lm.ladder import climb
 
     training = read_json(fetch_run(run) / "train.json", f"the record of the run '{run}'")
-    return climb(model, table, split, settings, training, _progress)
+    return climb(model, table, split, settings, training, progress=_progress)
 
 
 def show_ladder(report: dict[str, Any]) -> None:

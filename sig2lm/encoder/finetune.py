@@ -1,8 +1,10 @@
 """A classifier on encoders, without any LM: what pretraining is worth, and what an LM has to reach."""
 
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,9 +16,11 @@ from transformers import Trainer, TrainingArguments, set_seed
 
 from sig2lm.datasets import Table
 from sig2lm.encoder.batching import stack_values
+from sig2lm.encoder.checkpoint import load_encoder
 from sig2lm.encoder.patch_transformer import SignalEncoder
 from sig2lm.encoder.pretrain import quiet
 from sig2lm.encoder.windows import Windows
+from sig2lm.errors import DatasetError
 
 Row = tuple[dict[str, NDArray[np.float32]], int]
 
@@ -47,6 +51,12 @@ class Classifier(nn.Module):
         super().__init__()
         self.encoders = nn.ModuleDict(encoders)
         self.head = nn.Linear(sum(encoder.width for encoder in encoders.values()), num_labels)
+
+    def encoder(self, name: str) -> SignalEncoder:
+        """Return the encoder of a named signal, in evaluation mode."""
+        encoder = self.encoders[name]
+        assert isinstance(encoder, SignalEncoder)
+        return encoder.eval()
 
     def forward(self, signals: Mapping[str, Mapping[str, Tensor]], labels: Tensor | None = None) -> dict[str, Tensor]:
         """Return logits (B, M), and the loss where the labels (B,) are given.
@@ -132,6 +142,76 @@ def fine_tune(
         quiet(trainer)
         trainer.train()
     return model.eval()
+
+
+def fine_tuned_encoders(
+    table: Table, folders: Mapping[str, str | Path], labels: Sequence[str], settings: FineTuneSettings | None = None
+) -> tuple[Classifier, dict[str, dict[str, Any]]]:
+    """Load pretrained encoders, teach them the labels of a table together, and say where each came from.
+
+    An encoder that knows the labels makes patches an adapter learns from sooner and better than from those of an
+    encoder that never saw one (BENCHMARKS.md).
+
+    Parameters
+    ----------
+    folders
+        Of an encoder for each signal of the table.
+
+    Returns
+    -------
+    tuple
+        The classifier, whose ``encoders`` are ready to be saved, and the provenance of each encoder.
+
+    Raises
+    ------
+    DatasetError
+        When a signal has no encoder, an encoder expects other signals, or a row has no label.
+    """
+    settings = settings or FineTuneSettings()
+    encoders = {name: load_encoder(folder) for name, folder in folders.items()}
+    check_encoders(table, encoders, folders)
+    started = time.perf_counter()
+    classifier = fine_tune(table, encoders, labels, settings)
+    record = {
+        "settings": asdict(settings),
+        "data": {
+            "name": table.info.name,
+            "split": "train",
+            "windows": len(table.data["train"]),
+            "labels": list(labels),
+        },
+        "seconds": round(time.perf_counter() - started, 1),
+    }
+    return classifier, {name: {**record, "fine_tuned_from": str(Path(folders[name]).resolve())} for name in encoders}
+
+
+def check_encoders(table: Table, encoders: Mapping[str, SignalEncoder], folders: Mapping[str, str | Path]) -> None:
+    """Refuse encoders that do not fit a table, and rows without labels.
+
+    Raises
+    ------
+    DatasetError
+        Naming both sides.
+    """
+    if set(encoders) != set(table.info.signals):
+        raise DatasetError(
+            f"expected an encoder for each of the signals {', '.join(table.info.signals)} of '{table.path}', found "
+            f"{', '.join(encoders) or 'none'}; pass --encoder NAME=FOLDER for each"
+        )
+    for name, encoder in encoders.items():
+        found, expected = table.info.signals[name], encoder.contract
+        if (found.channels, found.units, found.sampling_rate, found.period) != (
+            expected.channels,
+            expected.units,
+            expected.sampling_rate,
+            expected.period,
+        ):
+            raise DatasetError(
+                f"'{name}' of '{table.path}' is {found.to_dict()}, but the encoder '{folders[name]}' expects "
+                f"{expected.to_dict()}; prepare the data set that way, or pretrain an encoder on it"
+            )
+    if any(label is None for label in table.data["train"]["label"]):
+        raise DatasetError(f"expected a label in every training row of '{table.path}', found rows without one")
 
 
 @torch.no_grad()

@@ -14,9 +14,10 @@ from sig2lm.baselines import linear_probe, majority
 from sig2lm.bridge import SignalLM
 from sig2lm.datasets import Table
 from sig2lm.encoder import SignalEncoder, load_encoder
-from sig2lm.encoder.finetune import FineTuneSettings, classify, fine_tune
+from sig2lm.encoder.finetune import Classifier, FineTuneSettings, classify, fine_tune
 from sig2lm.errors import Sig2LMError
 from sig2lm.evaluate import Progress, reliance
+from sig2lm.files import read_json
 from sig2lm.ladder.entries import Entry, Price
 from sig2lm.ladder.numbers import NumberWriter
 from sig2lm.ladder.rungs import (
@@ -43,6 +44,7 @@ def climb(
     split: str = "test",
     settings: LadderSettings | None = None,
     training: Mapping[str, Any] | None = None,
+    classifier: Classifier | None = None,
     progress: Progress = lambda text: None,
 ) -> dict[str, Any]:
     """Measure the rungs and the baselines on the same rows of a split.
@@ -55,6 +57,9 @@ def climb(
         What is asked. Rungs 2, 3 and 5 and the baselines learn from its train split.
     training
         The run's ``train.json``, for the seconds that its training took.
+    classifier
+        The fine-tuned encoder to stand beside the rungs, where one is at hand; else one is trained, from the encoder as
+        it was pretrained.
     progress
         Called with a line for each part that begins.
 
@@ -78,7 +83,7 @@ def climb(
     for rung in sorted(set(settings.rungs)):
         progress(f"rung {rung}: {_NAMES[rung]}")
         entries[rung] = _climbed(ground, rung, seconds)
-    baselines = _baselines(ground, progress)
+    baselines = _baselines(ground, classifier, progress)
     task = ground.task
     report = {
         "task": table.info.task,
@@ -127,21 +132,27 @@ def _climbed(ground: Ground, rung: int, seconds: float | None) -> Entry:
 
 
 def _pretrained(modality: Modality) -> SignalEncoder:
-    """The encoder as it was before the run, a copy; the run's own where what it began with is gone."""
-    if modality.train_encoder and (Path(modality.source) / "encoder.safetensors").is_file():
-        return load_encoder(modality.source)
+    """A copy of the encoder as it was before it saw labels; the run's own where what it began with is gone."""
+    place = Path(modality.source)
+    if (place / "train.json").is_file():
+        origin = read_json(place / "train.json", f"the record of the encoder in '{place}'").get("fine_tuned_from")
+        if origin and (Path(origin) / "encoder.safetensors").is_file():
+            return load_encoder(origin)
+    if modality.train_encoder and (place / "encoder.safetensors").is_file():
+        return load_encoder(place)
     return copy.deepcopy(modality.encoder)
 
 
-def _baselines(ground: Ground, progress: Progress) -> list[Entry]:
+def _baselines(ground: Ground, classifier: Classifier | None, progress: Progress) -> list[Entry]:
     table, split, task = ground.table, ground.split, ground.task
     progress("baselines: majority class, linear probe, fine-tuned encoder")
     free = Price(trained_parameters=0, training_seconds=0.0)
     encoders = {name: _pretrained(ground.model.modality(name)) for name in table.info.signals}
     probe = linear_probe(ground.model, table, split, encoders)
     started = time.perf_counter()
-    classifier = fine_tune(table, encoders, task.labels, FineTuneSettings(seed=ground.settings.seed))
-    seconds = round(time.perf_counter() - started, 1)
+    at_hand = classifier is not None
+    classifier = classifier or fine_tune(table, encoders, task.labels, FineTuneSettings(seed=ground.settings.seed))
+    seconds = None if at_hand else round(time.perf_counter() - started, 1)
     tuned = Predictions(
         task.labels,
         label_numbers(table.data[split]["label"], task.labels),
