@@ -8,8 +8,8 @@
 ``import``  ``import sig2lm`` and ``sig2lm --help``
 
 The models have random weights: only shapes matter for time. The setting of ``train`` and ``ask`` is 4 examples of 3
-channels x 1,000 samples, a Llama of width 256 and 4 layers with a vocabulary of 4,096 or 128,256, and ``--sentences`` of
-instructions before the signal. What is static is read once, so the ratios of ``train`` grow with it.
+channels x 1,000 samples, a Llama of width 256 and 4 layers with a vocabulary of 4,096 or 128,256, and ``--sentences``
+of instructions before the signal. What is static is read once, so the ratios of ``train`` grow with it.
 """
 
 import argparse

@@ -13,6 +13,7 @@ from sig2lm.metrics import (
     confusion,
     expected_calibration_error,
     macro_f1,
+    ordinal_scores,
     scores,
     subject_intervals,
 )
@@ -80,3 +81,27 @@ def test_a_resample_by_weights_scores_as_the_rows_it_stands_for() -> None:
             rows = np.repeat(np.arange(120), weights[owner])
             repeated = Predictions(found.labels, found.truth[rows], found.probabilities[rows], found.subjects[rows])
             assert counted.scores(weights.astype(float)) == pytest.approx(scores(repeated))
+
+
+def test_ordinal_scores_count_how_far_an_answer_is_off() -> None:
+    labels = ("1", "2", "3", "5")
+    truth = np.array([0, 1, 2, 3])
+    probabilities = np.eye(4)[[0, 2, 2, 0]]
+    found = ordinal_scores(Predictions(labels, truth, probabilities, np.array(list("aabb"))))
+    assert found["mae"] == (0 + 1 + 0 + 4) / 4
+    assert found["mae_expected"] == found["mae"]
+    unsure = Predictions(labels, truth, np.full((4, 4), 0.25), np.array(list("aabb")))
+    assert ordinal_scores(unsure)["mae_expected"] == np.mean(np.abs(2.75 - np.array([1, 2, 3, 5])))
+    alike = Predictions(labels, np.zeros(3, int), np.eye(4)[[0, 0, 0]], np.array(list("abc")))
+    assert ordinal_scores(alike)["quadratic_kappa"] is None
+
+
+def test_quadratic_kappa_is_one_for_right_answers_and_none_of_chance() -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.integers(5, size=4000)
+    labels = tuple("12345")
+    subjects = np.array(["a"] * len(truth))
+    right = ordinal_scores(Predictions(labels, truth, np.eye(5)[truth], subjects))
+    chance = ordinal_scores(Predictions(labels, truth, np.eye(5)[rng.permutation(truth)], subjects))
+    assert right["quadratic_kappa"] == 1.0
+    assert abs(chance["quadratic_kappa"] or 0.0) < 0.05

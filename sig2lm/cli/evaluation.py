@@ -90,6 +90,13 @@ def _climb(model: "SignalLM", run: str, table: "Table", split: str, settings: "L
     return climb(model, table, split, settings, training, progress=_progress)
 
 
+def _ordinal(found: dict[str, Any]) -> str:
+    return (
+        f"on the scale: mean absolute error {_number(found['mae'])}, of the expected value "
+        f"{_number(found['mae_expected'])}, quadratic kappa {_number(found['quadratic_kappa'])}"
+    )
+
+
 def show_ladder(report: dict[str, Any]) -> None:
     """Print the ladder as a table."""
     from rich.console import Console
@@ -112,6 +119,8 @@ def show_ladder(report: dict[str, Any]) -> None:
         )
     console = Console()
     console.print(grid)
+    for entry in (*report["rungs"], *report["baselines"]) if report["ordinal"] else ():
+        console.print(f"{entry['name']}: {_ordinal(entry)}", highlight=False)
     for entry in report["rungs"]:
         for note in entry["notes"]:
             console.print(f"rung {entry['rung']}: {note}", highlight=False)
@@ -139,6 +148,8 @@ def show_report(report: dict[str, Any]) -> None:
     table.add_row("linear probe, no LM", *map(_number, _scores(report["probe"])))
     console = Console()
     console.print(table)
+    if "mae" in report:
+        console.print(_ordinal(report), highlight=False)
     console.print(
         f"calibration error {report['ece']:.3f}; {report['seconds_per_answer'] * 1000:.1f} ms an answer; "
         f"LM: {report['lm']['name']}",
