@@ -18,7 +18,7 @@ from sig2lm.encoder.finetune import Classifier, FineTuneSettings, classify, fine
 from sig2lm.errors import Sig2LMError
 from sig2lm.evaluate import Progress, reliance
 from sig2lm.files import read_json
-from sig2lm.ladder.entries import Entry, Price
+from sig2lm.ladder.entries import RUNGS, Entry, Price
 from sig2lm.ladder.numbers import NumberWriter
 from sig2lm.ladder.rungs import (
     Ground,
@@ -35,7 +35,6 @@ from sig2lm.metrics import Predictions, label_numbers
 from sig2lm.soft_prompt import Modality
 
 __all__ = ["LadderSettings", "climb"]
-_NAMES = {1: "numbers as text", 2: "few-shot", 3: "prompt tuning", 4: "encoder and adapter", 5: "LoRA"}
 
 
 def climb(
@@ -81,7 +80,7 @@ def climb(
     ground = Ground(model, table, split, settings, NumberWriter.fit(table, model.lm.dialogue.tokenizer, settings.seed))
     entries: dict[int, Entry] = {}
     for rung in sorted(set(settings.rungs)):
-        progress(f"rung {rung}: {_NAMES[rung]}")
+        progress(f"rung {rung}: {RUNGS[rung]}")
         entries[rung] = _climbed(ground, rung, seconds)
     baselines = _baselines(ground, classifier, progress)
     task = ground.task
@@ -119,7 +118,7 @@ def _check(model: SignalLM, settings: LadderSettings) -> None:
             "expected a run without LoRA layers, since the ladder measures the LM without and with them; "
             "train one with --lora-rank 0"
         )
-    if unknown := set(settings.rungs) - set(_NAMES):
+    if unknown := set(settings.rungs) - set(RUNGS):
         raise Sig2LMError(f"expected rungs from 1 to 5, found {min(unknown)}; pass them as --rungs 1,2,4")
 
 

@@ -8,6 +8,15 @@ from sig2lm.metrics import Predictions
 from sig2lm.task import Task
 
 
+RUNGS = {
+    1: "numbers as text, zero-shot",
+    2: "numbers as text, few-shot",
+    3: "prompt tuning, numbers as text",
+    4: "encoder and adapter",
+    5: "encoder, adapter and LoRA",
+}
+
+
 @dataclass(frozen=True)
 class Price:
     """What answers cost; None where it does not apply or was not measured.

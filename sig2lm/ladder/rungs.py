@@ -15,7 +15,7 @@ from sig2lm.bridge import SignalLM
 from sig2lm.data import Example, TableExamples
 from sig2lm.datasets import Table
 from sig2lm.evaluate import ask_rows, predict, seconds_per_answer
-from sig2lm.ladder.entries import Entry, Price
+from sig2lm.ladder.entries import RUNGS, Entry, Price
 from sig2lm.ladder.numbers import NumberWriter
 from sig2lm.ladder.texts import TUNED, Shots, TextExamples, Wording, draw_shots
 from sig2lm.ladder.tuned_prompt import TunedPrompt
@@ -91,14 +91,14 @@ class Ground:
 
 def zero_shot(ground: Ground) -> Entry:
     """Rung 1."""
-    return _texts(ground, 1, "numbers as text, zero-shot", ground.wording(), Shots())
+    return _texts(ground, 1, ground.wording(), Shots())
 
 
 def few_shot(ground: Ground) -> Entry:
     """Rung 2: as many examples from the training subjects as fit."""
     wording = ground.wording()
     shots = draw_shots(ground.table, wording, ground.settings.seed)
-    return _texts(ground, 2, "numbers as text, few-shot", wording, shots)
+    return _texts(ground, 2, wording, shots)
 
 
 def tuned_prompt(ground: Ground) -> Entry:
@@ -128,7 +128,6 @@ def tuned_prompt(ground: Ground) -> Entry:
     return _texts(
         replace(ground, model=model),
         3,
-        "prompt tuning, numbers as text",
         wording,
         Shots(),
         replace(Price(), trained_parameters=trained, training_seconds=seconds),
@@ -140,7 +139,7 @@ def adapter(ground: Ground, training_seconds: float | None, notes: Sequence[str]
     """Rung 4: the run itself."""
     trained = sum(tensor.numel() for tensor in ground.model.trained_tensors().values())
     price = Price(trained_parameters=trained, training_seconds=training_seconds)
-    return _signals(ground, 4, "encoder and adapter", price, notes)
+    return _signals(ground, 4, price, notes)
 
 
 def adapter_with_lora(ground: Ground, training_seconds: float | None) -> Entry:
@@ -172,7 +171,7 @@ def adapter_with_lora(ground: Ground, training_seconds: float | None) -> Entry:
             training_seconds=seconds + training_seconds if training_seconds is not None else None,
         )
         note = f"goes on from rung 4 with LoRA layers of rank {settings.lora_rank}, epochs: {settings.lora_epochs:g}"
-        return _signals(replace(ground, model=model), 5, "encoder, adapter and LoRA", price, [note])
+        return _signals(replace(ground, model=model), 5, price, [note])
     finally:
         lm.remove_lora()
 
@@ -196,7 +195,6 @@ def _train(model: SignalLM, learned: Dataset[Example], settings: TrainSettings) 
 def _texts(
     ground: Ground,
     rung: int,
-    name: str,
     wording: Wording,
     shots: Shots,
     price: Price | None = None,
@@ -220,7 +218,7 @@ def _texts(
         tokens_per_question=float(np.mean(tokens)),
         seconds_per_answer=seconds,
     )
-    return Entry(rung, name, predictions, price, (*notes, *_told(examples, shots)))
+    return Entry(rung, RUNGS[rung], predictions, price, (*notes, *_told(examples, shots)))
 
 
 def _told(examples: TextExamples, shots: Shots) -> list[str]:
@@ -232,7 +230,7 @@ def _told(examples: TextExamples, shots: Shots) -> list[str]:
     return told
 
 
-def _signals(ground: Ground, rung: int, name: str, price: Price, notes: Sequence[str]) -> Entry:
+def _signals(ground: Ground, rung: int, price: Price, notes: Sequence[str]) -> Entry:
     predictions = predict(ground.model, ground.table, ground.split)
     encoders = {signal: ground.model.modality(signal).encoder for signal in ground.table.info.signals}
     examples = TableExamples(ground.table, ground.split, ground.model.prompter(ground.task), encoders)
@@ -242,4 +240,4 @@ def _signals(ground: Ground, rung: int, name: str, price: Price, notes: Sequence
         tokens_per_question=float(np.mean(tokens)),
         seconds_per_answer=seconds_per_answer(ground.model, ground.table, ground.split),
     )
-    return Entry(rung, name, predictions, price, tuple(notes))
+    return Entry(rung, RUNGS[rung], predictions, price, tuple(notes))
