@@ -7,7 +7,6 @@ from sig2lm.evaluate import scored
 from sig2lm.metrics import Predictions
 from sig2lm.task import Task
 
-
 RUNGS = {
     1: "numbers as text, zero-shot",
     2: "numbers as text, few-shot",
