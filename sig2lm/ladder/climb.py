@@ -124,19 +124,37 @@ def _check(model: SignalLM, settings: LadderSettings) -> None:
 
 def _climbed(ground: Ground, rung: int, seconds: float | None) -> Entry:
     if rung == 4:
-        return adapter(ground, seconds)
+        return adapter(ground, seconds, _history(ground))
     if rung == 5:
         return adapter_with_lora(ground, seconds)
     return {1: zero_shot, 2: few_shot, 3: tuned_prompt}[rung](ground)
 
 
+def _history(ground: Ground) -> list[str]:
+    """What the encoders of the run have learned of the labels, and when."""
+    notes = []
+    for name in ground.table.info.signals:
+        modality = ground.model.modality(name)
+        record = _record(modality)
+        if "fine_tuned_from" in record:
+            told = f"in {record['seconds']:.0f} s"
+            notes.append(f"the encoder of {name} had learned the labels before the adapter did, {told}")
+        if modality.train_encoder:
+            notes.append(f"the encoder of {name} learned with the adapter")
+    return notes
+
+
+def _record(modality: Modality) -> dict[str, Any]:
+    """The ``train.json`` of the encoder that a run began with; empty where it is gone."""
+    place = Path(modality.source) / "train.json"
+    return read_json(place, f"the record of the encoder in '{place.parent}'") if place.is_file() else {}
+
+
 def _pretrained(modality: Modality) -> SignalEncoder:
     """A copy of the encoder as it was before it saw labels; the run's own where what it began with is gone."""
-    place = Path(modality.source)
-    if (place / "train.json").is_file():
-        origin = read_json(place / "train.json", f"the record of the encoder in '{place}'").get("fine_tuned_from")
-        if origin and (Path(origin) / "encoder.safetensors").is_file():
-            return load_encoder(origin)
+    place, origin = Path(modality.source), _record(modality).get("fine_tuned_from")
+    if origin and (Path(origin) / "encoder.safetensors").is_file():
+        return load_encoder(origin)
     if modality.train_encoder and (place / "encoder.safetensors").is_file():
         return load_encoder(place)
     return copy.deepcopy(modality.encoder)
