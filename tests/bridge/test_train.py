@@ -103,6 +103,7 @@ def test_an_interrupted_run_resumes_to_the_same_weights(
     simulated: Path, days: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any]
 ) -> None:
     """Ctrl-C within the first epoch; the adapter has dropout, so that random numbers must go on where they were."""
+    before = signal.getsignal(signal.SIGINT)
     whole = train(simulated, days, tmp_path / "whole", settings=changes)
     stop = train_module.StopWithCheckpoint
     with monkeypatch.context() as patched:
@@ -116,7 +117,7 @@ def test_an_interrupted_run_resumes_to_the_same_weights(
     assert halted.interrupted
     assert 0 < halted.steps < whole.steps
     assert read_run(tmp_path / "run", build_lm(), {}).tasks[0].labels == ("stressed", "calm")
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) is before
     resumed = train(simulated, days, tmp_path / "run", settings=changes, resume=True)
     assert resumed.steps == whole.steps
     found, expected = (outcome.model.trained_tensors() for outcome in (resumed, whole))
