@@ -24,7 +24,7 @@ ALLOWED: dict[str, set[str]] = {
     "timeline": BASE | {"signals", "report"},
     "synthetic": BASE | {"signals"},
     "datasets": BASE | {"signals", "synthetic"},
-    "encoder": BASE | {"tensors", "signals", "datasets"},
+    "encoder": BASE | {"tensors", "signals", "datasets", "metrics"},
     "adapter": BASE,
     "lm": BASE | {"prompts"},
     "task": BASE | {"prompts"},

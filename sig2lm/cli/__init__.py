@@ -10,6 +10,7 @@ from sig2lm.cli.asking import ask, chat
 from sig2lm.cli.demo import demo
 from sig2lm.cli.evaluation import evaluate
 from sig2lm.cli.preparing import prepare
+from sig2lm.cli.probing import probe
 from sig2lm.cli.tokenizer_report import tokenizer_report
 from sig2lm.cli.training import fine_tune_encoder, pretrain_encoder, train_adapter
 from sig2lm.errors import Sig2LMError
@@ -24,6 +25,7 @@ app = typer.Typer(
 app.command()(demo)
 app.command()(prepare)
 app.command()(pretrain_encoder)
+app.command()(probe)
 app.command()(fine_tune_encoder)
 app.command()(train_adapter)
 app.command()(evaluate)

@@ -20,7 +20,7 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 from numpy.typing import ArrayLike, NDArray
 
 SERIES_COLOURS = 6  # --s0 ... --s5 of base.css: Okabe and Ito's palette, made darker (lighter) to stand out from a card
@@ -132,6 +132,46 @@ def reliability(bins: Sequence[dict[str, Any]], description: str) -> Markup:
         part.set_xticks([0, 0.25, 0.5, 0.75, 1])
     axes.set_ylim(0, 1)
     axes.set_yticks([0, 0.25, 0.5, 0.75, 1])
+    return _inline(figure, description)
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A score at several amounts of something, with its reach: (N,) each."""
+
+    score: Floats
+    low: Floats
+    high: Floats
+
+
+@_settings()
+def curves(amounts: Sequence[float], shown: Sequence[Curve], amount: str, score: str, description: str) -> Markup:
+    """Draw scores over amounts on a logarithmic axis: a line for each curve, whiskers from its low to its high.
+
+    Parameters
+    ----------
+    amounts
+        (N,) above zero, ascending; what is written below is rounded to whole numbers.
+    amount, score
+        Names of the axes.
+    """
+    x = np.asarray(amounts, dtype=float)
+    figure, axes = _canvas(400.0, 230.0, below=34.0)
+    axes.set_xscale("log")
+    for number, curve in enumerate(shown):
+        colour = _SERIES[number % SERIES_COLOURS]
+        for place, low, high in zip(x, curve.low, curve.high, strict=True):
+            axes.plot([place, place], [low, high], color=colour, linewidth=3, alpha=0.35, solid_capstyle="butt")
+        axes.plot(x, curve.score, color=colour, linewidth=1.6, clip_on=False)
+        _dots(axes, x, curve.score, colour, size=6)
+    axes.set_xlim(x[0] / 1.3, x[-1] * 1.3)
+    apart = [place for number, place in enumerate(x) if number == 0 or place > 1.2 * x[number - 1]]
+    axes.set_xticks(apart, [f"{place:,.0f}" for place in apart])
+    axes.xaxis.set_minor_locator(NullLocator())
+    lowest = min(float(np.nanmin(curve.low)) for curve in shown)
+    axes.set_ylim(max(0.0, np.floor(10 * lowest) / 10), 1.0)
+    axes.set_xlabel(amount, labelpad=3)
+    axes.set_ylabel(score, labelpad=4)
     return _inline(figure, description)
 
 

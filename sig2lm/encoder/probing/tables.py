@@ -1,0 +1,127 @@
+"""A table as one encoder reads it: one signal, in its channels, units and rate; with fewer labels or sensors."""
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import datasets as hf
+import numpy as np
+from numpy.typing import NDArray
+
+from sig2lm.datasets import Table
+from sig2lm.errors import DatasetError, SignalError
+from sig2lm.signals import Contract, Signal
+from sig2lm.tensors import fingerprint
+
+
+def chosen_signal(table: Table, contract: Contract, signal: str | None) -> str:
+    """Name of the signal that an encoder with this contract reads.
+
+    Raises
+    ------
+    DatasetError
+        When the table has no such signal, none or several that fit, or one that does not.
+    """
+    names = list(table.info.signals)
+    if signal is not None and signal not in names:
+        raise DatasetError(f"expected one of the signals {', '.join(names)} of '{table.path}', found '{signal}'")
+    refused = {name: _misfit(table, name, contract) for name in ([signal] if signal else names)}
+    fitting = [name for name, misfit in refused.items() if not misfit]
+    if len(fitting) == 1:
+        return fitting[0]
+    if fitting:
+        raise DatasetError(f"the encoder reads {' and '.join(fitting)} of '{table.path}'; pass --signal NAME")
+    raise DatasetError("; ".join(f"'{name}' of '{table.path}': {misfit}" for name, misfit in refused.items()))
+
+
+def _misfit(table: Table, name: str, contract: Contract) -> str:
+    """Why the first window of a signal does not meet the contract; empty when it does."""
+    try:
+        contract.conform(table.signals(next(iter(table.data.values()))[0])[name], "the encoder")
+    except SignalError as error:
+        return str(error)
+    return ""
+
+
+def as_read(table: Table, name: str, contract: Contract) -> Table:
+    """A table with one signal only, as the contract wants it: converted where that is lossless in meaning.
+
+    Converted windows are cached as Arrow beside the table.
+
+    Raises
+    ------
+    SignalError
+        When a window does not meet the contract.
+    """
+    found = table.info.signals[name]
+    if replace(found, window=None) == replace(contract, window=None):
+        return replace(table, info=replace(table.info, signals={name: found}))
+    owner = f"the encoder (probed on '{table.path}')"
+    window = found.window if contract.window is None else contract.window
+    return _rewritten(
+        table,
+        name,
+        replace(contract, window=window),
+        lambda signal: contract.conform(signal, owner).values,
+        fingerprint(contract.to_dict(), {}),
+    )
+
+
+def without_channels(table: Table, name: str, channels: Sequence[int]) -> Table:
+    """The same windows with channels missing throughout."""
+
+    def silence(signal: Signal) -> NDArray[np.float32]:
+        values = signal.values.copy()
+        values[list(channels)] = np.nan
+        return values
+
+    return _rewritten(
+        table, name, table.info.signals[name], silence, fingerprint({"without": [*map(int, channels)]}, {})
+    )
+
+
+def labelled(table: Table, labels: Sequence[str]) -> Table:
+    """The rows whose label is among these; no row is copied."""
+    known = set(labels)
+    data = {
+        split: rows.select([row for row, label in enumerate(rows["label"]) if label in known])
+        for split, rows in table.data.items()
+    }
+    return replace(table, data=hf.DatasetDict(data))
+
+
+def _rewritten(
+    table: Table, name: str, contract: Contract, change: Callable[[Signal], NDArray[np.float32]], key: str
+) -> Table:
+    """Map the windows of one signal; what comes out meets ``contract`` and is cached under ``key``."""
+    source = table.info.signals[name]
+    shape = (len(source.channels), -1)
+
+    def rewrite(windows: Sequence[NDArray[np.float32]]) -> dict[str, list[NDArray[np.float32]]]:
+        signals = (
+            Signal(
+                np.asarray(flat, dtype=np.float32).reshape(shape),
+                source.sampling_rate,
+                source.channels,
+                source.units,
+                source.period,
+            )
+            for flat in windows
+        )
+        return {name: [change(signal).ravel() for signal in signals]}
+
+    data = {
+        split: rows.with_format("numpy")
+        .map(
+            rewrite,
+            input_columns=[name],
+            batched=True,
+            batch_size=256,
+            features=rows.features,
+            new_fingerprint=f"{rows._fingerprint}-{key}",
+            keep_in_memory=not os.access(table.path, os.W_OK),  # a table that may only be read has no room for a cache
+        )
+        .with_format(None)
+        for split, rows in table.data.items()
+    }
+    return replace(table, data=hf.DatasetDict(data), info=replace(table.info, signals={name: contract}))
