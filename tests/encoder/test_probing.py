@@ -1,0 +1,386 @@
+"""Probing: measures against hand-computed values, fractions by person, masks that mask, and one line for mistakes."""
+
+import json
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from pages import assert_stands_alone
+
+from sig2lm.cli import main
+from sig2lm.datasets import Table, load_table
+from sig2lm.datasets.table import TableInfo, TableRow
+from sig2lm.datasets.writer import Draft, write_table
+from sig2lm.encoder import EncoderConfig, SignalEncoder, encoder_fingerprint, save_encoder
+from sig2lm.encoder.finetune import FineTuneSettings
+from sig2lm.encoder.probing import ProbeSettings, missing_sensors, probe_encoder
+from sig2lm.encoder.probing.classifiers import linear_probe, nearest_neighbours
+from sig2lm.encoder.probing.features import mean_patches, untrained
+from sig2lm.encoder.probing.fractions import nested_rows
+from sig2lm.encoder.probing.label_free import alignment, effective_rank, rankme, subject_leakage, uniformity
+from sig2lm.encoder.probing.tables import as_read, without_channels
+from sig2lm.encoder.windows import Windows
+from sig2lm.errors import DatasetError, Sig2LMError
+from sig2lm.report.probing import to_html
+from sig2lm.signals import Contract, Signal
+
+CONTRACT = Contract(("acc_x", "acc_y", "gyro"), ("m/s^2", "m/s^2", "rad/s"), 50.0, window=0.64)
+TINY = ProbeSettings(fractions=(0.4, 1.0), seeds=2, tuning=FineTuneSettings(epochs=1.0, batch_size=16), least_steps=1)
+LABELS = ("still", "turning")
+PEOPLE = {"train": "abcde", "test": "xyz"}
+
+
+def recording(label: str | None, rng: np.random.Generator, contract: Contract = CONTRACT, samples: int = 32) -> Signal:
+    """Acceleration is noise; only the gyroscope tells the label."""
+    values = rng.normal(size=(len(contract.channels), samples))
+    if label == "turning":
+        values[contract.channels.index("gyro")] += 4.0
+    return Signal(values.astype(np.float32), contract.sampling_rate, contract.channels, contract.units)
+
+
+def build(folder: Path, people: Any = None, labels: Any = LABELS, contract: Contract = CONTRACT, **more: Any) -> Table:
+    """A table of four windows a label and person, in two recordings, with signals named 'motion' or as told."""
+    rng, names = np.random.default_rng(0), more.get("names", ("motion",))
+    told = [label for label in labels if label is not None]
+    info = TableInfo("toy", "toy", tuple(told), dict.fromkeys(names, contract), "by hand", 0, {}, "", "", "")
+    rows = (
+        TableRow(
+            person,
+            label,
+            {name: recording(label, rng, contract, more.get("samples", 32)) for name in names},
+            f"{person}{window % 2}.csv",
+            0.64 * window,
+            split,
+        )
+        for split, group in (people or PEOPLE).items()
+        for person in group
+        for label in labels
+        for window in range(4)
+    )
+    folder.mkdir()
+    write_table(Draft(info, rows), folder)
+    return load_table(folder)
+
+
+def build_encoder(contract: Contract = CONTRACT) -> SignalEncoder:
+    torch.manual_seed(0)
+    return SignalEncoder(EncoderConfig(contract, 8, 8, width=16, depth=1, heads=2)).eval()
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory: pytest.TempPathFactory) -> Table:
+    return build(tmp_path_factory.mktemp("toy") / "table")
+
+
+@pytest.fixture(scope="module")
+def report(table: Table) -> dict[str, Any]:
+    return probe_encoder(table, build_encoder(), replace(TINY, missing=True))
+
+
+def with_spectrum(*singular: float) -> np.ndarray:
+    rng = np.random.default_rng(0)
+    left, _ = np.linalg.qr(rng.normal(size=(12, len(singular))))
+    right, _ = np.linalg.qr(rng.normal(size=(len(singular),) * 2))
+    return left @ np.diag(singular) @ right
+
+
+@pytest.mark.parametrize(
+    ("singular", "rank"),
+    [((3.0, 3.0, 3.0, 0.0), 3.0), ((5.0, 0.0, 0.0), 1.0), ((2.0, 1.0, 1.0), 2.0**1.5), ((0.0, 0.0), 0.0)],
+)
+def test_effective_rank_of_known_spectra(singular: tuple[float, ...], rank: float) -> None:
+    features = with_spectrum(*singular)
+    assert effective_rank(features) == pytest.approx(rank, abs=1e-6)
+    assert effective_rank(100.0 * features) == pytest.approx(effective_rank(features))
+    if rank:
+        assert rankme(features) == pytest.approx(rank, abs=1e-4)
+
+
+def test_a_common_mean_lowers_rankme_but_not_the_centred_rank() -> None:
+    features = np.random.default_rng(0).normal(size=(200, 8))
+    assert effective_rank(features) == pytest.approx(8.0, abs=0.2)
+    assert rankme(features + 50.0) < 2.5
+
+
+def test_alignment_is_zero_for_identical_views_and_four_for_opposite_ones() -> None:
+    features = np.random.default_rng(0).normal(size=(30, 5))
+    assert alignment(features, 3.0 * features) == pytest.approx(0.0, abs=1e-12)
+    assert alignment(features, -features) == pytest.approx(4.0)
+    assert alignment(np.eye(2), np.eye(2)[::-1]) == pytest.approx(2.0)
+
+
+def test_uniformity_is_zero_when_collapsed_and_that_of_the_formula_otherwise() -> None:
+    assert uniformity(np.ones((40, 6))) == pytest.approx(0.0, abs=1e-9)
+    assert uniformity(np.array([[1.0, 0.0], [-2.0, 0.0]])) == pytest.approx(-8.0)
+    points = np.random.default_rng(0).normal(size=(1500, 8))  # more than a block
+    on_sphere = points / np.linalg.norm(points, axis=1, keepdims=True)
+    squared = ((on_sphere[:, None] - on_sphere[None]) ** 2).sum(-1)[np.triu_indices(1500, 1)]
+    assert uniformity(points) == pytest.approx(np.log(np.exp(-2.0 * squared).mean()))
+    assert uniformity(np.random.default_rng(0).normal(size=(500, 256))) == pytest.approx(-4.0, abs=0.1)
+
+
+def crowd(people: int, recordings: int, windows: int) -> tuple[np.ndarray, np.ndarray]:
+    subjects = np.repeat([f"p{number}" for number in range(people)], recordings * windows)
+    return subjects, np.tile(np.repeat([f"r{number}" for number in range(recordings)], windows), people)
+
+
+def test_leakage_is_whole_for_features_of_the_person_and_chance_for_noise() -> None:
+    subjects, recordings = crowd(6, 2, 100)
+    rng = np.random.default_rng(0)
+    coded = np.eye(6)[np.unique(subjects, return_inverse=True)[1]] + 0.01 * rng.normal(size=(1200, 6))
+    found = subject_leakage(coded, subjects, recordings)
+    assert found == {"accuracy": 1.0, "chance": pytest.approx(1 / 11), "windows": 1200}
+    noise = subject_leakage(rng.normal(size=(1200, 16)), subjects, recordings)
+    assert noise is not None
+    assert noise["accuracy"] == pytest.approx(noise["chance"], abs=0.04)
+
+
+def test_leakage_does_not_count_a_window_of_the_same_recording() -> None:
+    subjects, recordings = crowd(6, 2, 50)
+    names = np.unique([f"{a}{b}" for a, b in zip(subjects, recordings, strict=True)], return_inverse=True)[1]
+    coded = np.random.default_rng(3).normal(size=(12, 40))[names]
+    found = subject_leakage(coded, subjects, recordings)
+    assert found is not None
+    assert found["accuracy"] < 0.5
+
+
+def test_leakage_is_unknown_for_one_person_or_one_recording_each() -> None:
+    features = np.random.default_rng(0).normal(size=(20, 4))
+    assert subject_leakage(features, *crowd(1, 2, 10)) is None
+    assert subject_leakage(features, *crowd(2, 1, 10)) is None
+
+
+@given(
+    people=st.lists(st.tuples(st.sampled_from("abcdefgh"), st.sampled_from("uvw")), min_size=1, max_size=60),
+    fractions=st.lists(st.floats(0.01, 1.0), min_size=1, max_size=4, unique=True),
+    seed=st.integers(0, 99),
+)
+def test_fractions_are_nested_whole_people_with_every_label(people: Any, fractions: Any, seed: int) -> None:
+    subjects, labels = [person for person, _ in people], [label for _, label in people]
+    found = nested_rows(subjects, labels, fractions, seed)
+    smaller: set[int] = set()
+    for fraction in sorted(fractions):
+        rows = set(found[fraction])
+        chosen = {subjects[row] for row in rows}
+        assert rows == {row for row, subject in enumerate(subjects) if subject in chosen}
+        assert smaller <= rows
+        assert {labels[row] for row in rows} == set(labels)
+        assert len(chosen) >= max(1, round(fraction * len(set(subjects))))
+        smaller = rows
+
+
+def test_one_person_is_enough_for_a_small_fraction_and_seeds_draw_others() -> None:
+    subjects = [name for name in "abcdefghij" for _ in range(4)]
+    labels = ["up", "down"] * 20
+    drawn = [nested_rows(subjects, labels, [0.01, 0.3], seed) for seed in range(8)]
+    assert {len(found[0.01]) for found in drawn} == {4}
+    assert {len(found[0.3]) for found in drawn} == {12}
+    assert len({tuple(found[0.01]) for found in drawn}) > 2
+
+
+def test_classifiers_leave_what_was_never_taught_at_zero() -> None:
+    rng = np.random.default_rng(0)
+    truth = np.repeat([0, 2], 30)
+    train = rng.normal(size=(60, 3)) + 6.0 * truth[:, None]
+    test, asked = train[::7], truth[::7]
+    for found in (linear_probe(train, truth, test, 3), nearest_neighbours(train, truth, test, 3, neighbours=5)):
+        np.testing.assert_allclose(found.sum(1), 1.0)
+        assert (found[:, 1] == 0.0).all()
+        assert (found.argmax(1) == asked).all()
+
+
+def test_neighbours_vote_with_their_similarity() -> None:
+    train = np.array([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
+    truth = np.array([0, 1, 1, 1])
+    test = np.array([[5.0, 0.0]])
+    one = nearest_neighbours(train, truth, test, 2, neighbours=1)
+    np.testing.assert_allclose(one, [[1.0, 0.0]])
+    all_four = nearest_neighbours(train, truth, test, 2, neighbours=9, temperature=0.5)
+    weights = np.exp(np.array([1.0, -1.0, 0.0, 0.0]) / 0.5)
+    np.testing.assert_allclose(all_four[0, 0], weights[0] / weights.sum())
+
+
+def test_an_untrained_encoder_is_another_each_seed_and_leaves_random_numbers_alone() -> None:
+    encoder = build_encoder()
+    state = torch.get_rng_state()
+    prints = {encoder_fingerprint(untrained(encoder, seed)) for seed in (1, 2, 2)}
+    assert torch.equal(torch.get_rng_state(), state)
+    assert len(prints | {encoder_fingerprint(encoder)}) == 3
+
+
+def test_a_table_is_read_in_the_encoders_channels_units_and_rate(tmp_path: Path) -> None:
+    other = Contract(("gyro", "extra", "acc_y", "acc_x"), ("deg/s", "m", "g", "g"), 100.0)
+    found = build(tmp_path / "other", contract=other, samples=64)
+    read = as_read(found, "motion", CONTRACT)
+    assert replace(read.info.signals["motion"], window=None) == replace(CONTRACT, window=None)
+    original = found.signals(found.data["test"][0])["motion"]
+    expected = CONTRACT.conform(original, "a test").values
+    np.testing.assert_allclose(Windows(read, "motion", "test")[0], expected, rtol=1e-6)
+    assert list(read.data["test"]["subject"]) == list(found.data["test"]["subject"])
+
+
+def test_a_missing_sensor_is_masked_and_its_values_are_never_seen(table: Table, tmp_path: Path) -> None:
+    silent = without_channels(table, "motion", [0, 1])
+    window, whole = (Windows(one, "motion", "test")[3] for one in (silent, table))
+    assert np.isnan(window[:2]).all()
+    np.testing.assert_array_equal(window[2], whole[2])
+    encoder = build_encoder()
+    loud = Table(
+        table.data.map(lambda row: {"motion": [1e3] * 64 + row["motion"][64:]}, keep_in_memory=True),
+        table.info,
+        tmp_path,
+    )
+    first, second = (
+        mean_patches(encoder, Windows(without_channels(one, "motion", [0, 1]), "motion", "test"))
+        for one in (table, loud)
+    )
+    np.testing.assert_array_equal(first, second)
+    assert not np.allclose(first, mean_patches(encoder, Windows(table, "motion", "test")))
+
+
+def test_the_sensor_that_tells_the_label_is_missed(report: dict[str, Any]) -> None:
+    acc, gyro = report["missing"]["sensors"]
+    assert (acc["channels"], acc["unit"], gyro["channels"]) == (["acc_x", "acc_y"], "m/s^2", ["gyro"])
+    assert report["missing"]["complete"]["linear"]["macro_f1"]["mean"] > 0.95
+    assert acc["linear"]["both"]["macro_f1"]["mean"] > 0.95
+    assert gyro["linear"]["both"]["macro_f1"]["mean"] < 0.8
+    assert gyro["linear"]["test"]["macro_f1"]["mean"] < 0.8
+    for sensor in (acc, gyro):
+        assert set(sensor["fine_tuned"]) == {"test", "training", "both"}
+        assert len(sensor["fine_tuned"]["test"]["macro_f1"]["values"]) == 2
+
+
+def test_the_report_says_what_was_measured_on_whom(report: dict[str, Any]) -> None:
+    assert report == json.loads(json.dumps(report)) | {"settings": report["settings"]}
+    assert report["labels"] == list(LABELS)
+    assert report["sizes"] == {"train": {"people": 5, "windows": 40}, "test": {"people": 3, "windows": 24}}
+    few, many = report["fractions"]
+    assert (few["fraction"], few["people"], few["windows"]) == (0.4, [2, 2], [16, 16])
+    assert (many["fraction"], many["people"], many["windows"]) == (1.0, [5, 5], [40, 40])
+    for part in (few, many):
+        assert set(part["methods"]) == set(report["methods"])
+        assert set(part["methods"]) == {"linear", "knn", "random", "fine_tuned", "scratch"}
+        for scores in part["methods"].values():
+            assert set(scores) == {"accuracy", "macro_f1", "auroc"}
+            assert scores["macro_f1"]["mean"] == pytest.approx(np.mean(scores["macro_f1"]["values"]))
+            assert scores["macro_f1"]["std"] == pytest.approx(np.std(scores["macro_f1"]["values"], ddof=1))
+    assert many["methods"]["linear"]["macro_f1"]["mean"] > 0.95
+    assert many["methods"]["linear"]["macro_f1"]["std"] == 0.0
+    free = report["label_free"]
+    assert set(free["alignment"]) == {"augmentation", "subject", "time"}
+    assert None not in free["alignment"].values()
+    assert 1.0 < free["rankme"] <= 16.0
+    assert free["subject_leakage"]["between"] == "recordings"
+
+
+def test_probing_leaves_the_encoder_as_it_was(table: Table) -> None:
+    encoder = build_encoder()
+    before = encoder_fingerprint(encoder)
+    probe_encoder(table, encoder, replace(TINY, fractions=(1.0,), seeds=1))
+    assert encoder_fingerprint(encoder) == before
+
+
+def test_without_any_label_only_that_is_measured_which_needs_none(tmp_path: Path) -> None:
+    found = probe_encoder(build(tmp_path / "bare", labels=(None,)), build_encoder(), TINY)
+    assert (found["labels"], found["fractions"], found["missing"]) == ([], [], None)
+    assert found["label_free"]["windows"] == 12
+    assert "What the labels are worth" not in to_html(found)
+
+
+def test_other_data_are_judged_by_the_labels_that_both_have(table: Table, tmp_path: Path) -> None:
+    contract = replace(CONTRACT, units=("g", "g", "deg/s"), sampling_rate=25.0, window=None)
+    other = build(tmp_path / "other", labels=("running", "turning", "still"), contract=contract, samples=16)
+    found = probe_encoder(table, build_encoder(), replace(TINY, fractions=(1.0,), seeds=1), test_table=other)
+    assert found["labels"] == list(LABELS)
+    assert found["sizes"]["test"] == {"people": 3, "windows": 24}
+    assert found["label_free"]["windows"] == 36
+    strange = build(tmp_path / "strange", labels=("running", "still"))
+    with pytest.raises(DatasetError, match=r"share, found 1: .*choose data with common labels"):
+        probe_encoder(table, build_encoder(), TINY, test_table=strange)
+
+
+@pytest.mark.parametrize(
+    ("fractions", "found"), [((0.0, 1.0), "0, 1"), ((1.5,), "1.5"), ((), "none"), ((0.1, 0.1), "0.1, 0.1")]
+)
+def test_fractions_that_make_no_sense_are_refused(fractions: tuple[float, ...], found: str) -> None:
+    with pytest.raises(Sig2LMError, match=f"above 0 and up to 1, found {found};"):
+        ProbeSettings(fractions=fractions)
+
+
+def test_data_that_do_not_suit_are_refused_before_anything_slow(table: Table, tmp_path: Path) -> None:
+    encoder = build_encoder()
+    lead = replace(CONTRACT, channels=("acc_x", "acc_y", "heading"))
+    with pytest.raises(DatasetError, match=r"'motion' of .*: channels are .*missing: heading"):
+        probe_encoder(table, build_encoder(lead), TINY)
+    with pytest.raises(DatasetError, match="found 'ecg'"):
+        probe_encoder(table, encoder, TINY, signal="ecg")
+    with pytest.raises(DatasetError, match=r"left and right of .*pass --signal NAME"):
+        probe_encoder(build(tmp_path / "two", names=("left", "right")), encoder, TINY)
+    alone = build(tmp_path / "alone", people={"train": "a", "test": "xy"})
+    with pytest.raises(DatasetError, match=r"several training people .*found one \('a'\)"):
+        probe_encoder(alone, encoder, TINY)
+    with pytest.raises(DatasetError, match=r"several labels .*found only 'still'"):
+        probe_encoder(build(tmp_path / "still", labels=("still",)), encoder, TINY)
+    with pytest.raises(DatasetError, match="expected a validation split"):
+        probe_encoder(table, encoder, replace(TINY, split="validation"))
+    one = Contract(("acc_x", "acc_y"), ("m/s^2",) * 2, 50.0)
+    with pytest.raises(DatasetError, match="two modalities or more"):
+        missing_sensors(table, build_encoder(one), TINY)
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
+    monkeypatch.setattr("sys.argv", ["sig2lm", "probe", *map(str, arguments)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    return int(ended.value.code or 0)
+
+
+def test_the_command_prints_and_writes_what_it_found(
+    table: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save_encoder(build_encoder(), tmp_path / "<encoder>")
+    options = ["--fractions", "0.4,1", "--seeds", 1, "--epochs", 1, "--least-steps", 1, "--batch-size", 16, "--missing"]
+    files = ["--json", tmp_path / "probe.json", "--html", tmp_path / "probe.html"]
+    assert run(monkeypatch, tmp_path / "<encoder>", "--data", table.path, *options, *files) == 0
+    said = capsys.readouterr()
+    for words in ("2 people", "16 windows", "linear probe", "RankMe", "at test time"):
+        assert words in said.out
+    assert "seed 0" in said.err
+    found = json.loads((tmp_path / "probe.json").read_text())
+    assert found["encoder"]["name"] == "<encoder>"
+    page = (tmp_path / "probe.html").read_text()
+    assert_stands_alone(page)
+    assert "<encoder>" not in page
+    assert Counter(tag for tag in ("svg", "table") for _ in range(page.count(f"<{tag}"))) == {"svg": 1, "table": 3}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--fractions", "few"], "expected --fractions as numbers, found 'few'"),
+        (["--fractions", "2"], "above 0 and up to 1, found 2"),
+        (["--split", "train"], "validation or test"),
+        (["--signal", "ecg"], "one of the signals motion"),
+        (["--missing", "--label-free"], "leave one of them out"),
+    ],
+)
+def test_mistakes_are_one_line(
+    table: Table,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    options: list[str],
+    message: str,
+) -> None:
+    save_encoder(build_encoder(), tmp_path / "encoder")
+    assert run(monkeypatch, tmp_path / "encoder", "--data", table.path, *options) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("sig2lm: error: ")
+    assert error.count("\n") == 1
+    assert message in error
