@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from sig2lm.datasets import Table
 
 # For minutes on two cores: these data sets are small, so they are seen more often, in smaller batches.
-PRETRAIN_EPOCHS, ADAPTER_EPOCHS, BATCH_SIZE = 10, 8, 16
+PRETRAIN_EPOCHS, ADAPTER_EPOCHS, BATCH_SIZE = 10, 3, 16
 
 
 def demo(
@@ -46,8 +46,9 @@ def demo(
 
 
 def _learn(table: "Table", out: Path) -> "tuple[SignalLM, dict[str, Any]]":
-    """Pretrain an encoder, train an adapter, and score it."""
+    """Pretrain an encoder, teach it the labels, train an adapter, and score it."""
     from sig2lm.encoder import PretrainSettings, pretrain_encoder, save_encoder
+    from sig2lm.encoder.finetune import fine_tuned_encoders
     from sig2lm.evaluate import evaluate
     from sig2lm.lm import FrozenLM
     from sig2lm.pocket_lm import POCKET
@@ -59,9 +60,13 @@ def _learn(table: "Table", out: Path) -> "tuple[SignalLM, dict[str, Any]]":
     encoder, provenance = pretrain_encoder(table, PretrainSettings(epochs=PRETRAIN_EPOCHS))
     save_encoder(encoder, out / "encoders" / task, provenance)
     typer.echo(f"  encoder pretrained without labels in {provenance['seconds']:.0f} s")
+    name = next(iter(table.info.signals))
+    classifier, records = fine_tuned_encoders(table, {name: out / "encoders" / task}, table.info.labels)
+    save_encoder(classifier.encoder(name), out / "fine_tuned" / task, records[name])
+    typer.echo(f"  then taught the labels in {records[name]['seconds']:.0f} s")
     outcome = train_adapter(
         table,
-        {next(iter(table.info.signals)): out / "encoders" / task},
+        {name: out / "fine_tuned" / task},
         out / "runs" / task,
         lm=FrozenLM.from_pretrained(POCKET),
         template=load_template(task),
