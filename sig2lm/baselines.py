@@ -11,7 +11,7 @@ from sklearn.preprocessing import StandardScaler
 from sig2lm.bridge import SignalLM
 from sig2lm.data import TableExamples
 from sig2lm.datasets import Table
-from sig2lm.encoder import SignalEncoder
+from sig2lm.encoder import PatchEncoder
 from sig2lm.metrics import Predictions, label_numbers
 
 
@@ -25,7 +25,7 @@ def majority(table: Table, split: str, labels: tuple[str, ...]) -> Predictions:
 
 
 def linear_probe(
-    model: SignalLM, table: Table, split: str, encoders: Mapping[str, SignalEncoder] | None = None
+    model: SignalLM, table: Table, split: str, encoders: Mapping[str, PatchEncoder] | None = None
 ) -> Predictions:
     """Answer with logistic regression on the mean patches of encoders (the model's own), fitted on the train split."""
     labels = model.task(table.info.signals).labels
@@ -40,7 +40,7 @@ def linear_probe(
 
 
 def pooled_patches(
-    model: SignalLM, table: Table, split: str, encoders: Mapping[str, SignalEncoder]
+    model: SignalLM, table: Table, split: str, encoders: Mapping[str, PatchEncoder]
 ) -> tuple[NDArray[np.float64], list[str]]:
     """Mean over the observed patches of each row, signals side by side: (N, sum of E), and the labels.
 

@@ -17,7 +17,7 @@ from torch.nn.functional import cross_entropy
 from transformers import DynamicCache
 
 from sig2lm.data import IGNORED, Example, Prompter, Recording, collate, describe
-from sig2lm.encoder import stack_values
+from sig2lm.encoder import PatchEncoder, stack_values
 from sig2lm.errors import SignalError
 from sig2lm.lm import Context, FrozenLM, repeat_cache
 from sig2lm.prompts import SignalPlace
@@ -390,7 +390,9 @@ class SignalLM(
         tensors: dict[str, Tensor] = {}
         for name in self.modalities:
             modality = self.modality(name)
-            parts = {"adapter": modality.adapter, **({"encoder": modality.encoder} if modality.train_encoder else {})}
+            parts: dict[str, nn.Module | PatchEncoder] = {"adapter": modality.adapter}
+            if modality.train_encoder:
+                parts["encoder"] = modality.encoder
             for part, module in parts.items():
                 tensors |= {f"{name}.{part}.{key}": tensor for key, tensor in module.state_dict().items()}
         return tensors
@@ -406,7 +408,7 @@ class SignalLM(
         pretrained_model_name_or_path: str | Path,
         *,
         lm: FrozenLM | str | Path | None = None,
-        encoders: Mapping[str, str | Path] | None = None,
+        encoders: Mapping[str, str | Path | PatchEncoder] | None = None,
         revision: str | None = None,
         **download: Any,
     ) -> "SignalLM":
@@ -419,7 +421,7 @@ class SignalLM(
         lm
             The LM, or where it is now; by default where it was in training. It must be the same one.
         encoders
-            Where the encoders are now, likewise.
+            Where the encoders are now, likewise: folders, ``LIBRARY:NAME``, or modules of your own.
         revision, download
             For a hub id: branch, tag or commit, and other options of ``huggingface_hub.snapshot_download``.
 

@@ -2,10 +2,10 @@
 
 ``config.json`` holds the format, the LM, the modalities and the tasks; ``adapter.safetensors`` the trained tensors;
 ``lora/`` the LoRA layers, if any (peft's format); ``train.json`` how it came about. The LM is never in it. A frozen
-encoder is named by folder, or carried in ``encoders/`` when the run is to be shared.
+encoder is named by folder, or carried in ``encoders/`` when the run is to be shared; those of other libraries are
+only named, since their licence is not ours to give.
 """
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,9 @@ from torch import Tensor
 
 from sig2lm.adapter import AdapterConfig, build_adapter
 from sig2lm.bridge import SignalLM
-from sig2lm.encoder import EncoderConfig, SignalEncoder, encoder_fingerprint, load_encoder, save_encoder
+from sig2lm.encoder import EncoderConfig, PatchEncoder, SignalEncoder, encoder_fingerprint, save_encoder
+from sig2lm.encoder.loading import IN_MEMORY, find_encoder, relative_source
+from sig2lm.encoder.protocol import check_encoder, encoder_config
 from sig2lm.errors import CheckpointError
 from sig2lm.files import read_json, write_json
 from sig2lm.lm import FrozenLM
@@ -35,7 +37,9 @@ def write_run(
     folder.mkdir(parents=True, exist_ok=True)
     if bundle_encoders:
         for name in model.modalities:
-            save_encoder(model.modality(name).encoder, folder / "encoders" / name)
+            encoder = model.modality(name).encoder
+            if isinstance(encoder, SignalEncoder):
+                save_encoder(encoder, folder / "encoders" / name)
     write_tensors(folder / "adapter.safetensors", model.trained_tensors())
     if model.lm.has_lora:
         model.lm.save_lora(folder / "lora")
@@ -82,7 +86,9 @@ def run_signals(name: str | Path) -> list[str]:
     return list(read_json(folder / "config.json", f"a run of sig2lm in '{folder}'").get("modalities", {}))
 
 
-def read_run(folder: Path, lm: FrozenLM | str | Path | None, encoders: Mapping[str, str | Path]) -> SignalLM:
+def read_run(
+    folder: Path, lm: FrozenLM | str | Path | None, encoders: Mapping[str, str | Path | PatchEncoder]
+) -> SignalLM:
     """Load a run; see :meth:`SignalLM.from_pretrained`."""
     what = f"a run of sig2lm in '{folder}'"
     if not (folder / "config.json").is_file() and (folder / "checkpoints").is_dir():
@@ -128,14 +134,13 @@ def load_trained(model: SignalLM, tensors: dict[str, Tensor], what: str) -> None
 def _describe(modality: Modality, folder: Path) -> dict[str, Any]:
     """What config.json says of a modality; a frozen encoder by its place, also relative to the run."""
     encoder = modality.encoder
-    source = Path(modality.source)
     return {
         "adapter": modality.adapter.config.to_dict(),
         "encoder": {
-            "config": encoder.config.to_dict(),
+            "config": encoder_config(encoder),
             "trained_here": modality.train_encoder,
             "source": modality.source,
-            "relative": os.path.relpath(source, folder) if source.is_absolute() else None,
+            "relative": relative_source(modality.source, folder),
             "fingerprint": encoder_fingerprint(encoder),
         },
     }
@@ -157,10 +162,11 @@ def _load_lm(described: dict[str, Any], lm: FrozenLM | str | Path | None, folder
 
 
 def _load_modality(
-    name: str, described: dict[str, Any], folder: Path, lm: FrozenLM, moved: str | Path | None
+    name: str, described: dict[str, Any], folder: Path, lm: FrozenLM, moved: str | Path | PatchEncoder | None
 ) -> Modality:
     recorded = described["encoder"]
-    if recorded["trained_here"]:
+    encoder: PatchEncoder
+    if recorded["trained_here"] and "library" not in recorded["config"]:
         encoder, source = SignalEncoder(EncoderConfig.from_dict(recorded["config"])), recorded["source"]
     else:
         encoder, source = _find_encoder(name, recorded, folder, moved)
@@ -170,24 +176,40 @@ def _load_modality(
 
 
 def _find_encoder(
-    name: str, recorded: dict[str, Any], folder: Path, moved: str | Path | None
-) -> tuple[SignalEncoder, str]:
-    """Look for a frozen encoder where the user says, in the run, beside the run, and where it was in training."""
-    places = (
-        [moved] if moved else [folder / "encoders" / name, folder / (recorded["relative"] or ""), recorded["source"]]
-    )
-    for place in map(Path, places):
-        if (place / "encoder.safetensors").is_file():
-            encoder = load_encoder(place)
-            break
+    name: str, recorded: dict[str, Any], folder: Path, moved: str | Path | PatchEncoder | None
+) -> tuple[PatchEncoder, str]:
+    """Look for an encoder where the user says, in the run, beside the run, and where it was in training."""
+    config = recorded["config"]
+    if moved is None or isinstance(moved, str | Path):
+        beside = [(folder / recorded["relative"]).absolute()] if recorded["relative"] else []
+        places = [moved] if moved else [(folder / "encoders" / name).absolute(), *beside, recorded["source"]]
+        found = find_encoder(places, config)
     else:
+        places, found = [IN_MEMORY], (check_encoder(moved).eval(), IN_MEMORY)
+    if found is None and config.get("library") == "own":
+        raise CheckpointError(
+            f"expected the encoder of '{name}', a module of your own ({config['class']}), found none; "
+            f"pass it: encoders={{'{name}': MODULE}}"
+        )
+    if found is None:
         raise CheckpointError(
             f"expected the encoder of '{name}' in '{places[-1]}', found none there; "
             f"pass where it is now: encoders={{'{name}': FOLDER}} or --encoder {name}=FOLDER"
         )
-    if (found := encoder_fingerprint(encoder)) != recorded["fingerprint"]:
+    _check_same(found[0], recorded, folder, found[1])
+    return found
+
+
+def _check_same(encoder: PatchEncoder, recorded: dict[str, Any], folder: Path, place: str) -> None:
+    """Refuse another encoder than that of the run; weights that were trained here come from the run itself."""
+    if recorded["trained_here"]:
+        if encoder_config(encoder) != recorded["config"]:
+            raise CheckpointError(
+                f"the run '{folder}' trained an encoder with another config than the one in '{place}'; "
+                "pass the encoder it began with"
+            )
+    elif (found := encoder_fingerprint(encoder)) != recorded["fingerprint"]:
         raise CheckpointError(
             f"the run '{folder}' was trained on an encoder with fingerprint {recorded['fingerprint']}, found {found} "
             f"in '{place}'; pass the encoder it was trained on"
         )
-    return encoder, str(place.resolve())

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sig2lm.datasets import Table
-from sig2lm.encoder import SignalEncoder, encoder_fingerprint, stack_values
+from sig2lm.encoder import PatchEncoder, encoder_fingerprint, stack_values
 from sig2lm.errors import DatasetError
 from sig2lm.lm import DialogueTokenizer, EncodedPrompt
 from sig2lm.prompts import SignalPlace
@@ -200,10 +200,10 @@ def _stack(recordings: Sequence[Recording]) -> dict[str, Tensor]:
 
 
 @torch.no_grad()
-def encode_values(encoder: SignalEncoder, name: str, values: Sequence[NDArray[np.float32]]) -> list[Recording]:
+def encode_values(encoder: PatchEncoder, name: str, values: Sequence[NDArray[np.float32]]) -> list[Recording]:
     """Run an encoder over signals (C, T_i) and return their patches, padding cut off."""
     stacked, mask = stack_values(values)
-    device = next(encoder.parameters()).device
+    device = next(encoder.parameters(), stacked).device
     patches, patch_mask = (x.cpu() for x in encoder(stacked.to(device), mask.to(device)))
     counts = [encoder.num_patches(one.shape[1]) for one in values]
     return [
@@ -212,7 +212,7 @@ def encode_values(encoder: SignalEncoder, name: str, values: Sequence[NDArray[np
     ]
 
 
-def encode_split(table: Table, split: str, name: str, encoder: SignalEncoder) -> hf.Dataset:
+def encode_split(table: Table, split: str, name: str, encoder: PatchEncoder) -> hf.Dataset:
     """Return the patches of a split, encoded once and cached as Arrow beside the table.
 
     The cache is keyed by the data and by the encoder's weights. Columns ``patches`` (P * E float32, flattened) and
@@ -268,7 +268,7 @@ class TableExamples(torch.utils.data.Dataset[Example]):
     table: Table
     split: str
     prompter: Prompter
-    encoders: Mapping[str, SignalEncoder]
+    encoders: Mapping[str, PatchEncoder]
     raw: frozenset[str] = frozenset()
     source: SignalSource = "own"
     seed: int = 0

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from sig2lm.adapter import Adapter
-from sig2lm.encoder import SignalEncoder
+from sig2lm.encoder import PatchEncoder
 from sig2lm.errors import PromptError
 
 
@@ -18,14 +18,15 @@ class Modality(nn.Module):
     train_encoder
         Whether the encoder is trained with the adapter; frozen (and in evaluation mode) by default.
     source
-        Where the encoder came from: what a checkpoint writes down to find a frozen encoder again.
+        Where the encoder came from, a folder or ``LIBRARY:NAME``: what a checkpoint writes down to find it again.
     """
 
     def __init__(
-        self, encoder: SignalEncoder, adapter: Adapter, train_encoder: bool = False, source: str = "in-memory"
+        self, encoder: PatchEncoder, adapter: Adapter, train_encoder: bool = False, source: str = "in-memory"
     ) -> None:
         super().__init__()
-        self.encoder, self.adapter = encoder.requires_grad_(train_encoder), adapter
+        self.encoder: PatchEncoder = encoder.requires_grad_(train_encoder)
+        self.adapter = adapter
         self.train_encoder, self.source = train_encoder, source
 
     def train(self, mode: bool = True) -> "Modality":
@@ -47,6 +48,8 @@ class Modality(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Return soft_prompt (B, K, D) and its mask (B, K), from values and mask or from cached patches."""
         if patches is None:
+            assert values is not None
+            assert sample_mask is not None
             with torch.set_grad_enabled(self.train_encoder and torch.is_grad_enabled()):
                 patches, patch_mask = self.encoder(values, sample_mask)
         soft_prompt, mask = self.adapter(patches, patch_mask)

@@ -24,7 +24,8 @@ from sig2lm.bridge import SignalLM
 from sig2lm.checkpoint import write_run
 from sig2lm.data import Example, TableExamples, check_known_labels
 from sig2lm.datasets import Table
-from sig2lm.encoder import encoder_fingerprint, load_encoder
+from sig2lm.encoder import PatchEncoder, encoder_fingerprint, load_any_encoder
+from sig2lm.encoder.loading import source_of
 from sig2lm.errors import CheckpointError, DatasetError, PromptError, Sig2LMError
 from sig2lm.files import check_new, read_json, write_json
 from sig2lm.lm import FrozenLM
@@ -47,7 +48,7 @@ class TrainOutcome:
 
 def build_model(
     tables: Sequence[Table],
-    encoders: Mapping[str, str | Path],
+    encoders: Mapping[str, str | Path | PatchEncoder],
     lm: FrozenLM,
     templates: Sequence[Template],
     settings: TrainSettings,
@@ -72,13 +73,13 @@ def build_model(
     if settings.lora_rank:
         lm.add_lora(settings.lora_rank)
     modalities = {}
-    for name, folder in encoders.items():
-        encoder = load_encoder(folder)
-        for table in tables:
-            if name in table.info.signals:
-                check_contract(table, name, encoder.contract, str(folder))
+    for name, source in encoders.items():
+        reading = [table for table in tables if name in table.info.signals]
+        encoder = load_any_encoder(source, reading[0].info.signals[name])
+        for table in reading:
+            check_contract(table, name, encoder.contract, source if isinstance(source, str) else source_of(source))
         adapter = build_adapter(settings.adapter, encoder.width, lm.width, lm.embedding_norm)
-        modalities[name] = Modality(encoder, adapter, settings.train_encoder, str(Path(folder).resolve()))
+        modalities[name] = Modality(encoder, adapter, settings.train_encoder, source_of(source))
     tasks = [Task.of(template, table.info.labels) for table, template in zip(tables, templates, strict=True)]
     for table, task in zip(tables, tasks, strict=True):
         check_tasks([task], list(table.info.signals))
@@ -135,7 +136,7 @@ def check_contract(table: Table, name: str, expected: Any, owner: str) -> None:
 
 def train_adapter(
     table: Table | Sequence[Table],
-    encoders: Mapping[str, str | Path],
+    encoders: Mapping[str, str | Path | PatchEncoder],
     out: str | Path,
     *,
     lm: FrozenLM,
@@ -151,7 +152,9 @@ def train_adapter(
         Its train split is learned from; its validation split, if any, is only measured. Several tables are several
         tasks, learned together.
     encoders
-        For each named signal the folder of its encoder.
+        For each named signal its encoder, as :func:`sig2lm.encoder.load_any_encoder` takes it: a folder,
+        ``LIBRARY:NAME`` for one of another library, or a module of your own. One of another library takes the table's
+        contract.
     out
         A new folder; with ``resume``, that of an interrupted run, which ends with the weights that it would have had.
     lm, template

@@ -5,6 +5,7 @@ from typing import Any
 
 import sig2lm
 from sig2lm.encoder.patch_transformer import EncoderConfig, SignalEncoder
+from sig2lm.encoder.protocol import PatchEncoder, encoder_config
 from sig2lm.errors import CheckpointError
 from sig2lm.files import new_folder, read_json, write_json
 from sig2lm.tensors import fill_module, fingerprint, read_tensors, write_tensors
@@ -47,6 +48,6 @@ def load_encoder(folder: str | Path) -> SignalEncoder:
     return encoder.eval()
 
 
-def encoder_fingerprint(encoder: SignalEncoder) -> str:
+def encoder_fingerprint(encoder: PatchEncoder) -> str:
     """Hash of an encoder's config and weights: the key of everything that is cached from it."""
-    return fingerprint(encoder.config.to_dict(), dict(encoder.state_dict()))
+    return fingerprint(encoder_config(encoder), dict(encoder.state_dict()))

@@ -4,8 +4,10 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -15,10 +17,12 @@ from torch.nn.functional import cross_entropy
 from transformers import Trainer, TrainingArguments, set_seed
 
 from sig2lm.datasets import Table
+from sig2lm.encoder.augmentations import Compose, default_pipeline
 from sig2lm.encoder.batching import stack_values
 from sig2lm.encoder.checkpoint import load_encoder
 from sig2lm.encoder.patch_transformer import SignalEncoder
 from sig2lm.encoder.pretrain import quiet
+from sig2lm.encoder.protocol import PatchEncoder
 from sig2lm.encoder.windows import Windows
 from sig2lm.errors import DatasetError
 
@@ -27,12 +31,20 @@ Row = tuple[dict[str, NDArray[np.float32]], int]
 
 @dataclass(frozen=True)
 class FineTuneSettings:
-    """How a classifier is trained: AdamW, one cosine with 5 % warm-up; the encoders learn with the head."""
+    """How a classifier is trained: AdamW, one cosine with 5 % warm-up; the encoders learn with the head.
+
+    Attributes
+    ----------
+    augment
+        Probability with which each window meets each augmentation that suits its signal
+        (:func:`sig2lm.encoder.augmentations.default_pipeline`); on people never seen this is worth more than epochs.
+    """
 
     epochs: float = 5.0
     batch_size: int = 64
     learning_rate: float = 5e-4
     weight_decay: float = 0.05
+    augment: float = 0.5
     seed: int = 0
 
 
@@ -47,9 +59,9 @@ class Classifier(nn.Module):
         M.
     """
 
-    def __init__(self, encoders: Mapping[str, SignalEncoder], num_labels: int) -> None:
+    def __init__(self, encoders: Mapping[str, PatchEncoder], num_labels: int) -> None:
         super().__init__()
-        self.encoders = nn.ModuleDict(encoders)
+        self.encoders = nn.ModuleDict(cast(Mapping[str, nn.Module], encoders))
         self.head = nn.Linear(sum(encoder.width for encoder in encoders.values()), num_labels)
 
     def encoder(self, name: str) -> SignalEncoder:
@@ -97,7 +109,7 @@ class LabelledWindows(torch.utils.data.Dataset[Row]):
 
 def fine_tune(
     table: Table,
-    encoders: Mapping[str, SignalEncoder],
+    encoders: Mapping[str, PatchEncoder],
     labels: Sequence[str],
     settings: FineTuneSettings | None = None,
     rows: Sequence[int] | None = None,
@@ -137,7 +149,7 @@ def fine_tune(
                 dataloader_pin_memory=torch.cuda.is_available(),
             ),
             train_dataset=LabelledWindows(table, "train", labels, rows),
-            data_collator=_collate,
+            data_collator=partial(_collate, pipelines=_pipelines(encoders, settings.augment)),
         )
         quiet(trainer)
         trainer.train()
@@ -228,9 +240,17 @@ def classify(model: Classifier, table: Table, split: str, labels: Sequence[str])
     return np.concatenate(found)
 
 
-def _collate(rows: Sequence[Row]) -> dict[str, Any]:
+def _pipelines(encoders: Mapping[str, PatchEncoder], probability: float) -> dict[str, Compose]:
+    if not probability:
+        return {}
+    return {name: default_pipeline(encoder.contract, probability) for name, encoder in encoders.items()}
+
+
+def _collate(rows: Sequence[Row], pipelines: Mapping[str, Compose] = MappingProxyType({})) -> dict[str, Any]:
     signals = {}
     for name in rows[0][0]:
         values, mask = stack_values([signals[name] for signals, _ in rows])
+        if name in pipelines:
+            values, mask = pipelines[name](values, mask)
         signals[name] = {"values": values, "sample_mask": mask}
     return {"signals": signals, "labels": torch.tensor([label for _, label in rows])}

@@ -1,0 +1,102 @@
+"""Any encoder from how a user names it: a folder of sig2lm, ``LIBRARY:NAME``, or a module at hand."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from sig2lm.encoder.checkpoint import load_encoder
+from sig2lm.encoder.foreign import LIBRARIES, load_foreign
+from sig2lm.encoder.protocol import PatchEncoder, check_encoder
+from sig2lm.errors import CheckpointError
+from sig2lm.signals import Contract
+
+IN_MEMORY = "in-memory"
+"""The source of an encoder that is a module of its user's own."""
+
+
+def load_any_encoder(source: str | Path | PatchEncoder, contract: Contract) -> PatchEncoder:
+    """Load an encoder; it comes in evaluation mode.
+
+    Parameters
+    ----------
+    source
+        A folder that ``save_encoder`` wrote; ``LIBRARY:NAME`` with a library of :mod:`sig2lm.encoder.foreign` and a
+        folder or hub id, such as ``moment:AutonLab/MOMENT-1-small``; or a module that meets the protocol.
+    contract
+        The signals that an encoder of another library will read; the others have their own.
+
+    Raises
+    ------
+    CheckpointError
+        When there is no such encoder, or it is damaged.
+    Sig2LMError
+        When its library is not installed.
+    """
+    if isinstance(source, str | Path):
+        library, name = split_source(source)
+        return load_encoder(name) if library is None else load_foreign(library, name, contract)
+    return check_encoder(source).eval()
+
+
+def split_source(source: str | Path) -> tuple[str | None, str]:
+    """Return the library before the colon, None for a folder of sig2lm, and the folder or hub id.
+
+    Raises
+    ------
+    CheckpointError
+        When what stands before the colon is no library, and there is no such folder.
+    """
+    text = str(source)
+    library, colon, name = text.partition(":")
+    if not colon or Path(text).expanduser().is_dir():
+        return None, text
+    if library not in LIBRARIES or not name:
+        raise CheckpointError(
+            f"expected the folder of an encoder, or LIBRARY:NAME with a library among {', '.join(LIBRARIES)}, found "
+            f"'{text}'; check the spelling"
+        )
+    return library, name
+
+
+def source_of(source: str | Path | PatchEncoder) -> str:
+    """Return what a checkpoint writes down to find an encoder again; folders become absolute."""
+    if not isinstance(source, str | Path):
+        return IN_MEMORY
+    library, name = split_source(source)
+    folder = Path(name).expanduser()
+    if library is None:
+        return str(folder.resolve())
+    return f"{library}:{folder.resolve() if folder.is_dir() else name}"
+
+
+def relative_source(source: str, folder: Path) -> str | None:
+    """Return the folder of a source relative to another; None for a hub id and for a module at hand."""
+    name = source if source == IN_MEMORY else split_source(source)[1]
+    return os.path.relpath(name, folder) if Path(name).is_absolute() else None
+
+
+def find_encoder(places: Sequence[str | Path], config: dict[str, Any]) -> tuple[PatchEncoder, str] | None:
+    """Load the encoder with a recorded config from the first place that holds one, and say which; None if none does.
+
+    Parameters
+    ----------
+    places
+        Folders or sources, as :func:`load_any_encoder` takes them; the prefix of the library may be left out.
+    config
+        What ``encoder_config`` said of it.
+    """
+    library, contract = config.get("library"), Contract.from_dict(config["contract"])
+    for place in map(str, places):
+        if library is None:
+            if (Path(place) / "encoder.safetensors").is_file():
+                return load_encoder(place), source_of(place)
+        elif library in LIBRARIES:
+            name = place.removeprefix(f"{library}:")
+            if Path(name).expanduser().is_dir() or _may_be_hub_id(name):
+                return load_foreign(library, name, contract), source_of(f"{library}:{name}")
+    return None
+
+
+def _may_be_hub_id(name: str) -> bool:
+    return not (Path(name).is_absolute() or name.startswith((".", "~")))
