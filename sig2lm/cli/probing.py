@@ -23,7 +23,7 @@ def probe(
     missing: Annotated[bool, typer.Option("--missing", help="Leave out each sensor, too.")] = False,
     label_free: Annotated[bool, typer.Option("--label-free", help="Only what needs no label.")] = False,
     neighbours: Annotated[int, typer.Option(min=1, help="Of the kNN.")] = 20,
-    epochs: Annotated[float, typer.Option(min=0.0, help="Of fine-tuning and of training from scratch.")] = 5.0,
+    epochs: Annotated[float, typer.Option(min=0.1, help="Of fine-tuning and of training from scratch.")] = 5.0,
     least_steps: Annotated[int, typer.Option(min=0, help="Of these two, however few labels there are.")] = 300,
     batch_size: Annotated[int, typer.Option(min=1)] = 64,
     learning_rate: Annotated[float, typer.Option(min=0.0)] = 5e-4,
@@ -97,7 +97,7 @@ def show_probe(report: dict[str, Any]) -> None:
         highlight=False,
     )
     if not report["labels"]:
-        console.print("no labels were used", highlight=False)
+        console.print("no labels were used: there are none, or they were not asked for", highlight=False)
 
 
 def _grids(report: dict[str, Any]) -> list[Any]:

@@ -300,6 +300,7 @@ def test_other_data_are_judged_by_the_labels_that_both_have(table: Table, tmp_pa
     assert found["labels"] == list(LABELS)
     assert found["sizes"]["test"] == {"people": 3, "windows": 24}
     assert found["label_free"]["windows"] == 36
+    assert_stands_alone(to_html(found))
     strange = build(tmp_path / "strange", labels=("running", "still"))
     with pytest.raises(DatasetError, match=r"share, found 1: .*choose data with common labels"):
         probe_encoder(table, build_encoder(), TINY, test_table=strange)

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import datasets as hf
 import numpy as np
@@ -90,6 +91,11 @@ def labelled(table: Table, labels: Sequence[str]) -> Table:
     return replace(table, data=hf.DatasetDict(data))
 
 
+def _has_room(rows: hf.Dataset) -> bool:
+    """Whether a cache can be written beside the files of rows, which may come from another table than their split."""
+    return all(os.access(Path(file["filename"]).parent, os.W_OK) for file in rows.cache_files)
+
+
 def _rewritten(
     table: Table, name: str, contract: Contract, change: Callable[[Signal], NDArray[np.float32]], key: str
 ) -> Table:
@@ -119,7 +125,7 @@ def _rewritten(
             batch_size=256,
             features=rows.features,
             new_fingerprint=f"{rows._fingerprint}-{key}",
-            keep_in_memory=not os.access(table.path, os.W_OK),  # a table that may only be read has no room for a cache
+            keep_in_memory=not _has_room(rows),
         )
         .with_format(None)
         for split, rows in table.data.items()
