@@ -72,11 +72,8 @@ def evaluate(
     progress(f"asking {len(table.data[split])} questions")
     predictions = predict(model, table, split, "own", batch_size)
     without_signal = reliance(model, table, split, batch_size, progress)
-    wordings = {}
-    if task.template.held_out is not None:
-        progress("asking again, in the wordings of training")
-        known = predict(model, table, split, "own", batch_size, held_out=False)
-        wordings = {"held_out": scores(predictions), "of_training": scores(known)}
+    progress("asking again, in the wordings of training")
+    both = wordings(model, table, split, predictions, batch_size)
     progress("probing the encoder")
     report = {
         "task": table.info.task,
@@ -85,7 +82,7 @@ def evaluate(
         "subjects": len(np.unique(predictions.subjects)),
         **scored(predictions, task),
         "reliance": without_signal,
-        "wordings": wordings,
+        "wordings": both,
         "probe": scores(linear_probe(model, table, split)),
         "seconds_per_answer": seconds_per_answer(model, table, split),
         "lm": {"name": model.lm.name, "fingerprint": model.lm.fingerprint},
@@ -104,6 +101,16 @@ def reliance(
         progress(f"asking again, signals {control.replace('_', ' ')}")
         found[control] = scores(predict(model, table, split, source, batch_size))
     return found
+
+
+def wordings(
+    model: SignalLM, table: Table, split: str, predictions: Predictions, batch_size: int = 64
+) -> dict[str, dict[str, float | None]]:
+    """Put the scores of answers in the held-out wording beside those in the wordings of training; empty without one."""
+    if model.task(table.info.signals).template.held_out is None:
+        return {}
+    known = predict(model, table, split, "own", batch_size, held_out=False)
+    return {"held_out": scores(predictions), "of_training": scores(known)}
 
 
 def scored(predictions: Predictions, task: Task) -> dict[str, Any]:

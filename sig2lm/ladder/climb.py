@@ -13,10 +13,11 @@ from datasets import DatasetDict
 from sig2lm.baselines import linear_probe, majority
 from sig2lm.bridge import SignalLM
 from sig2lm.datasets import Table
-from sig2lm.encoder import SignalEncoder, load_encoder
+from sig2lm.encoder import load_encoder
 from sig2lm.encoder.finetune import Classifier, FineTuneSettings, classify, fine_tune
+from sig2lm.encoder.protocol import PatchEncoder
 from sig2lm.errors import Sig2LMError
-from sig2lm.evaluate import Progress, reliance
+from sig2lm.evaluate import Progress, reliance, wordings
 from sig2lm.files import read_json
 from sig2lm.ladder.entries import RUNGS, Entry, Price
 from sig2lm.ladder.numbers import NumberWriter
@@ -106,6 +107,7 @@ def climb(
         answered = entries[4].predictions
         report |= {
             "reliance": reliance(model, table, split),
+            "wordings": wordings(model, table, split, answered),
             "windows": windows(table, split, answered, settings.seed),
             "mistakes": mistakes(table, split, answered),
         }
@@ -150,7 +152,7 @@ def _record(modality: Modality) -> dict[str, Any]:
     return read_json(place, f"the record of the encoder in '{place.parent}'") if place.is_file() else {}
 
 
-def _pretrained(modality: Modality) -> SignalEncoder:
+def _pretrained(modality: Modality) -> PatchEncoder:
     """A copy of the encoder as it was before it saw labels; the run's own where what it began with is gone."""
     place, origin = Path(modality.source), _record(modality).get("fine_tuned_from")
     if origin and (Path(origin) / "encoder.safetensors").is_file():
