@@ -30,7 +30,8 @@ ALLOWED: dict[str, set[str]] = {
     "task": BASE | {"prompts"},
     "data": BASE | {"signals", "prompts", "task", "datasets", "encoder", "lm"},
     "soft_prompt": BASE | {"adapter", "encoder"},
-    "bridge": BASE | {"soft_prompt", "encoder", "lm", "data", "prompts", "task", "signals"},
+    "reading": BASE | {"soft_prompt", "encoder", "lm", "data"},
+    "bridge": BASE | {"reading", "soft_prompt", "encoder", "lm", "data", "prompts", "task", "signals"},
     "metrics": BASE,
 }
 AFTER_BRIDGE = set(ALLOWED) | {"bridge", "checkpoint"}
