@@ -9,7 +9,10 @@ from sig2lm.cli.options import DataOption
 
 
 def probe(
-    encoder: Annotated[Path, typer.Argument(metavar="ENCODER", help="What `sig2lm pretrain-encoder` wrote.")],
+    encoder: Annotated[
+        str,
+        typer.Argument(metavar="ENCODER", help="What `sig2lm pretrain-encoder` wrote, or LIBRARY:NAME of another's."),
+    ],
     data: DataOption,
     signal: Annotated[str | None, typer.Option(help="Which named signal, where several suit the encoder.")] = None,
     fractions: Annotated[
@@ -34,7 +37,7 @@ def probe(
     import torch
 
     from sig2lm.datasets import load_table
-    from sig2lm.encoder import load_encoder
+    from sig2lm.encoder import load_any_encoder
     from sig2lm.encoder.finetune import FineTuneSettings
     from sig2lm.encoder.probing import ProbeSettings, probe_encoder
     from sig2lm.files import check_writable, write_json
@@ -52,12 +55,13 @@ def probe(
         missing=missing,
         labels=not label_free,
     )
-    loaded = load_encoder(encoder)
-    if torch.accelerator.is_available():
-        loaded.to(torch.accelerator.current_accelerator())
     tables = [load_table(folder) for folder in (data, test_data) if folder is not None]
+    contracts = tables[0].info.signals
+    loaded = load_any_encoder(encoder, contracts.get(signal or "", next(iter(contracts.values()))))
+    if torch.accelerator.is_available() and isinstance(loaded, torch.nn.Module):
+        loaded.to(torch.accelerator.current_accelerator())
     report = probe_encoder(tables[0], loaded, settings, signal, tables[1] if test_data else None, _progress)
-    report["encoder"]["name"] = encoder.name
+    report["encoder"]["name"] = Path(encoder).name
     show_probe(report)
     if json_file is not None:
         write_json(json_file, report)

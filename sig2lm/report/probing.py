@@ -47,7 +47,7 @@ def write_html(report: dict[str, Any], path: str | Path) -> None:
 def to_html(report: dict[str, Any]) -> str:
     """Render a report (see `write_html`) as one page that needs nothing else; all its text is escaped."""
     fractions, methods = report["fractions"], report["methods"]
-    drawn = [(place, methods[method], key(place)) for place, method in enumerate(_DRAWN)] if fractions else []
+    drawn = [(place, methods[method], key(place)) for place, method in enumerate(_drawn(report))]
     return render(
         Path(__file__).parent,
         "probing.html.j2",
@@ -73,19 +73,16 @@ def headline(report: dict[str, Any]) -> str:
         return f"Measured without labels: RankMe {number(free['rankme'], 1)} on {free['windows']:,} windows."
     few, many = report["fractions"][0], report["fractions"][-1]
 
-    def told(part: dict[str, Any], method: str) -> str:
-        return number(part["methods"][method]["macro_f1"]["mean"], 3)
-
-    text = (
-        f"With the labels of {_people(many)}, macro-F1 is {told(many, 'linear')} by a linear probe, "
-        f"{told(many, 'fine_tuned')} fine-tuned and {told(many, 'scratch')} from scratch"
-    )
-    if few is not many:
-        text += (
-            f"; with those of {_people(few)}, {told(few, 'linear')}, {told(few, 'fine_tuned')} "
-            f"and {told(few, 'scratch')}"
+    def told(part: dict[str, Any]) -> str:
+        words = {"linear": "by a linear probe", "fine_tuned": "fine-tuned", "scratch": "from scratch"}
+        return ", ".join(
+            f"{number(part['methods'][method]['macro_f1']['mean'], 3)} {way}"
+            for method, way in words.items()
+            if method in part["methods"]
         )
-    return text + "."
+
+    text = f"Macro-F1 with the labels of {_people(many)}: {told(many)}"
+    return text + (f"; of {_people(few)}: {told(few)}." if few is not many else ".")
 
 
 def about(report: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -107,7 +104,7 @@ def curve(report: dict[str, Any]) -> Markup:
     parts = report["fractions"]
     amounts = [float(np.mean(part["windows"])) for part in parts]
     lines, said = [], []
-    for method in _DRAWN:
+    for method in _drawn(report):
         found = [part["methods"][method]["macro_f1"]["values"] for part in parts]
         middle, low, high = (np.array([reach(values) for values in found]) for reach in (np.mean, np.min, np.max))
         lines.append(plots.Curve(middle, low, high))
@@ -115,6 +112,10 @@ def curve(report: dict[str, Any]) -> Markup:
         said.append(f"{report['methods'][method]} {told}")
     description = f"Macro-F1 over the number of labelled windows: {'; '.join(said)}"
     return plots.curves(amounts, lines, "labelled windows", "macro-F1", description)
+
+
+def _drawn(report: dict[str, Any]) -> list[str]:
+    return [method for method in _DRAWN if report["fractions"] and method in report["methods"]]
 
 
 def measures(free: dict[str, Any]) -> Iterator[tuple[str, str]]:

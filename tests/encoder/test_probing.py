@@ -209,7 +209,8 @@ def test_neighbours_vote_with_their_similarity() -> None:
 def test_an_untrained_encoder_is_another_each_seed_and_leaves_random_numbers_alone() -> None:
     encoder = build_encoder()
     state = torch.get_rng_state()
-    prints = {encoder_fingerprint(untrained(encoder, seed)) for seed in (1, 2, 2)}
+    drawn = [untrained(encoder, seed) for seed in (1, 2, 2)]
+    prints = {encoder_fingerprint(found) for found in drawn if found is not None}
     assert torch.equal(torch.get_rng_state(), state)
     assert len(prints | {encoder_fingerprint(encoder)}) == 3
 
@@ -284,6 +285,26 @@ def test_probing_leaves_the_encoder_as_it_was(table: Table) -> None:
     before = encoder_fingerprint(encoder)
     probe_encoder(table, encoder, replace(TINY, fractions=(1.0,), seeds=1))
     assert encoder_fingerprint(encoder) == before
+
+
+class Means(torch.nn.Module):
+    """An encoder of somebody else, without parameters: the mean of each channel in each half."""
+
+    contract, width = CONTRACT, 3
+
+    def num_patches(self, num_samples: int) -> int:
+        return 2
+
+    def forward(self, values: torch.Tensor, sample_mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        x, seen = (one.unflatten(-1, (2, -1)) for one in (values, sample_mask))
+        return ((x * seen).sum(-1) / seen.sum(-1).clamp(min=1)).transpose(1, 2), seen.any(-1).any(1)
+
+
+def test_an_encoder_of_another_kind_has_no_untrained_twin(table: Table) -> None:
+    found = probe_encoder(table, Means(), replace(TINY, fractions=(1.0,), seeds=1, missing=True))
+    assert set(found["fractions"][0]["methods"]) == set(found["methods"]) == {"linear", "knn", "fine_tuned"}
+    assert found["fractions"][0]["methods"]["linear"]["macro_f1"]["mean"] > 0.95
+    assert_stands_alone(to_html(found))
 
 
 def test_without_any_label_only_that_is_measured_which_needs_none(tmp_path: Path) -> None:

@@ -13,8 +13,8 @@ from sklearn.preprocessing import StandardScaler, normalize
 
 from sig2lm.datasets import Table
 from sig2lm.encoder.finetune import FineTuneSettings, classify, fine_tune
-from sig2lm.encoder.patch_transformer import SignalEncoder
 from sig2lm.encoder.probing.features import Features
+from sig2lm.encoder.protocol import PatchEncoder
 
 Numbers = NDArray[np.int64]
 _BLOCK = 1024
@@ -49,7 +49,7 @@ def nearest_neighbours(
 
 
 def fine_tuned(
-    encoder: SignalEncoder,
+    encoder: PatchEncoder,
     table: Table,
     tests: Sequence[Table],
     split: str,

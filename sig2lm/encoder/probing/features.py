@@ -10,6 +10,7 @@ from sig2lm.encoder.augmentations import Augmentation
 from sig2lm.encoder.batching import stack_values
 from sig2lm.encoder.objectives.heads import pool
 from sig2lm.encoder.patch_transformer import SignalEncoder
+from sig2lm.encoder.protocol import PatchEncoder
 from sig2lm.encoder.windows import Windows
 
 Features = NDArray[np.float64]
@@ -18,7 +19,7 @@ _BATCH = 256
 
 @torch.no_grad()
 def mean_patches(
-    encoder: SignalEncoder,
+    encoder: PatchEncoder,
     windows: Windows,
     rows: Sequence[int] | None = None,
     augmentation: Augmentation | None = None,
@@ -41,7 +42,7 @@ def mean_patches(
         (N, E) float64; zeros for a window without any observed patch.
     """
     chosen = list(range(len(windows))) if rows is None else [int(row) for row in rows]
-    device = next(encoder.parameters()).device
+    device = device_of(encoder)
     encoder.eval()
     found = [np.zeros((0, encoder.width))]
     for start in range(0, len(chosen), _BATCH):
@@ -53,8 +54,18 @@ def mean_patches(
     return np.concatenate(found)
 
 
-def untrained(encoder: SignalEncoder, seed: int) -> SignalEncoder:
-    """Return an encoder of the same architecture, normalisation and device, with new random weights."""
+def device_of(encoder: PatchEncoder) -> torch.device:
+    """Where an encoder is; one without parameters is on the CPU."""
+    return next((parameter.device for parameter in encoder.parameters()), torch.device("cpu"))
+
+
+def untrained(encoder: PatchEncoder, seed: int) -> SignalEncoder | None:
+    """Return an encoder of the same architecture, normalisation and device, with new random weights.
+
+    None where the architecture is of another library, which says how its weights begin.
+    """
+    if not isinstance(encoder, SignalEncoder):
+        return None
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        return SignalEncoder(encoder.config).to(next(encoder.parameters()).device).eval()
+        return SignalEncoder(encoder.config).to(device_of(encoder)).eval()

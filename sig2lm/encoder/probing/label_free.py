@@ -14,8 +14,8 @@ from sklearn.preprocessing import normalize
 
 from sig2lm.encoder.augmentations import default_pipeline
 from sig2lm.encoder.objectives.objective import Pairs
-from sig2lm.encoder.patch_transformer import SignalEncoder
-from sig2lm.encoder.probing.features import Features, mean_patches
+from sig2lm.encoder.probing.features import Features, device_of, mean_patches
+from sig2lm.encoder.protocol import PatchEncoder
 from sig2lm.encoder.windows import PairedWindows, Windows
 from sig2lm.errors import DatasetError
 
@@ -120,7 +120,7 @@ def _similarities(some: Features, points: Features) -> Iterator[tuple[NDArray[np
 
 
 def measure_without_labels(
-    encoder: SignalEncoder, windows: Windows, features: Features | None = None, seed: int = 0
+    encoder: PatchEncoder, windows: Windows, features: Features | None = None, seed: int = 0
 ) -> dict[str, Any]:
     """Every measure of this file, of the windows of a split.
 
@@ -178,10 +178,10 @@ def _recordings(windows: Windows, subjects: NDArray[np.str_]) -> tuple[NDArray[n
     return np.asarray([f"{a}\0{b}" for a, b in zip(whole, start > middle[number], strict=True)]), "halves"
 
 
-def _augmented_alignment(encoder: SignalEncoder, windows: Windows, rows: NDArray[np.int64], seed: int) -> float:
+def _augmented_alignment(encoder: PatchEncoder, windows: Windows, rows: NDArray[np.int64], seed: int) -> float:
     """Two augmentations of each window, drawn as the contrastive objectives draw them."""
     augmentation = default_pipeline(windows.contract)
-    generator = torch.Generator(next(encoder.parameters()).device).manual_seed(seed)
+    generator = torch.Generator(device_of(encoder)).manual_seed(seed)
     first, second = (mean_patches(encoder, windows, rows.tolist(), augmentation, generator) for _ in range(2))
     return alignment(first, second)
 

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from sig2lm.datasets import Table
-from sig2lm.encoder.patch_transformer import SignalEncoder
 from sig2lm.encoder.probing.classifiers import fine_tuned, linear_probe
 from sig2lm.encoder.probing.features import mean_patches
 from sig2lm.encoder.probing.study import ProbeSettings, Scores, Study, spreads
-from sig2lm.encoder.probing.tables import without_channels
+from sig2lm.encoder.probing.tables import sensors, without_channels
+from sig2lm.encoder.protocol import PatchEncoder
 from sig2lm.encoder.windows import Windows
 
 Progress = Callable[[str], None]
@@ -24,7 +24,7 @@ WHEN = ("test", "training", "both")
 
 def missing_sensors(
     table: Table,
-    encoder: SignalEncoder,
+    encoder: PatchEncoder,
     settings: ProbeSettings | None = None,
     signal: str | None = None,
     test_table: Table | None = None,
@@ -54,7 +54,8 @@ def missing_sensors(
 
 def sensors_left_out(study: Study, progress: Progress) -> dict[str, Any]:
     """:func:`missing_sensors` of data that are ready."""
-    modalities, contract = study.encoder.config.modalities, study.encoder.contract
+    contract = study.encoder.contract
+    modalities = sensors(contract)
     tables = [study.labelled, *(without_channels(study.labelled, study.name, group) for group in modalities)]
     linear = _linear(study, tables)
     tuned = [_fine_tuned(study, tables, seed, progress) for seed in range(study.settings.seeds)]
@@ -62,7 +63,7 @@ def sensors_left_out(study: Study, progress: Progress) -> dict[str, Any]:
         "linear": {place: spreads([scores]) for place, scores in linear.items()},
         "fine_tuned": {place: spreads([scores[place] for scores in tuned]) for place in tuned[0]},
     }
-    sensors = [
+    left_out = [
         {
             "channels": [contract.channels[channel] for channel in group],
             "unit": contract.units[group[0]],
@@ -73,7 +74,7 @@ def sensors_left_out(study: Study, progress: Progress) -> dict[str, Any]:
         }
         for number, group in enumerate(modalities, start=1)
     ]
-    return {"complete": {method: scores[0, 0] for method, scores in found.items()}, "sensors": sensors}
+    return {"complete": {method: scores[0, 0] for method, scores in found.items()}, "sensors": left_out}
 
 
 def _places(number: int) -> tuple[tuple[int, int], ...]:

@@ -8,13 +8,13 @@ from typing import Any
 
 from sig2lm.datasets import Table
 from sig2lm.encoder.checkpoint import encoder_fingerprint
-from sig2lm.encoder.patch_transformer import SignalEncoder
 from sig2lm.encoder.probing.classifiers import fine_tuned, linear_probe, nearest_neighbours
 from sig2lm.encoder.probing.features import Features, mean_patches, untrained
 from sig2lm.encoder.probing.fractions import nested_rows
 from sig2lm.encoder.probing.label_free import measure_without_labels
 from sig2lm.encoder.probing.missing import Progress, sensors_left_out
 from sig2lm.encoder.probing.study import ProbeSettings, Scores, Study, spreads
+from sig2lm.encoder.protocol import PatchEncoder
 from sig2lm.encoder.windows import Windows
 
 METHODS = {
@@ -30,7 +30,7 @@ Frozen = Callable[[tuple[int, ...]], Scores]
 
 def probe_encoder(
     table: Table,
-    encoder: SignalEncoder,
+    encoder: PatchEncoder,
     settings: ProbeSettings | None = None,
     signal: str | None = None,
     test_table: Table | None = None,
@@ -58,8 +58,9 @@ def probe_encoder(
     -------
     dict
         Ready for JSON. ``fractions``: for each fraction the numbers of ``people`` and ``windows`` (for each seed) and
-        for each of ``methods`` mean, spread and values of accuracy, macro-F1 and AUROC; ``label_free``: see
-        :func:`measure_without_labels`; ``missing``: see :func:`missing_sensors`, or None; and what was measured.
+        for each of ``methods`` mean, spread and values of accuracy, macro-F1 and AUROC, of which encoders of other
+        libraries lack ``random`` and ``scratch``; ``label_free``: see :func:`measure_without_labels`; ``missing``: see
+        :func:`missing_sensors`, or None; and what was measured.
         Without labels ``fractions`` is empty.
 
     Raises
@@ -86,7 +87,7 @@ def probe_encoder(
         "labels": list(study.labels),
         "sizes": {part: _size(study.labelled if study.labels else study.table, part) for part in study.table.data},
         "settings": asdict(study.settings),
-        "methods": METHODS,
+        "methods": {method: METHODS[method] for method in (fractions[0]["methods"] if fractions else METHODS)},
         "fractions": fractions,
         "label_free": label_free,
         "missing": sensors_left_out(study, progress) if study.settings.missing else None,
@@ -99,7 +100,7 @@ def _size(table: Table, split: str) -> dict[str, int]:
     return {"people": len(set(rows["subject"])), "windows": len(rows)}
 
 
-def _features(study: Study, encoder: SignalEncoder) -> dict[str, Features]:
+def _features(study: Study, encoder: PatchEncoder) -> dict[str, Features]:
     return {split: mean_patches(encoder, Windows(study.table, study.name, split)) for split in study.table.data}
 
 
@@ -111,23 +112,30 @@ def _with_labels(study: Study, features: dict[str, Features], progress: Progress
     knn = _frozen(study, features, partial(nearest_neighbours, neighbours=settings.neighbours))
     drawn: dict[float, list[dict[str, Any]]] = {fraction: [] for fraction in sorted(settings.fractions)}
     for seed in range(settings.seeds):
-        random = _frozen(study, _features(study, untrained(study.encoder, seed)), linear_probe)
+        random = untrained(study.encoder, seed)
+        frozen = {"linear": linear, "knn": knn}
+        starts = {"fine_tuned": study.encoder}
+        if random is not None:
+            frozen["random"] = _frozen(study, _features(study, random), linear_probe)
+            starts["scratch"] = random
         for fraction, rows in nested_rows(subjects, labels, list(drawn), seed).items():
             progress(f"seed {seed}: the labels of {fraction:g} of the training people, {len(rows)} windows")
             chosen = tuple(rows)
-            found = {"linear": linear(chosen), "knn": knn(chosen), "random": random(chosen)}
-            found |= _trained(study, rows, seed)
+            found = {method: scored(chosen) for method, scored in frozen.items()}
+            found |= {method: _trained(study, start, rows, seed) for method, start in starts.items()}
             people = len({subjects[row] for row in rows})
             drawn[fraction].append({"people": people, "windows": len(rows), "methods": found})
-    return [
-        {
-            "fraction": fraction,
-            "people": [one["people"] for one in trials],
-            "windows": [one["windows"] for one in trials],
-            "methods": {method: spreads([one["methods"][method] for one in trials]) for method in METHODS},
-        }
-        for fraction, trials in drawn.items()
-    ]
+    return [{"fraction": fraction, **_summary(trials)} for fraction, trials in drawn.items()]
+
+
+def _summary(trials: list[dict[str, Any]]) -> dict[str, Any]:
+    """Counts of each seed, and mean and spread of the scores."""
+    measured = [method for method in METHODS if method in trials[0]["methods"]]
+    return {
+        "people": [one["people"] for one in trials],
+        "windows": [one["windows"] for one in trials],
+        "methods": {method: spreads([one["methods"][method] for one in trials]) for method in measured},
+    }
 
 
 def _frozen(study: Study, features: dict[str, Features], answer: Callable[..., Features]) -> Frozen:
@@ -143,20 +151,16 @@ def _frozen(study: Study, features: dict[str, Features], answer: Callable[..., F
     return scored
 
 
-def _trained(study: Study, rows: list[int], seed: int) -> dict[str, Scores]:
-    """Scores of all weights trained on rows: from the pretrained ones, and from random ones."""
-    found = {}
-    starts = {"fine_tuned": study.encoder, "scratch": untrained(study.encoder, seed)}
-    for method, start in starts.items():
-        (answer,) = fine_tuned(
-            start,
-            study.labelled,
-            [study.labelled],
-            study.settings.split,
-            study.labels,
-            rows,
-            replace(study.settings.tuning, seed=seed),
-            study.settings.least_steps,
-        )
-        found[method] = study.scores(answer)
-    return found
+def _trained(study: Study, start: PatchEncoder, rows: list[int], seed: int) -> Scores:
+    """Scores of all weights of an encoder, trained on rows."""
+    (answer,) = fine_tuned(
+        start,
+        study.labelled,
+        [study.labelled],
+        study.settings.split,
+        study.labels,
+        rows,
+        replace(study.settings.tuning, seed=seed),
+        study.settings.least_steps,
+    )
+    return study.scores(answer)

@@ -10,10 +10,10 @@ import numpy as np
 
 from sig2lm.datasets import Table
 from sig2lm.encoder.finetune import FineTuneSettings
-from sig2lm.encoder.patch_transformer import SignalEncoder
 from sig2lm.encoder.probing.classifiers import Numbers
 from sig2lm.encoder.probing.features import Features
-from sig2lm.encoder.probing.tables import as_read, chosen_signal, labelled
+from sig2lm.encoder.probing.tables import as_read, chosen_signal, labelled, sensors
+from sig2lm.encoder.protocol import PatchEncoder
 from sig2lm.errors import DatasetError, Sig2LMError
 from sig2lm.metrics import Predictions, label_numbers, scores
 
@@ -94,7 +94,7 @@ class Study:
         At least two, or none where labels are not used.
     """
 
-    encoder: SignalEncoder
+    encoder: PatchEncoder
     settings: ProbeSettings
     name: str
     table: Table
@@ -106,7 +106,7 @@ class Study:
     def of(
         cls,
         table: Table,
-        encoder: SignalEncoder,
+        encoder: PatchEncoder,
         settings: ProbeSettings | None = None,
         signal: str | None = None,
         test_table: Table | None = None,
@@ -197,7 +197,7 @@ def _shared_labels(table: Table, judged: Table, settings: ProbeSettings) -> tupl
     return shared
 
 
-def _check_sensors(table: Table, encoder: SignalEncoder, labels: tuple[str, ...]) -> None:
+def _check_sensors(table: Table, encoder: PatchEncoder, labels: tuple[str, ...]) -> None:
     """Refuse to leave out the only modality, or to judge it without labels.
 
     Raises
@@ -206,7 +206,7 @@ def _check_sensors(table: Table, encoder: SignalEncoder, labels: tuple[str, ...]
         Naming what lacks.
     """
     contract = encoder.contract
-    if len(encoder.config.modalities) < 2:
+    if len(sensors(contract)) < 2:
         raise DatasetError(
             "expected an encoder of two modalities or more (channels of different units) to leave one out, found one: "
             f"{', '.join(contract.channels)} in {contract.units[0]}; probe it without --missing"
