@@ -17,9 +17,10 @@ academic use only; who may use it wraps it as a module of their own (``examples/
 Weights are read from safetensors only, and code from a repository is never run.
 
 These encoders were trained on one series at a time, without units. Each channel is encoded on its own (Chronos-2 and a
-PatchTST that mixes channels read the channels of a signal together), and normalised as its library does it, by the
-channel's own mean and deviation; so the level of a signal is gone. Patches are ordered by time and within a time by
-channel. The contract is the table's: such an encoder takes any channels, at any rate.
+PatchTST that mixes channels read the channels of a signal together), and normalised by the library itself as the model
+was trained. Most subtract the channel's own mean and divide by its deviation, so that the level is gone; the first
+Chronos divides by the mean size, and Mantis keeps the mean and deviation of each token's span. Patches are ordered by
+time and within a time by channel. The contract is the table's: such an encoder takes any channels, at any rate.
 """
 
 from importlib import import_module
