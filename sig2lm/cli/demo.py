@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from sig2lm.datasets import Table
 
 # For minutes on two cores: these data sets are small, so they are seen more often, in smaller batches.
-PRETRAIN_EPOCHS, ADAPTER_EPOCHS, BATCH_SIZE = 10, 3, 16
+PRETRAIN_EPOCHS, ADAPTER_EPOCHS, BATCH_SIZE = 10, 8, 16
 
 
 def demo(

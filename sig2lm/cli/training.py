@@ -8,6 +8,10 @@ import typer
 
 from sig2lm.cli.options import DataOption, named
 
+ENCODER_HELP = (
+    "An encoder for each named signal: a folder, or one of another library such as chronos:amazon/chronos-bolt-tiny."
+)
+
 
 def pretrain_encoder(
     data: DataOption,
@@ -105,6 +109,9 @@ def fine_tune_encoder(
     epochs: Annotated[float, typer.Option(min=0.0)] = 5.0,
     batch_size: Annotated[int, typer.Option(min=1)] = 64,
     learning_rate: Annotated[float, typer.Option(min=0.0)] = 5e-4,
+    augment: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Probability of each augmentation that suits the signal.")
+    ] = 0.5,
     seed: int = 0,
 ) -> None:
     """Teach encoders the labels of the training subjects; an adapter then learns from them sooner and better."""
@@ -116,7 +123,7 @@ def fine_tune_encoder(
     check_new(out)
     table = load_table(data)
     folders = named(encoder, list(table.info.signals), "--encoder")
-    settings = FineTuneSettings(epochs, batch_size, learning_rate, seed=seed)
+    settings = FineTuneSettings(epochs, batch_size, learning_rate, augment=augment, seed=seed)
     classifier, records = fine_tuned_encoders(table, folders, table.info.labels, settings)
     if len(records) == 1:
         name, record = next(iter(records.items()))
@@ -132,9 +139,7 @@ def fine_tune_encoder(
 def train_adapter(
     data: Annotated[list[Path], typer.Option(help="A prepared table; several are tasks that one run learns.")],
     out: Annotated[Path, typer.Option(help="A new folder for the run.")],
-    encoder: Annotated[
-        list[str], typer.Option("--encoder", metavar="[NAME=]FOLDER", help="An encoder for each named signal.")
-    ],
+    encoder: Annotated[list[str], typer.Option("--encoder", metavar="[NAME=]FOLDER|LIBRARY:NAME", help=ENCODER_HELP)],
     lm: Annotated[str, typer.Option("--lm", help="Folder, hub id, or 'pocket' (embedded, small).")] = "pocket",
     template: Annotated[
         list[str] | None,
