@@ -3,7 +3,7 @@
     python examples/af.py [--data TABLE] [--out FOLDER]
 
 TABLE is what ``sig2lm prepare afdb`` wrote; without it people are simulated. The encoder learns together with the
-adapter here, which rhythm rewards (BENCHMARKS.md). Epochs are few, so that it ends in a minute or two.
+adapter here. Epochs are few, so that it ends in a minute or two.
 """
 
 import argparse

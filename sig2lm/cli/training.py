@@ -114,7 +114,7 @@ def fine_tune_encoder(
     ] = 0.5,
     seed: int = 0,
 ) -> None:
-    """Teach encoders the labels of the training subjects; an adapter then learns from them sooner and better."""
+    """Teach encoders the labels of the training subjects, before an adapter learns to read them."""
     from sig2lm.datasets import load_table
     from sig2lm.encoder import save_encoder
     from sig2lm.encoder.finetune import FineTuneSettings, fine_tuned_encoders

@@ -37,7 +37,7 @@ class FineTuneSettings:
     ----------
     augment
         Probability with which each window meets each augmentation that suits its signal
-        (:func:`sig2lm.encoder.augmentations.default_pipeline`); on people never seen this is worth more than epochs.
+        (:func:`sig2lm.encoder.augmentations.default_pipeline`).
     """
 
     epochs: float = 5.0
@@ -160,9 +160,6 @@ def fine_tuned_encoders(
     table: Table, folders: Mapping[str, str | Path], labels: Sequence[str], settings: FineTuneSettings | None = None
 ) -> tuple[Classifier, dict[str, dict[str, Any]]]:
     """Load pretrained encoders, teach them the labels of a table together, and say where each came from.
-
-    An encoder that knows the labels makes patches an adapter learns from sooner and better than from those of an
-    encoder that never saw one (BENCHMARKS.md).
 
     Parameters
     ----------

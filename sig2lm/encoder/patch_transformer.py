@@ -229,6 +229,6 @@ def default_patch_size(num_samples: int) -> int:
 def default_normalisation(contract: Contract) -> Normalisation:
     """``centred`` for event series such as RR intervals, whose level says who it is; else ``dataset``.
 
-    With the level, an adapter learns the heart rates of the people it has seen: see BENCHMARKS.md.
+    With the level, an adapter learns the heart rates of the people it has seen: see scripts/bench_normalisation.py.
     """
     return "centred" if contract.sampling_rate is None and contract.period is None else "dataset"
