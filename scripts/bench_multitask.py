@@ -15,7 +15,7 @@ from bench_tasks import FOLDS, thinned
 from timing import machine
 
 from sig2lm.datasets import fold, load_table
-from sig2lm.evaluate import predict
+from sig2lm.evaluate import held_out_question, predict
 from sig2lm.files import write_json
 from sig2lm.lm import FrozenLM
 from sig2lm.metrics import scores
@@ -54,7 +54,7 @@ def main() -> None:
     print("|---|---|---|---|---|---|---|")
     found = {}
     for table, alone in zip(tables, single, strict=True):
-        predictions = predict(outcome.model, table, "test")
+        predictions = predict(outcome.model, table, "test", held_out_question(outcome.model, table))
         found[table.info.name] = {"alone": {key: alone[key] for key in ("macro_f1", "auroc")}, **scores(predictions)}
         together = scores(predictions)
         cells = [table.info.name, f"{len(np.asarray(predictions.truth)):,}"]

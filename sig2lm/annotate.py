@@ -23,7 +23,7 @@ from sig2lm.errors import SignalError
 from sig2lm.prompts import SignalPlace
 from sig2lm.signals import Signal
 from sig2lm.signals.windowing import Windows
-from sig2lm.task import Task
+from sig2lm.task import Question
 from sig2lm.timeline.rows import WindowRow
 
 _MOST_WORKERS = 8  # each holds a batch
@@ -36,8 +36,8 @@ class Annotation:
 
     Attributes
     ----------
-    model, task, question, choices
-        Who is asked what; ``choices`` is None for an open question.
+    model, question
+        Who is asked what.
     tracks
         The windows of each signal that is cut; those of one number lie side by side in time.
     whole
@@ -49,9 +49,7 @@ class Annotation:
     """
 
     model: SignalLM
-    task: Task
-    question: str
-    choices: Sequence[str] | None
+    question: Question
     tracks: Mapping[str, Windows]
     whole: Mapping[SignalPlace, Recording]
     facts: Mapping[str, str]
@@ -71,7 +69,9 @@ class Annotation:
                     yield WindowRow(*span, None, None)
                     continue
                 answer = next(told)
-                yield WindowRow(*span, answer.text if self.choices is None else answer.label, answer.probabilities)
+                yield WindowRow(
+                    *span, answer.text if self.question.choices is None else answer.label, answer.probabilities
+                )
 
     def span(self, number: int) -> tuple[float, float]:
         """Where a window begins and ends, s from the beginning of the recording."""
@@ -94,7 +94,7 @@ class Annotation:
 
         More than one only where a batch needs no tokenizer, which serves one thread.
         """
-        if self.choices is None or self._described or self.model.lm.device.type != "cpu":
+        if self.question.choices is None or self._described or self.model.lm.device.type != "cpu":
             return 1
         return min(torch.get_num_threads(), _MOST_WORKERS)
 
@@ -111,8 +111,8 @@ class Annotation:
             for batch in batches:
                 yield batch, self._ask(batch)
             return
-        for choice in self.choices or ():
-            self.model.lm.dialogue.encode_answer(self.task.sentence(choice))  # remembered: no thread tokenizes
+        for sentence in self.question.sentences:
+            self.model.lm.dialogue.encode_answer(sentence)  # remembered: no thread tokenizes
         waiting: deque[tuple[Batch, Future[list[Answer]]]] = deque()
         with _pool(self.workers) as pool:
             for batch in batches:
@@ -125,12 +125,12 @@ class Annotation:
 
     def _ask(self, batch: Batch) -> list[Answer]:
         asked = [example for _, example in batch if example is not None]
-        return self.model.answer(asked, self.task, self.choices, **self.options) if asked else []
+        return self.model.answer(asked, self.question, **self.options) if asked else []
 
     @property
     def _described(self) -> bool:
         """Whether the template describes each window in words, so that each has a prompt of its own."""
-        return any(f"{name}_summary" in self.task.template.variables for name in self.tracks)
+        return any(f"{name}_summary" in self.question.task.template.variables for name in self.tracks)
 
     def _examples(self) -> Iterator[Example | None]:
         """Write one example a window; None where there is nothing to ask about."""
@@ -145,7 +145,7 @@ class Annotation:
             for (name, size), part in zip(sizes.items(), values, strict=True):
                 recordings[SignalPlace(name)] = Recording(name, size, part)
             if prompt is None or self._described:
-                prompt = self.model.example(self.task, recordings, self.question, self.facts).prompt
+                prompt = self.model.example(self.question.task, recordings, self.question.text, self.facts).prompt
             yield Example(prompt, recordings)
 
 
@@ -177,8 +177,7 @@ def annotate(
     """Plan the windows of a recording; see :meth:`SignalLM.annotate`."""
     named = {name: _only(name, several) for name, several in model.named(signals).items()}
     task = model.task(named)
-    question = question or task.template.question[0]
-    closed = task.choices(question, choices)
+    asked = model.question(task, question, choices)
     contracts = {name: model.modality(name).encoder.contract for name in named}
     in_seconds = any(contract.sampling_rate is not None for contract in contracts.values())
     cut = [name for name, contract in contracts.items() if (contract.sampling_rate is not None) == in_seconds]
@@ -195,7 +194,7 @@ def annotate(
                 "ask about it as a whole (ask), or state a shorter window"
             )
     whole = model.recordings({name: signal for name, signal in named.items() if name not in cut})
-    return Annotation(model, task, question, closed, tracks, whole, dict(facts or {}), batch_size, options)
+    return Annotation(model, asked, tracks, whole, dict(facts or {}), batch_size, options)
 
 
 def _only(name: str, several: Sequence[Signal]) -> Signal:

@@ -4,14 +4,12 @@ from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from sig2lm.bridge import SignalLM
 from sig2lm.data import TableExamples
 from sig2lm.datasets import Table
 from sig2lm.encoder import PatchEncoder
+from sig2lm.encoder.probing import classifiers
 from sig2lm.metrics import Predictions, label_numbers
 
 
@@ -30,13 +28,10 @@ def linear_probe(
     """Answer with logistic regression on the mean patches of encoders (the model's own), fitted on the train split."""
     labels = model.task(table.info.signals).labels
     encoders = encoders or {name: model.modality(name).encoder for name in table.info.signals}
-    fitted = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000))
-    features, names = pooled_patches(model, table, "train", encoders)
-    fitted.fit(features, names)
-    features, names = pooled_patches(model, table, split, encoders)
-    probabilities = np.zeros((len(names), len(labels)))
-    probabilities[:, label_numbers(fitted.classes_, labels)] = fitted.predict_proba(features)
-    return Predictions(labels, label_numbers(names, labels), probabilities, np.array(table.data[split]["subject"]))
+    known, names = pooled_patches(model, table, "train", encoders)
+    asked, truth = pooled_patches(model, table, split, encoders)
+    probabilities = classifiers.linear_probe(known, label_numbers(names, labels), asked, len(labels))
+    return Predictions(labels, label_numbers(truth, labels), probabilities, np.array(table.data[split]["subject"]))
 
 
 def pooled_patches(

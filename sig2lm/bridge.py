@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from huggingface_hub import ModelHubMixin
 
+from sig2lm.calibration import Reference
 from sig2lm.data import Example, Prompter, Recording, describe
 from sig2lm.encoder import PatchEncoder
 from sig2lm.errors import SignalError
@@ -20,7 +21,7 @@ from sig2lm.prompts import SignalPlace
 from sig2lm.reading import SignalReader
 from sig2lm.signals import Signal
 from sig2lm.soft_prompt import Modality
-from sig2lm.task import Task, check_tasks, choose_task
+from sig2lm.task import Question, Task, check_tasks, choose_task
 
 if TYPE_CHECKING:
     from sig2lm.annotate import Annotation
@@ -65,6 +66,8 @@ class SignalLM(
         For each named signal its encoder and adapter.
     tasks
         What it is asked, one task or several; which of them is meant follows from the signals at hand.
+    references
+        For tasks, by number, what new wordings of their question are compared with (:mod:`sig2lm.calibration`).
 
     Raises
     ------
@@ -77,9 +80,11 @@ class SignalLM(
         lm: FrozenLM,
         modalities: Mapping[str, Modality],
         tasks: Task | Sequence[Task],
+        references: Mapping[int, Reference] | None = None,
     ) -> None:
         super().__init__(lm, modalities)
         self.tasks = (tasks,) if isinstance(tasks, Task) else tuple(tasks)
+        self.references = dict(references or {})
         check_tasks(self.tasks, list(modalities))
 
     def task(self, signals: Iterable[str]) -> Task:
@@ -89,6 +94,20 @@ class SignalLM(
     def prompter(self, task: Task) -> Prompter:
         """Writes examples of a task in this model's tokens."""
         return Prompter(task, self.lm.dialogue, self.num_virtual_tokens)
+
+    def question(self, task: Task, text: str | None = None, choices: Sequence[str] | None = None) -> Question:
+        """Make a question of a task; see :meth:`ask` for what stands where nothing is given.
+
+        Where labels are asked for in words that training did not use, the bias of these words is measured and undone
+        (:mod:`sig2lm.calibration`), if the run kept what that takes.
+        """
+        text = text or task.template.question[0]
+        closed = task.choices(text, choices)
+        reference = self.references.get(self.tasks.index(task))
+        if reference is None or closed is None or text in task.template.question or not set(closed) <= set(task.labels):
+            return Question(task, text, closed)
+        offsets = reference.offsets(self, self.prompter(task), text)
+        return Question(task, text, closed, tuple(offsets[choice] for choice in closed))
 
     def ask(
         self,
@@ -139,16 +158,13 @@ class SignalLM(
         if not recordings:
             return []
         task = self.task(self.named(recordings[0]))
-        question = question or task.template.question[0]
-        choices = task.choices(question, choices)
+        asked = self.question(task, question, choices)
         told = facts if facts is not None else [{}] * len(recordings)
         examples = (
-            self.example(task, self.recordings(signals), question, known)
+            self.example(task, self.recordings(signals), asked.text, known)
             for signals, known in zip(recordings, told, strict=True)
         )
-        return [
-            answer for batch in batched(examples, batch_size) for answer in self.answer(batch, task, choices, **options)
-        ]
+        return [answer for batch in batched(examples, batch_size) for answer in self.answer(batch, asked, **options)]
 
     def example(
         self, task: Task, recordings: Mapping[SignalPlace, Recording], question: str, facts: Mapping[str, str]
@@ -158,26 +174,24 @@ class SignalLM(
         return self.prompter(task).example(recordings, question, fields=fields)
 
     @torch.no_grad()
-    def answer(
-        self, examples: Sequence[Example], task: Task, choices: Sequence[str] | None, **options: Any
-    ) -> list[Answer]:
+    def answer(self, examples: Sequence[Example], question: Question, **options: Any) -> list[Answer]:
         """Answer a batch of examples: by the likelihood of the choices, or with generated text."""
         self.eval()
-        return self.answer_context(self.read(examples), task, choices, **options)
+        return self.answer_context(self.read(examples), question, **options)
 
     @torch.no_grad()
-    def answer_context(
-        self, context: Context, task: Task, choices: Sequence[str] | None, **options: Any
-    ) -> list[Answer]:
+    def answer_context(self, context: Context, question: Question, **options: Any) -> list[Answer]:
         """Answer from prompts that have been read."""
-        if choices is None:
+        if question.choices is None:
             texts = [self.lm.dialogue.decode(ids) for ids in self.lm.generate(context, **options)]
-            return [Answer(text, task.parse(text), None) for text in texts]
-        said = {choice: task.sentence(choice) for choice in choices}
-        scores = self.lm.score(context, [self.lm.dialogue.encode_answer(text) for text in said.values()])
+            return [Answer(text, question.task.parse(text), None) for text in texts]
+        scores = self.score(context, question.sentences)
+        if question.offsets is not None:
+            scores += scores.new_tensor(question.offsets)
+        said = dict(zip(question.choices, question.sentences, strict=True))
         answers = []
         for row in scores.softmax(-1).tolist():
-            probabilities = dict(zip(choices, row, strict=True))
+            probabilities = dict(zip(question.choices, row, strict=True))
             best = max(probabilities, key=probabilities.__getitem__)
             answers.append(Answer(said[best], best, probabilities))
         return answers

@@ -6,6 +6,7 @@ only, and independent questions (:meth:`Chat.reset`) share it too.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from threading import Thread
 from typing import Any
 
@@ -51,10 +52,11 @@ class Chat:
 
     def ask(self, question: str | None = None, choices: Sequence[str] | None = None, **options: Any) -> Answer:
         """Ask, hear the answer, and remember both; arguments as :meth:`SignalLM.ask`."""
-        question = question or self.task.template.question[0]
-        turns = self._with(question)
-        choices = self.task.choices(question, choices)
-        answer = self.model.answer_context(self._context(turns), self.task, choices, **options)[0]
+        asked = self.model.question(self.task, question, choices)
+        if self.turns:  # what came before sways the answer too, so nothing is known of what the wording does
+            asked = replace(asked, offsets=None)
+        turns = self._with(asked.text)
+        answer = self.model.answer_context(self._context(turns), asked, **options)[0]
         self._remember(turns, answer.text)
         return answer
 

@@ -1,7 +1,8 @@
 """A run on disk: what was trained, and the names and fingerprints of what was not.
 
 ``config.json`` holds the format, the LM, the modalities and the tasks; ``adapter.safetensors`` the trained tensors;
-``lora/`` the LoRA layers, if any (peft's format); ``train.json`` how it came about. The LM is never in it. A frozen
+``lora/`` the LoRA layers, if any (peft's format); ``reference.safetensors`` what new wordings are compared with, if
+anything (:mod:`sig2lm.calibration`); ``train.json`` how it came about. The LM is never in it. A frozen
 encoder is named by folder, or carried in ``encoders/`` when the run is to be shared; those of other libraries are
 only named, since their licence is not ours to give.
 """
@@ -16,6 +17,7 @@ from torch import Tensor
 
 from sig2lm.adapter import AdapterConfig, build_adapter
 from sig2lm.bridge import SignalLM
+from sig2lm.calibration import Reference
 from sig2lm.encoder import EncoderConfig, PatchEncoder, SignalEncoder, encoder_fingerprint, save_encoder
 from sig2lm.encoder.loading import IN_MEMORY, find_encoder, relative_source
 from sig2lm.encoder.protocol import check_encoder, encoder_config
@@ -28,6 +30,7 @@ from sig2lm.task import Task
 from sig2lm.tensors import check_shapes, read_tensors, write_tensors
 
 FORMAT = 2
+REFERENCE = "reference.safetensors"
 
 
 def write_run(
@@ -43,6 +46,8 @@ def write_run(
     write_tensors(folder / "adapter.safetensors", model.trained_tensors())
     if model.lm.has_lora:
         model.lm.save_lora(folder / "lora")
+    if model.references:
+        write_tensors(folder / REFERENCE, _numbered(model.references))
     write_json(folder / "train.json", provenance or {})
     write_json(
         folder / "config.json",
@@ -109,7 +114,7 @@ def read_run(
         Task(parse_template(task["template"], f"{folder}/config.json"), tuple(task["labels"]))
         for task in config["tasks"]
     ]
-    model = SignalLM(frozen, modalities, tasks)
+    model = SignalLM(frozen, modalities, tasks, _read_references(folder, what))
     load_trained(model, read_tensors(folder / "adapter.safetensors", what), what)
     return model.eval()
 
@@ -129,6 +134,31 @@ def load_trained(model: SignalLM, tensors: dict[str, Tensor], what: str) -> None
             lead = f"{name}.{part}."
             found = {key.removeprefix(lead): tensor for key, tensor in tensors.items() if key.startswith(lead)}
             getattr(modality, part).load_state_dict(found)
+
+
+def _numbered(references: Mapping[int, Reference]) -> dict[str, Tensor]:
+    return {
+        f"{number}.{key}": tensor
+        for number, reference in references.items()
+        for key, tensor in reference.tensors().items()
+    }
+
+
+def _read_references(folder: Path, what: str) -> dict[int, Reference]:
+    """Read what :func:`_numbered` wrote; nothing where a run kept nothing."""
+    if not (folder / REFERENCE).is_file():
+        return {}
+    of_task: dict[int, dict[str, Tensor]] = {}
+    for key, tensor in read_tensors(folder / REFERENCE, what).items():
+        number, _, rest = key.partition(".")
+        of_task.setdefault(int(number), {})[rest] = tensor
+    try:
+        return {number: Reference.from_tensors(tensors) for number, tensors in of_task.items()}
+    except (KeyError, ValueError) as error:
+        raise CheckpointError(
+            f"expected in '{folder / REFERENCE}' the patches and the level of each task, found no {error}; "
+            "copy it again, or remove it to ask new wordings without correction"
+        ) from error
 
 
 def _describe(modality: Modality, folder: Path) -> dict[str, Any]:

@@ -170,7 +170,7 @@ def collate(examples: Sequence[Example], placeholder: int, window: int | None = 
         "labels": labels,
         "prefix_ids": torch.tensor(examples[0].prompt.input_ids[:shared], dtype=torch.long),
         "signals": {
-            name: {"places": places[name], "counts": torch.tensor(counts[name]), **_stack(found)}
+            name: {"places": places[name], "counts": torch.tensor(counts[name]), **stack_recordings(found)}
             for name, found in recordings.items()
         },
     }
@@ -186,7 +186,8 @@ def common_prefix(prompts: Sequence[EncodedPrompt]) -> int:
     return limit
 
 
-def _stack(recordings: Sequence[Recording]) -> dict[str, Tensor]:
+def stack_recordings(recordings: Sequence[Recording]) -> dict[str, Tensor]:
+    """Stack recordings of one signal, padded at the end: ``values`` and ``sample_mask``, or patches and their mask."""
     if recordings[0].patches is None:
         values, mask = stack_values([recording.values for recording in recordings if recording.values is not None])
         return {"values": values, "sample_mask": mask}

@@ -6,7 +6,7 @@ patches hold without an LM.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -31,7 +31,7 @@ from sig2lm.metrics import (
     subject_intervals,
 )
 from sig2lm.signals import Signal
-from sig2lm.task import Task
+from sig2lm.task import Question, Task
 
 CONTROLS: dict[str, SignalSource] = {"shuffled": "shuffled", "zeroed": "zeroed", "text_only": "none"}
 _TIMED = 32  # recordings that seconds_per_answer is measured on, asked in one batch
@@ -70,7 +70,8 @@ def evaluate(
     _check_closed(table, split)
     task = model.task(table.info.signals)
     progress(f"asking {len(table.data[split])} questions")
-    predictions = predict(model, table, split, "own", batch_size)
+    question = held_out_question(model, table)
+    predictions = predict(model, table, split, question, batch_size=batch_size)
     without_signal = reliance(model, table, split, batch_size, progress)
     progress("asking again, in the wordings of training")
     both = wordings(model, table, split, predictions, batch_size)
@@ -99,18 +100,37 @@ def reliance(
     found = {}
     for control, source in CONTROLS.items():
         progress(f"asking again, signals {control.replace('_', ' ')}")
-        found[control] = scores(predict(model, table, split, source, batch_size))
+        question = held_out_question(model, table)
+        found[control] = scores(predict(model, table, split, question, source, batch_size))
     return found
 
 
 def wordings(
     model: SignalLM, table: Table, split: str, predictions: Predictions, batch_size: int = 64
 ) -> dict[str, dict[str, float | None]]:
-    """Put the scores of answers in the held-out wording beside those in the wordings of training; empty without one."""
-    if model.task(table.info.signals).template.held_out is None:
+    """Put scores in the held-out wording beside those in the wordings of training; empty without a held-out one.
+
+    ``uncalibrated`` is what the held-out wording scores with the bias that its words bring (:mod:`sig2lm.calibration`).
+    """
+    question = held_out_question(model, table)
+    if not question.text:
         return {}
-    known = predict(model, table, split, "own", batch_size, held_out=False)
-    return {"held_out": scores(predictions), "of_training": scores(known)}
+    known = predict(model, table, split, Question(question.task, "", question.choices), batch_size=batch_size)
+    found = {"held_out": scores(predictions), "of_training": scores(known)}
+    if question.offsets is not None:
+        found["uncalibrated"] = scores(_without_offsets(predictions, question.offsets))
+    return found
+
+
+def held_out_question(model: SignalLM, table: Table) -> Question:
+    """Return the question that scores rest on: in the held-out wording, or without words where there is none.
+
+    A question without words is put to each row in the row's own words, or in one of the wordings of training.
+    """
+    task = model.task(table.info.signals)
+    if task.template.held_out is None:
+        return Question(task, "", task.labels)
+    return model.question(task, task.template.held_out, task.labels)
 
 
 def scored(predictions: Predictions, task: Task) -> dict[str, Any]:
@@ -129,26 +149,25 @@ def predict(
     model: SignalLM,
     table: Table,
     split: str,
+    question: Question,
     source: SignalSource = "own",
     batch_size: int = 64,
-    held_out: bool = True,
 ) -> Predictions:
-    """Ask the model for each row's label, with the row's own signal or a control, and return the probabilities.
-
-    Asked is in the held-out wording, where there is one, or else in the wordings of training.
-    """
-    examples = _examples(model, table, split, source, held_out)
+    """Ask the model for each row's label, with the row's own signal or a control, and return the probabilities."""
+    encoders = {name: model.modality(name).encoder for name in table.info.signals}
+    prompter = model.prompter(question.task)
+    examples = TableExamples(table, split, prompter, encoders, source=source, wording=question.text or None)
     if source in ("own", "shuffled"):
-        probabilities = ask_rows(model, examples, examples.task, batch_size)
+        probabilities = ask_rows(model, examples, question, batch_size)
     else:  # these controls show the LM the same few things again and again: each is asked once
         first: dict[Any, int] = {}
         keys = [_shown(examples[row]) for row in range(len(examples))]
         for row, key in enumerate(keys):
             first.setdefault(key, row)
         several = Subset(examples, list(first.values()))
-        asked = dict(zip(first, ask_rows(model, several, examples.task, batch_size), strict=True))
+        asked = dict(zip(first, ask_rows(model, several, question, batch_size), strict=True))
         probabilities = np.stack([asked[key] for key in keys])
-    labels = examples.task.labels
+    labels = question.task.labels
     return Predictions(labels, label_numbers(examples.row_labels, labels), probabilities, np.array(examples.subjects))
 
 
@@ -164,23 +183,22 @@ def seconds_per_answer(model: SignalLM, table: Table, split: str) -> float:
     return (time.perf_counter() - started) / len(recordings)
 
 
-def ask_rows(model: SignalLM, examples: Examples, task: Task, batch_size: int) -> NDArray[np.float64]:
-    """Probabilities (N, M) of the task's labels for each example."""
+def ask_rows(model: SignalLM, examples: Examples, question: Question, batch_size: int) -> NDArray[np.float64]:
+    """Probabilities (N, M) of a closed question's choices for each example."""
     found = []
     for start in range(0, len(examples), batch_size):
         stop = min(start + batch_size, len(examples))
         batch = [replace(examples[row], answer_ids=()) for row in range(start, stop)]
-        for answer in model.answer(batch, task, task.labels):
+        for answer in model.answer(batch, question):
             assert answer.probabilities is not None
-            found.append([answer.probabilities[label] for label in task.labels])
+            found.append(list(answer.probabilities.values()))
     return np.array(found)
 
 
-def _examples(model: SignalLM, table: Table, split: str, source: SignalSource, held_out: bool) -> TableExamples:
-    encoders = {name: model.modality(name).encoder for name in table.info.signals}
-    task = model.task(table.info.signals)
-    wording = task.template.held_out if held_out else None
-    return TableExamples(table, split, model.prompter(task), encoders, source=source, wording=wording)
+def _without_offsets(predictions: Predictions, offsets: Sequence[float]) -> Predictions:
+    """The answers as they were before something was added to the scores."""
+    weights = predictions.probabilities * np.exp(-np.asarray(offsets))
+    return replace(predictions, probabilities=weights / weights.sum(1, keepdims=True))
 
 
 def _shown(example: Example) -> Any:

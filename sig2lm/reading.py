@@ -133,6 +133,10 @@ class SignalReader(nn.Module):
         mask = torch.cat([torch.ones_like(shared).expand(rows, -1), mask], dim=1)
         return Context(ids, mask, self.lm.prefill(inputs_embeds[:, :-1], mask[:, :-1], past))
 
+    def score(self, context: Context, sentences: Sequence[str]) -> Tensor:
+        """Return the log-likelihood (B, n) of each of n answers behind prompts that have been read."""
+        return self.lm.score(context, [self.lm.dialogue.encode_answer(sentence) for sentence in sentences])
+
     def to_device(self, batch: Any) -> Any:
         """Move the tensors of a batch to where the LM is."""
         if isinstance(batch, Mapping):

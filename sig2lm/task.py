@@ -19,7 +19,7 @@ class Task:
         """Make a task of a template; its own labels, where it has some, come before the data's."""
         return cls(template, tuple(template.labels or labels))
 
-    def choices(self, question: str, given: Sequence[str] | None) -> Sequence[str] | None:
+    def choices(self, question: str, given: Sequence[str] | None) -> tuple[str, ...] | None:
         """Return the closed answers to a question: those given, or the labels for the template's own question.
 
         Raises
@@ -31,7 +31,7 @@ class Task:
             return self.labels if self.labels and self.template.asks(question) else None
         if len(set(given)) < 2 or len(set(given)) != len(given):
             raise PromptError(f"expected two or more different choices, found {list(given)}; name them all")
-        return given
+        return tuple(given)
 
     def sentence(self, choice: str) -> str:
         """Return how the LM says a choice: in the template's sentence where it is a label."""
@@ -40,6 +40,33 @@ class Task:
     def parse(self, text: str) -> str | None:
         """Return the label that a free answer names, or None."""
         return self.template.parse(text, self.labels)
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked about recordings.
+
+    Attributes
+    ----------
+    task
+        The task whose template puts it.
+    text
+        Its words.
+    choices
+        The closed answers to choose among; None for free text.
+    offsets
+        What is added to the score of each choice, see :mod:`sig2lm.calibration`; None for nothing.
+    """
+
+    task: Task
+    text: str
+    choices: tuple[str, ...] | None = None
+    offsets: tuple[float, ...] | None = None
+
+    @property
+    def sentences(self) -> list[str]:
+        """How the LM says each choice."""
+        return [self.task.sentence(choice) for choice in self.choices or ()]
 
 
 def check_tasks(tasks: Sequence[Task], signals: Sequence[str]) -> None:

@@ -21,10 +21,12 @@ from transformers.trainer_utils import get_last_checkpoint
 import sig2lm
 from sig2lm.adapter import build_adapter
 from sig2lm.bridge import SignalLM
+from sig2lm.calibration import Reference, take_reference
 from sig2lm.checkpoint import write_run
 from sig2lm.data import Example, TableExamples, check_known_labels
 from sig2lm.datasets import Table
 from sig2lm.encoder import PatchEncoder, encoder_fingerprint, load_any_encoder
+from sig2lm.encoder.fitting import check_contract, check_every_signal
 from sig2lm.encoder.loading import source_of
 from sig2lm.errors import CheckpointError, DatasetError, PromptError, Sig2LMError
 from sig2lm.files import check_new, read_json, write_json
@@ -63,12 +65,7 @@ def build_model(
         When neither a template nor its table names labels, and rows have no answers of their own.
     """
     names = list(dict.fromkeys(name for table in tables for name in table.info.signals))
-    if set(encoders) != set(names):
-        raise DatasetError(
-            f"expected an encoder for each of the signals {', '.join(names)} of "
-            f"{' and '.join(repr(str(table.path)) for table in tables)}, found {', '.join(encoders) or 'none'}; "
-            "pass --encoder NAME=FOLDER for each"
-        )
+    check_every_signal(names, encoders, " and ".join(repr(str(table.path)) for table in tables))
     set_seed(settings.seed)
     if settings.lora_rank:
         lm.add_lora(settings.lora_rank)
@@ -115,23 +112,6 @@ def check_labels(table: Table, task: Task) -> None:
             f"the train split of '{table.path}' has no row with the label '{absent[0]}', found {told}; "
             "divide the subjects in another way (--seed), or use a template without this label"
         )
-
-
-def check_contract(table: Table, name: str, expected: Any, owner: str) -> None:
-    """Refuse a table whose signal is not sampled as its encoder expects.
-
-    Raises
-    ------
-    DatasetError
-        Naming both sides.
-    """
-    found = table.info.signals[name]
-    for what in ("sampling_rate", "period", "channels", "units"):
-        if getattr(found, what) != getattr(expected, what):
-            raise DatasetError(
-                f"{what} of '{name}' in '{table.path}' is {getattr(found, what)}, but the encoder '{owner}' expects "
-                f"{getattr(expected, what)}; prepare the data set that way, or pretrain an encoder on it"
-            )
 
 
 def train_adapter(
@@ -202,11 +182,22 @@ def train_adapter(
         trained_parameters=sum(p.numel() for p in model.parameters() if p.requires_grad),
     )
     if first:
+        model.references = take_references(model, learned, settings.references)
         ending = {key: value for key, value in vars(outcome).items() if key != "model"}
         write_run(model, out, {**identity, **ending, "history": state.log_history})
         if not outcome.interrupted:
             shutil.rmtree(checkpoints)
     return outcome
+
+
+def take_references(model: SignalLM, learned: ConcatDataset[Example], count: int) -> dict[int, Reference]:
+    """Take what new wordings will be compared with, for each task that allows it (:mod:`sig2lm.calibration`)."""
+    found = {}
+    for number, examples in enumerate(learned.datasets):
+        assert isinstance(examples, TableExamples)
+        if (reference := take_reference(model, examples, count)) is not None:
+            found[number] = reference
+    return found
 
 
 def check_logger(name: str) -> None:
@@ -228,7 +219,8 @@ def _examples(
     model: SignalLM, tables: Sequence[Table], split: str, settings: TrainSettings
 ) -> ConcatDataset[Example] | None:
     encoders = {name: model.modality(name).encoder for name in model.modalities}
-    raw = frozenset(encoders) if settings.train_encoder else frozenset()
+    changing = settings.train_encoder or (settings.augment and split == "train")  # then patches are no lasting ones
+    raw = frozenset(encoders) if changing else frozenset()
     found = [
         TableExamples(table, split, model.prompter(task), encoders, raw, seed=settings.seed)
         for table, task in zip(tables, model.tasks, strict=True)

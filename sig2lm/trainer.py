@@ -5,6 +5,7 @@ Trainer brings accelerate, mixed precision, resuming, loggers and many devices; 
 
 import signal as signals_of_the_system
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -18,7 +19,8 @@ from sig2lm.adapter import AdapterConfig
 from sig2lm.bridge import SignalLM
 from sig2lm.checkpoint import load_trained
 from sig2lm.data import Example, collate
-from sig2lm.encoder.pretrain import quiet
+from sig2lm.encoder.augmentations import Compose, default_pipeline
+from sig2lm.encoder.optimisation import quiet
 from sig2lm.tensors import read_tensors, write_tensors
 
 Precision = Literal["fp32", "bf16", "fp16"]
@@ -40,6 +42,12 @@ class TrainSettings:
         For the encoder, which is pretrained and needs smaller steps.
     lora_rank
         Rank of LoRA layers in the LM; 0 for none.
+    augment
+        Probability with which each training window meets each augmentation that suits its signal
+        (:func:`sig2lm.encoder.augmentations.default_pipeline`); with 0 a frozen encoder reads each window once only.
+    references
+        About how many training recordings of each task the run keeps, encoded, to undo the bias of wordings that
+        training does not use (:mod:`sig2lm.calibration`); 0 keeps none.
     save_steps
         Steps between resumable checkpoints; one an epoch by default.
     report_to
@@ -57,16 +65,34 @@ class TrainSettings:
     train_encoder: bool = False
     encoder_learning_rate: float = 2e-4
     lora_rank: int = 0
+    augment: float = 0.0
+    references: int = 32
     save_steps: int | None = None
     report_to: str = "none"
 
 
 class AdapterTrainer(Trainer):
-    """Trainer whose checkpoints hold the trained tensors and nothing else."""
+    """Trainer whose checkpoints hold the trained tensors and nothing else, and that changes signals as it goes."""
 
-    def __init__(self, *, encoder_learning_rate: float, **options: Any) -> None:
+    def __init__(self, *, encoder_learning_rate: float, pipelines: Mapping[str, Compose], **options: Any) -> None:
         super().__init__(**options)
-        self.encoder_learning_rate = encoder_learning_rate
+        self.encoder_learning_rate, self.pipelines = encoder_learning_rate, pipelines
+
+    def compute_loss(self, model: Any, inputs: dict[str, Any], *others: Any, **options: Any) -> Any:
+        """Return the loss, in training of augmented signals.
+
+        Drawn here and not while a batch is made: batches are made ahead, so a resumed run would draw otherwise.
+        """
+        if model.training and self.pipelines:
+            inputs = {**inputs, "signals": self._augmented(inputs["signals"])}
+        return super().compute_loss(model, inputs, *others, **options)
+
+    def _augmented(self, signals: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        found = {}
+        for name, fields in signals.items():
+            values, sample_mask = self.pipelines[name](fields["values"], fields["sample_mask"])
+            found[name] = {**fields, "values": values, "sample_mask": sample_mask}
+        return found
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
         """AdamW with a smaller learning rate for encoders that are trained, and no decay of norms and biases."""
@@ -186,8 +212,10 @@ def build_trainer(
         ddp_find_unused_parameters=len(model.tasks) > 1,  # a batch may hold one task only
     )
     lm = model.lm
+    contracts = {name: model.modality(name).encoder.contract for name in model.modalities if settings.augment}
     trainer = AdapterTrainer(
         encoder_learning_rate=settings.encoder_learning_rate,
+        pipelines={name: default_pipeline(contract, settings.augment) for name, contract in contracts.items()},
         model=model,
         args=arguments,
         train_dataset=learned,

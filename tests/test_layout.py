@@ -31,7 +31,8 @@ ALLOWED: dict[str, set[str]] = {
     "data": BASE | {"signals", "prompts", "task", "datasets", "encoder", "lm"},
     "soft_prompt": BASE | {"adapter", "encoder"},
     "reading": BASE | {"soft_prompt", "encoder", "lm", "data"},
-    "bridge": BASE | {"reading", "soft_prompt", "encoder", "lm", "data", "prompts", "task", "signals"},
+    "calibration": BASE | {"reading", "data", "prompts"},
+    "bridge": BASE | {"calibration", "reading", "soft_prompt", "encoder", "lm", "data", "prompts", "task", "signals"},
     "metrics": BASE,
 }
 AFTER_BRIDGE = set(ALLOWED) | {"bridge", "checkpoint"}

@@ -63,8 +63,8 @@ def annotate(
     for track in annotation.tracks.values():
         if track.beats:
             say_beats(*track.beats)
-    digest = Digest(annotation.end, annotation.choices)
-    with row_file(out, annotation.choices) as write:
+    digest = Digest(annotation.end, annotation.question.choices)
+    with row_file(out, annotation.question.choices) as write:
         for row in _watched(annotation):
             write(row)
             digest.add(row)
@@ -116,7 +116,9 @@ def _page(
         track = annotation.tracks.get(name)
         drawn.append(traces(signal, track.times if track and signal.sampling_rate is None else None))
     recording = ", ".join(Path(file.partition("=")[2] or file).name for file in files)
-    heading = Heading(recording, annotation.question, Path(run).name or run, Path(annotation.model.lm.name).name, notes)
+    heading = Heading(
+        recording, annotation.question.text, Path(run).name or run, Path(annotation.model.lm.name).name, notes
+    )
     return to_html(heading, digest, drawn)
 
 

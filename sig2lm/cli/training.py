@@ -154,6 +154,13 @@ def train_adapter(
     precision: Annotated[str, typer.Option(help="fp32, bf16 or fp16.")] = "fp32",
     train_encoder: Annotated[bool, typer.Option("--train-encoder", help="Train the encoder too.")] = False,
     lora_rank: Annotated[int, typer.Option(min=0, help="Rank of LoRA layers in the LM; 0 for none.")] = 0,
+    augment: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Probability of each augmentation that suits the signal.")
+    ] = 0.0,
+    references: Annotated[
+        int,
+        typer.Option(min=0, help="Training recordings that the run keeps, encoded, to undo the bias of new wordings."),
+    ] = 32,
     save_steps: Annotated[
         int | None, typer.Option(min=1, help="Steps between resumable checkpoints; by default an epoch.")
     ] = None,
@@ -195,6 +202,8 @@ def train_adapter(
         seed=seed,
         train_encoder=train_encoder,
         lora_rank=lora_rank,
+        augment=augment,
+        references=references,
         save_steps=save_steps,
         report_to=report_to,
     )

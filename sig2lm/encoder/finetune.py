@@ -14,14 +14,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
-from transformers import Trainer, TrainingArguments, set_seed
+from transformers import Trainer, set_seed
 
 from sig2lm.datasets import Table
 from sig2lm.encoder.augmentations import Compose, default_pipeline
 from sig2lm.encoder.batching import stack_values
 from sig2lm.encoder.checkpoint import load_encoder
+from sig2lm.encoder.fitting import check_contract, check_every_signal
+from sig2lm.encoder.optimisation import quiet, training_arguments
 from sig2lm.encoder.patch_transformer import SignalEncoder
-from sig2lm.encoder.pretrain import quiet
 from sig2lm.encoder.protocol import PatchEncoder
 from sig2lm.encoder.windows import Windows
 from sig2lm.errors import DatasetError
@@ -131,23 +132,7 @@ def fine_tune(
     with tempfile.TemporaryDirectory() as scratch:
         trainer = Trainer(
             model=model,
-            args=TrainingArguments(
-                output_dir=scratch,
-                num_train_epochs=settings.epochs,
-                per_device_train_batch_size=settings.batch_size,
-                learning_rate=settings.learning_rate,
-                weight_decay=settings.weight_decay,
-                lr_scheduler_type="cosine",
-                warmup_steps=0.05,
-                seed=settings.seed,
-                save_strategy="no",
-                logging_strategy="epoch",
-                report_to="none",
-                remove_unused_columns=False,
-                label_names=["labels"],
-                disable_tqdm=True,
-                dataloader_pin_memory=torch.cuda.is_available(),
-            ),
+            args=training_arguments(settings, scratch, label_names=["labels"]),
             train_dataset=LabelledWindows(table, "train", labels, rows),
             data_collator=partial(_collate, pipelines=_pipelines(encoders, settings.augment)),
         )
@@ -177,8 +162,12 @@ def fine_tuned_encoders(
         When a signal has no encoder, an encoder expects other signals, or a row has no label.
     """
     settings = settings or FineTuneSettings()
+    check_every_signal(list(table.info.signals), folders, f"'{table.path}'")
     encoders = {name: load_encoder(folder) for name, folder in folders.items()}
-    check_encoders(table, encoders, folders)
+    for name, encoder in encoders.items():
+        check_contract(table, name, encoder.contract, str(folders[name]))
+    if any(label is None for label in table.data["train"]["label"]):
+        raise DatasetError(f"expected a label in every training row of '{table.path}', found rows without one")
     started = time.perf_counter()
     classifier = fine_tune(table, encoders, labels, settings)
     record = {
@@ -192,35 +181,6 @@ def fine_tuned_encoders(
         "seconds": round(time.perf_counter() - started, 1),
     }
     return classifier, {name: {**record, "fine_tuned_from": str(Path(folders[name]).resolve())} for name in encoders}
-
-
-def check_encoders(table: Table, encoders: Mapping[str, SignalEncoder], folders: Mapping[str, str | Path]) -> None:
-    """Refuse encoders that do not fit a table, and rows without labels.
-
-    Raises
-    ------
-    DatasetError
-        Naming both sides.
-    """
-    if set(encoders) != set(table.info.signals):
-        raise DatasetError(
-            f"expected an encoder for each of the signals {', '.join(table.info.signals)} of '{table.path}', found "
-            f"{', '.join(encoders) or 'none'}; pass --encoder NAME=FOLDER for each"
-        )
-    for name, encoder in encoders.items():
-        found, expected = table.info.signals[name], encoder.contract
-        if (found.channels, found.units, found.sampling_rate, found.period) != (
-            expected.channels,
-            expected.units,
-            expected.sampling_rate,
-            expected.period,
-        ):
-            raise DatasetError(
-                f"'{name}' of '{table.path}' is {found.to_dict()}, but the encoder '{folders[name]}' expects "
-                f"{expected.to_dict()}; prepare the data set that way, or pretrain an encoder on it"
-            )
-    if any(label is None for label in table.data["train"]["label"]):
-        raise DatasetError(f"expected a label in every training row of '{table.path}', found rows without one")
 
 
 @torch.no_grad()

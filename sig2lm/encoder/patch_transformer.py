@@ -65,10 +65,7 @@ class EncoderConfig:
     @property
     def modalities(self) -> tuple[tuple[int, ...], ...]:
         """Channel numbers of each modality: neighbours that share a unit."""
-        groups: dict[str, list[int]] = {}
-        for number, unit in enumerate(self.contract.units):
-            groups.setdefault(unit, []).append(number)
-        return tuple(tuple(group) for group in groups.values())
+        return modalities(self.contract)
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready dictionary."""
@@ -95,6 +92,14 @@ class EncoderConfig:
             return cls(**values)
         except (KeyError, TypeError) as error:
             raise CheckpointError(f"expected an encoder config, found one that lacks or mistypes {error}") from error
+
+
+def modalities(contract: Contract) -> tuple[tuple[int, ...], ...]:
+    """Channel numbers of each modality of a contract: channels that share a unit."""
+    groups: dict[str, list[int]] = {}
+    for number, unit in enumerate(contract.units):
+        groups.setdefault(unit, []).append(number)
+    return tuple(tuple(group) for group in groups.values())
 
 
 class SignalEncoder(nn.Module):

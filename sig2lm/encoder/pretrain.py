@@ -10,11 +10,12 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import Trainer, TrainerCallback, TrainingArguments, set_seed
+from transformers import Trainer, TrainerCallback, set_seed
 
 from sig2lm.datasets import Table
 from sig2lm.encoder.objectives import Objective, SubjectInvariant, build_objective, check_objective
 from sig2lm.encoder.objectives.processes import gathered, process_mean
+from sig2lm.encoder.optimisation import quiet, training_arguments
 from sig2lm.encoder.patch_transformer import (
     EncoderConfig,
     Normalisation,
@@ -227,24 +228,11 @@ def _optimise(
     objective: Objective, examples: PairedWindows, settings: PretrainSettings, callbacks: Sequence[TrainerCallback]
 ) -> list[float]:
     with tempfile.TemporaryDirectory() as scratch:
-        arguments = TrainingArguments(
-            output_dir=scratch,
-            num_train_epochs=settings.epochs,
-            per_device_train_batch_size=settings.batch_size,
-            learning_rate=settings.learning_rate,
-            weight_decay=settings.weight_decay,
-            lr_scheduler_type="cosine",
-            warmup_steps=0.05,
-            seed=settings.seed,
-            save_strategy="no",
-            logging_strategy="epoch",
+        arguments = training_arguments(
+            settings,
+            scratch,
             logging_nan_inf_filter=False,  # _Training looks itself
-            report_to="none",
-            use_cpu=not torch.accelerator.is_available(),
             ddp_find_unused_parameters=False,
-            remove_unused_columns=False,
-            disable_tqdm=True,
-            dataloader_pin_memory=torch.cuda.is_available(),
         )
         batch = arguments.train_batch_size * arguments.world_size
         arguments.dataloader_drop_last = 0 < len(examples) % batch < objective.smallest_batch
@@ -272,10 +260,3 @@ def _hurry(optimizer: torch.optim.Optimizer, quick: list[nn.Parameter]) -> None:
         if moved := [parameter for parameter in group["params"] if parameter in chosen]:
             group["params"] = [parameter for parameter in group["params"] if parameter not in chosen]
             optimizer.add_param_group({**group, "params": moved, "lr": 10.0 * group["lr"], "betas": (0.5, 0.999)})
-
-
-def quiet(trainer: Trainer) -> None:
-    """Remove the callback that prints log dictionaries: progress is the caller's to show."""
-    from transformers import PrinterCallback
-
-    trainer.remove_callback(PrinterCallback)

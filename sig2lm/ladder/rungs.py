@@ -12,15 +12,16 @@ from torch.utils.data import Dataset, Subset
 from transformers import set_seed
 
 from sig2lm.bridge import SignalLM
+from sig2lm.calibration import take_reference
 from sig2lm.data import Example, TableExamples
 from sig2lm.datasets import Table
-from sig2lm.evaluate import ask_rows, predict, seconds_per_answer
+from sig2lm.evaluate import ask_rows, held_out_question, predict, seconds_per_answer
 from sig2lm.ladder.entries import RUNGS, Entry, Price
 from sig2lm.ladder.numbers import NumberWriter
 from sig2lm.ladder.texts import TUNED, Shots, TextExamples, Wording, draw_shots
 from sig2lm.ladder.tuned_prompt import TunedPrompt
 from sig2lm.metrics import Predictions, label_numbers
-from sig2lm.task import Task
+from sig2lm.task import Question, Task
 from sig2lm.trainer import TrainSettings, build_trainer
 
 _TIMED = 32
@@ -165,6 +166,10 @@ def adapter_with_lora(ground: Ground, training_seconds: float | None) -> Entry:
                 seed=settings.seed,
             ),
         )
+        for number, reference in ground.model.references.items():
+            if model.tasks[number] == learned.task:
+                again = take_reference(model, learned, len(reference.recordings))
+                model.references = {number: again} if again else {}
         trained = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
         price = Price(
             trained_parameters=trained,
@@ -201,10 +206,11 @@ def _texts(
     notes: Sequence[str] = (),
 ) -> Entry:
     examples = TextExamples(ground.table, ground.split, wording, shots, held_out=True)
-    probabilities = ask_rows(ground.model, examples, wording.task, _TIMED)
+    question = Question(wording.task, "", wording.task.labels)
+    probabilities = ask_rows(ground.model, examples, question, _TIMED)
     timed = Subset(examples, range(min(_TIMED, len(examples))))
     started = time.perf_counter()
-    ask_rows(ground.model, timed, wording.task, _TIMED)
+    ask_rows(ground.model, timed, question, _TIMED)
     seconds = (time.perf_counter() - started) / len(timed)
     tokens = [len(examples[row].prompt.input_ids) for row in drawn_rows(len(examples), 100, 0)]
     predictions = Predictions(
@@ -231,7 +237,8 @@ def _told(examples: TextExamples, shots: Shots) -> list[str]:
 
 
 def _signals(ground: Ground, rung: int, price: Price, notes: Sequence[str]) -> Entry:
-    predictions = predict(ground.model, ground.table, ground.split)
+    question = held_out_question(ground.model, ground.table)
+    predictions = predict(ground.model, ground.table, ground.split, question)
     encoders = {signal: ground.model.modality(signal).encoder for signal in ground.table.info.signals}
     examples = TableExamples(ground.table, ground.split, ground.model.prompter(ground.task), encoders)
     tokens = [len(examples[row].prompt.input_ids) for row in drawn_rows(len(examples), 100, 0)]

@@ -7,6 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from sig2lm.files import replaced_file
 from sig2lm.report.text import duration, number, percent
 
 _HERE = Path(__file__).parent
@@ -36,3 +37,9 @@ def render(folder: Path, template: str, style: str, **content: Any) -> str:
     environment.filters |= {"duration": duration, "number": number, "percent": percent}
     sheets = (path.read_text(encoding="utf-8") for path in (_HERE / "base.css", folder / style))
     return environment.get_template(template).render(css=Markup("".join(sheets)), **content)
+
+
+def write_page(page: str, path: str | Path) -> None:
+    """Write a rendered page to a file, whole or not at all."""
+    with replaced_file(path) as temporary:
+        temporary.write_text(page, encoding="utf-8")

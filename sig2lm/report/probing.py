@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from sig2lm.files import replaced_file
 from sig2lm.report import plots
-from sig2lm.report.page import render
+from sig2lm.report.page import render, write_page
 from sig2lm.report.text import DASH, number
 from sig2lm.report.windows import key
 
@@ -39,9 +38,7 @@ def write_html(report: dict[str, Any], path: str | Path) -> None:
     Sig2LMError
         When the file cannot be written.
     """
-    page = to_html(report)
-    with replaced_file(path) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+    write_page(to_html(report), path)
 
 
 def to_html(report: dict[str, Any]) -> str:

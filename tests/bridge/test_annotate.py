@@ -193,7 +193,7 @@ def test_memory_does_not_grow_with_the_recording(signal_lm: SignalLM, tmp_path: 
         annotation = signal_lm.annotate(motion(1024 * windows), stride=20.48, batch_size=8)
         tracemalloc.start()
         try:
-            with row_file(tmp_path / "labels.csv", annotation.choices) as write:
+            with row_file(tmp_path / "labels.csv", annotation.question.choices) as write:
                 for row in annotation:
                     write(row)
             return tracemalloc.get_traced_memory()[1]

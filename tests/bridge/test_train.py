@@ -54,6 +54,7 @@ def test_training_leaves_the_lm_bit_for_bit_and_writes_the_adapter_alone(
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == [
         "adapter.safetensors",
         "config.json",
+        "reference.safetensors",
         "train.json",
     ]
     tensors = load_file(tmp_path / "run" / "adapter.safetensors")
@@ -98,7 +99,11 @@ class Interrupt(TrainerCallback):
             os.kill(os.getpid(), signal.SIGINT)
 
 
-@pytest.mark.parametrize("changes", [{}, {"lora_rank": 2}, {"train_encoder": True}], ids=["adapter", "lora", "encoder"])
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"lora_rank": 2}, {"train_encoder": True}, {"augment": 0.5}],
+    ids=["adapter", "lora", "encoder", "augment"],
+)
 def test_an_interrupted_run_resumes_to_the_same_weights(
     simulated: Path, days: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any]
 ) -> None:
@@ -233,7 +238,7 @@ def test_several_tasks_share_one_run(simulated: Path, days: Table, tmp_path: Pat
         assert found == pytest.approx(outcome.model.ask(table.signals(row)).probabilities, abs=1e-6)
     report = evaluate(model, beats).report
     assert set(report["encoder"]) == {"rr"}
-    assert set(report["wordings"]) == {"held_out", "of_training"}
+    assert set(report["wordings"]) == {"held_out", "of_training", "uncalibrated"}
 
 
 def test_mixed_precision_and_accumulated_gradients_train_too(simulated: Path, days: Table, tmp_path: Path) -> None:

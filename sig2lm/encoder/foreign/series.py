@@ -1,6 +1,7 @@
 """What encoders of other libraries share: from the bridge's batches to series and back to patches."""
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,7 +44,7 @@ class ForeignConfig:
         }
 
 
-class ForeignEncoder(nn.Module):
+class ForeignEncoder(nn.Module, ABC):
     """Base of the encoders of other libraries.
 
     Parameters
@@ -70,13 +71,13 @@ class ForeignEncoder(nn.Module):
         """E."""
         return self._width
 
+    @abstractmethod
     def num_times(self, num_samples: int) -> int:
         """Patches of each channel for a signal of ``num_samples``."""
-        raise NotImplementedError
 
+    @abstractmethod
     def encode(self, values: Tensor, sample_mask: Tensor, times: int) -> tuple[Tensor, Tensor]:
         """Return patches (B, C, times, E) and their mask (B, C, times), from values that are 0 where missing."""
-        raise NotImplementedError
 
     def num_patches(self, num_samples: int) -> int:
         """P for a signal of ``num_samples``.
@@ -120,9 +121,9 @@ class LatestEncoder(ForeignEncoder):
         super().__init__(config, width, longest if fixed else longest // patch_size * patch_size)
         self.patch_size, self.patch_stride, self.fixed = patch_size, patch_stride, fixed
 
+    @abstractmethod
     def states(self, values: Tensor, sample_mask: Tensor) -> Tensor:
         """Return the states (B, C, N, E) of the N patches of series (B, C, L) of the length that the model reads."""
-        raise NotImplementedError
 
     def read_length(self, num_samples: int) -> int:
         """L for a signal of ``num_samples``."""

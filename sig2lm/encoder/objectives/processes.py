@@ -24,6 +24,22 @@ def uniform(rows: int, *shape: int, device: torch.device) -> Tensor:
     return torch.rand(size * rows, *shape, device=device)[rank * rows : (rank + 1) * rows]
 
 
+class OwnNoise:
+    """Random numbers of this process alone, for draws of which each process needs another amount.
+
+    The global generators must stay in step over processes; these follow the global seed and differ by rank.
+    """
+
+    def __init__(self) -> None:
+        self._generator: torch.Generator | None = None
+
+    def generator(self, device: torch.device) -> torch.Generator:
+        """Return the generator on the batch's device; it begins with the first call."""
+        if self._generator is None:
+            self._generator = torch.Generator(device).manual_seed(torch.initial_seed() + world()[0])
+        return self._generator
+
+
 def process_mean(value: Tensor) -> Tensor:
     """Mean of a number over the processes, without gradient."""
     _, size = world()

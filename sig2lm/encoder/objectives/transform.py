@@ -7,7 +7,6 @@ together, each with its own probability; there is one head with a logit for each
 
 from typing import Any
 
-import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
@@ -15,7 +14,7 @@ from sig2lm.encoder.augmentations import Augmentation, augment_rows, build_augme
 from sig2lm.encoder.augmentations.channels import noise_levels
 from sig2lm.encoder.objectives.heads import pool, projector
 from sig2lm.encoder.objectives.objective import Objective
-from sig2lm.encoder.objectives.processes import process_mean, uniform, world
+from sig2lm.encoder.objectives.processes import OwnNoise, process_mean, uniform
 from sig2lm.encoder.patch_transformer import EncoderConfig, SignalEncoder
 from sig2lm.errors import Sig2LMError, SignalError
 
@@ -55,7 +54,7 @@ class ToldDistortions(Objective):
             raise Sig2LMError(f"probability of a distortion must lie between 0 and 1, found {probability}; change it")
         self.distortions, self.probability = distortions, probability
         self.head = projector(encoder.width, len(distortions))
-        self._generator: torch.Generator | None = None
+        self._noise = OwnNoise()
 
     def forward(self, values: Tensor, sample_mask: Tensor) -> Tensor:
         """Return the loss, a scalar, for (B, C, T) values and their mask."""
@@ -67,7 +66,7 @@ class ToldDistortions(Objective):
 
     def distort(self, values: Tensor, sample_mask: Tensor, applied: Tensor) -> tuple[Tensor, Tensor]:
         """Apply to each window the distortions that ``applied`` (B, N) says."""
-        generator = self._random(values.device)
+        generator = self._noise.generator(values.device)
         for number, distortion in enumerate(self.distortions.values()):
             values, sample_mask = augment_rows(distortion, applied[:, number], values, sample_mask, generator)
         return values, sample_mask
@@ -76,12 +75,6 @@ class ToldDistortions(Objective):
         """Return logits (B, N) of each distortion having been applied."""
         logits: Tensor = self.head(pool(*self.encoder(values, sample_mask)))
         return logits
-
-    def _random(self, device: torch.device) -> torch.Generator:
-        """A generator of this process: distortions draw different amounts in each, the global one must stay in step."""
-        if self._generator is None:
-            self._generator = torch.Generator(device).manual_seed(torch.initial_seed() + world()[0])
-        return self._generator
 
 
 class Transformations(ToldDistortions):

@@ -2,12 +2,11 @@
 
 from typing import Literal, get_args
 
-import torch
 from torch import Tensor
 
 from sig2lm.encoder.augmentations import Augmentation, default_pipeline
 from sig2lm.encoder.objectives.objective import Pairs
-from sig2lm.encoder.objectives.processes import world
+from sig2lm.encoder.objectives.processes import OwnNoise
 from sig2lm.errors import Sig2LMError
 from sig2lm.signals import Contract
 
@@ -37,16 +36,10 @@ class TwoViews:
             raise Sig2LMError(f"positives is '{positives}', but there are {', '.join(get_args(Positives))}; choose one")
         self.pairs: Pairs | None = None if positives == "augmentation" else positives
         self.augmentation = augmentation or default_pipeline(contract)
-        self._generator: torch.Generator | None = None
+        self._noise = OwnNoise()
 
     def __call__(self, values: Tensor, sample_mask: Tensor) -> tuple[Tensor, Tensor]:
         """Return values (2B, C, T) and their mask, of B windows or of B pairs."""
         if self.pairs is None:
             values, sample_mask = values.repeat_interleave(2, dim=0), sample_mask.repeat_interleave(2, dim=0)
-        return self.augmentation(values, sample_mask, self._random(values.device))
-
-    def _random(self, device: torch.device) -> torch.Generator:
-        """A generator on the batch's device that differs between processes and follows the global seed."""
-        if self._generator is None:
-            self._generator = torch.Generator(device).manual_seed(torch.initial_seed() + world()[0])
-        return self._generator
+        return self.augmentation(values, sample_mask, self._noise.generator(values.device))

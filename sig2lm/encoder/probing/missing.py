@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from sig2lm.datasets import Table
+from sig2lm.encoder.patch_transformer import modalities as modalities_of
 from sig2lm.encoder.probing.classifiers import fine_tuned, linear_probe
 from sig2lm.encoder.probing.features import mean_patches
 from sig2lm.encoder.probing.study import ProbeSettings, Scores, Study, spreads
-from sig2lm.encoder.probing.tables import sensors, without_channels
+from sig2lm.encoder.probing.tables import without_channels
 from sig2lm.encoder.protocol import PatchEncoder
 from sig2lm.encoder.windows import Windows
 
@@ -55,7 +56,7 @@ def missing_sensors(
 def sensors_left_out(study: Study, progress: Progress) -> dict[str, Any]:
     """:func:`missing_sensors` of data that are ready."""
     contract = study.encoder.contract
-    modalities = sensors(contract)
+    modalities = modalities_of(contract)
     tables = [study.labelled, *(without_channels(study.labelled, study.name, group) for group in modalities)]
     linear = _linear(study, tables)
     tuned = [_fine_tuned(study, tables, seed, progress) for seed in range(study.settings.seeds)]

@@ -10,9 +10,10 @@ import numpy as np
 
 from sig2lm.datasets import Table
 from sig2lm.encoder.finetune import FineTuneSettings
+from sig2lm.encoder.patch_transformer import modalities
 from sig2lm.encoder.probing.classifiers import Numbers
 from sig2lm.encoder.probing.features import Features
-from sig2lm.encoder.probing.tables import as_read, chosen_signal, labelled, sensors
+from sig2lm.encoder.probing.tables import as_read, chosen_signal, labelled
 from sig2lm.encoder.protocol import PatchEncoder
 from sig2lm.errors import DatasetError, Sig2LMError
 from sig2lm.metrics import Predictions, label_numbers, scores
@@ -206,7 +207,7 @@ def _check_sensors(table: Table, encoder: PatchEncoder, labels: tuple[str, ...])
         Naming what lacks.
     """
     contract = encoder.contract
-    if len(sensors(contract)) < 2:
+    if len(modalities(contract)) < 2:
         raise DatasetError(
             "expected an encoder of two modalities or more (channels of different units) to leave one out, found one: "
             f"{', '.join(contract.channels)} in {contract.units[0]}; probe it without --missing"

@@ -44,14 +44,6 @@ def _misfit(table: Table, name: str, contract: Contract) -> str:
     return ""
 
 
-def sensors(contract: Contract) -> list[tuple[int, ...]]:
-    """Channel numbers of each modality: those that share a unit."""
-    return [
-        tuple(number for number, found in enumerate(contract.units) if found == unit)
-        for unit in dict.fromkeys(contract.units)
-    ]
-
-
 def as_read(table: Table, name: str, contract: Contract) -> Table:
     """A table with one signal only, as the contract wants it: converted where that is lossless in meaning.
 
