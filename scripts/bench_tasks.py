@@ -62,6 +62,7 @@ def run_fold(arguments: argparse.Namespace) -> None:
             if not encoders[name].exists():
                 save_encoder(classifier.encoder(name), encoders[name], record)
     run = home / f"run{ending}"
+    settings = TrainSettings(epochs=arguments.epochs, augment=arguments.augment, train_encoder=way == "train_encoder")
     if not (run / "config.json").is_file():
         train_adapter(
             table,
@@ -69,20 +70,21 @@ def run_fold(arguments: argparse.Namespace) -> None:
             run,
             lm=FrozenLM.from_pretrained(arguments.lm),
             template=load_template(task),
-            settings=TrainSettings(epochs=arguments.epochs, train_encoder=way == "train_encoder"),
+            settings=settings,
         )
     model = SignalLM.from_pretrained(run)
     training = read_json(run / "train.json", "a run")
     rungs = tuple(int(rung) for rung in arguments.rungs.split(","))
-    settings = LadderSettings(rungs, arguments.questions, arguments.training_rows)
-    report = climb(model, table, settings=settings, training=training, classifier=classifier)
+    ladder = LadderSettings(rungs, arguments.questions, arguments.training_rows)
+    report = climb(model, table, settings=ladder, training=training, classifier=classifier)
     report["baselines"] += others(table)
     report |= {
         "machine": machine(),
-        "settings": asdict(settings),
+        "settings": asdict(ladder),
         "every": arguments.every,
         "way": way,
         "adapter_epochs": arguments.epochs,
+        "adapter_augment": arguments.augment,
         "training_rows": len(table.data["train"]),
         "pretraining_seconds": pretraining,
         "fine_tuning_seconds": None if classifier is None else next(iter(records.values()))["seconds"],
@@ -174,6 +176,10 @@ def print_table(out: Path, ending: str) -> None:
     for control in ("shuffled", "zeroed", "text_only"):
         values = [report["reliance"][control]["macro_f1"] for report in reports]
         print(f"{control}: macro-F1 {_spread(values)}")
+    for way in ("held_out", "uncalibrated", "of_training"):
+        found = [report["wordings"][way] for report in reports if way in report["wordings"]]
+        told = [f"{name} {_spread([one[name] for one in found])}" for name in ("macro_f1", "accuracy", "auroc")]
+        print(f"wording {way}: {', '.join(told)}")
     for entry in first["rungs"]:
         print(f"rung {entry['rung']}: {'; '.join(entry['notes']) or '-'}")
     rows = _mean([report["training_rows"] for report in reports], 1)
@@ -209,6 +215,7 @@ def main() -> None:
     ways.add_argument("--fine-tune", action="store_true", help="the encoder learns the labels before the adapter")
     ways.add_argument("--train-encoder", action="store_true", help="the encoder learns with the adapter")
     one.add_argument("--epochs", type=float, default=5.0, help="of the adapter")
+    one.add_argument("--augment", type=float, default=0.0, help="what the adapter learns from")
     one.add_argument("--every", type=int, default=1, help="learn from every so-manieth window of the training people")
     one.add_argument("--questions", type=int)
     one.add_argument("--training-rows", type=int)
