@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from datasets import DatasetDict
 from numpy.typing import NDArray
 from torch.utils.data import Subset
 
@@ -19,6 +20,8 @@ from sig2lm.bridge import SignalLM
 from sig2lm.data import Example, Examples, SignalSource, TableExamples
 from sig2lm.datasets import Table
 from sig2lm.encoder import encoder_fingerprint
+from sig2lm.encoder.patch_transformer import modalities
+from sig2lm.encoder.probing.tables import without_channels
 from sig2lm.errors import DatasetError
 from sig2lm.metrics import (
     Predictions,
@@ -131,6 +134,41 @@ def held_out_question(model: SignalLM, table: Table) -> Question:
     if task.template.held_out is None:
         return Question(task, "", task.labels)
     return model.question(task, task.template.held_out, task.labels)
+
+
+def missing_sensors(
+    model: SignalLM, table: Table, split: str, batch_size: int = 64, progress: Progress = lambda text: None
+) -> list[dict[str, Any]]:
+    """Score the same questions with each modality missing: the channels of a signal that share a unit.
+
+    What is missing is masked, nothing is imputed; what the model learned from was complete.
+
+    Returns
+    -------
+    list of dict
+        ``signal``, ``channels`` and the scores without them, one for each modality.
+
+    Raises
+    ------
+    DatasetError
+        When there is one modality only.
+    """
+    sensors = [(name, group) for name, contract in table.info.signals.items() for group in modalities(contract)]
+    if len(sensors) < 2:
+        raise DatasetError(
+            f"expected two modalities or more in '{table.path}' (signals, or channels of different units) to leave one "
+            "out, found one; evaluate without --missing"
+        )
+    question = held_out_question(model, table)
+    asked = replace(table, data=DatasetDict({split: table.data[split]}))
+    found = []
+    for name, group in sensors:
+        channels = [table.info.signals[name].channels[channel] for channel in group]
+        progress(f"asking again without {name} {', '.join(channels)}")
+        without = without_channels(asked, name, group)
+        predictions = predict(model, without, split, question, batch_size=batch_size)
+        found.append({"signal": name, "channels": channels, **scores(predictions)})
+    return found
 
 
 def scored(predictions: Predictions, task: Task) -> dict[str, Any]:

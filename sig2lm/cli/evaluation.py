@@ -1,6 +1,7 @@
 """``sig2lm evaluate``."""
 
 from pathlib import Path
+from textwrap import shorten
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -27,6 +28,7 @@ def evaluate(
         int | None, typer.Option(min=1, help="Rows that prompt tuning learns from; all by default.")
     ] = None,
     html: Annotated[Path | None, typer.Option(help="Write the ladder as a page there.")] = None,
+    missing: Annotated[bool, typer.Option("--missing", help="Ask again with each sensor missing.")] = False,
     lm: LMOption = None,
     encoder: EncoderPlaces = None,
     batch_size: Annotated[int, typer.Option(min=1)] = 64,
@@ -41,6 +43,7 @@ def evaluate(
     from sig2lm.datasets import load_table
     from sig2lm.errors import Sig2LMError
     from sig2lm.evaluate import evaluate as score
+    from sig2lm.evaluate import missing_sensors
     from sig2lm.files import check_writable, write_json
 
     for path in (json_file, html):
@@ -48,6 +51,8 @@ def evaluate(
             check_writable(path)
     if html is not None and not ladder:
         raise Sig2LMError("--html shows the ladder; add --ladder")
+    if missing and ladder:
+        raise Sig2LMError("--missing asks the run alone; leave out --ladder")
     table = load_table(data)
     chosen = _rungs(rungs)
     model = load_run(run, lm, encoder)
@@ -58,7 +63,9 @@ def evaluate(
         report = _climb(model, run, table, split, settings)
         show_ladder(report)
     else:
+        without = missing_sensors(model, table, split, batch_size, _progress) if missing else None
         report = score(model, table, split, batch_size, progress=_progress).report
+        report |= {"missing": without} if without is not None else {}
         show_report(report)
     if json_file is not None:
         write_json(json_file, report)
@@ -145,6 +152,9 @@ def show_report(report: dict[str, Any]) -> None:
     table.add_row("  95 % over subjects", *map(_interval, _scores(report["ci"])))
     for control, found in report["reliance"].items():
         table.add_row(control.replace("_", " "), *map(_number, _scores(found)))
+    for sensor in report.get("missing", ()):
+        channels = shorten(f"without {sensor['signal']} {', '.join(sensor['channels'])}", 48, placeholder=" ...")
+        table.add_row(channels, *map(_number, _scores(sensor)))
     table.add_row("linear probe, no LM", *map(_number, _scores(report["probe"])))
     console = Console()
     console.print(table)

@@ -76,9 +76,8 @@ def without_channels(table: Table, name: str, channels: Sequence[int]) -> Table:
         values[list(channels)] = np.nan
         return values
 
-    return _rewritten(
-        table, name, table.info.signals[name], silence, fingerprint({"without": [*map(int, channels)]}, {})
-    )
+    key = fingerprint({"without": [name, *map(int, channels)]}, {})
+    return replace(_rewritten(table, name, table.info.signals[name], silence, key), info=table.info)
 
 
 def labelled(table: Table, labels: Sequence[str]) -> Table:
