@@ -1,13 +1,13 @@
 """Pretraining objectives on a prepared data set: how fast they are, and which makes the best encoder.
 
     python scripts/bench_encoder.py speed TABLE [--signal NAME] [--windows 2048] [--rounds 5] [--json FILE]
-    python scripts/bench_encoder.py compare TABLE OUT [--signal NAME] [--fractions 0.1,1] [--seeds 3] [--epochs N]
+    python scripts/bench_encoder.py compare TABLE OUT [--signal NAME] [--fractions 0.1,1] [--seeds 3] [--every N]
     python scripts/bench_encoder.py table OUT
 
 ``speed`` pretrains for an epoch with each objective, round after round, and prints windows per second and the share of
 the time that goes into reading data and into augmentation (target: 15 % together), median and reach over the rounds.
 ``compare`` pretrains with the default settings, probes, and writes OUT/<objective>/ and OUT/<objective>.json; what is
-there is kept, so that it can be interrupted. ``table`` prints OUT as Markdown, and so does ``compare`` at its end.
+there is kept, so that it can be interrupted; ``--every 2`` learns from every second training window. ``table`` prints OUT as Markdown, and so does ``compare`` at its end.
 Objectives are chosen with ``--objective NAME[:option=value]``, repeatable; by default all that the data allow. Shares
 are of one process without workers, as `sig2lm pretrain-encoder` runs.
 """
@@ -107,15 +107,14 @@ def settings_of(text: str, arguments: argparse.Namespace) -> PretrainSettings:
     return PretrainSettings(objective=name, options={key: value} if key else {}, **chosen)
 
 
-def thinned(table: Table, windows: int) -> Table:
-    """The first windows of the train split."""
-    train = table.data["train"]
-    rows = train.select(range(min(windows, len(train))))
-    return replace(table, data=DatasetDict({"train": rows}))
+def with_rows(table: Table, rows: range) -> Table:
+    """The table with these rows of its train split."""
+    return replace(table, data=DatasetDict({**table.data, "train": table.data["train"].select(rows)}))
 
 
 def speed(arguments: argparse.Namespace) -> None:
-    table = thinned(load_table(arguments.table), arguments.windows)
+    table = load_table(arguments.table)
+    table = with_rows(table, range(min(arguments.windows, len(table.data["train"]))))
     names = list(arguments.objective or OBJECTIVES)
     found: dict[str, list[dict[str, float]]] = {}
     print(machine(), f"{table.info.name}: {len(table.data['train'])} windows", sep="\n")
@@ -156,16 +155,18 @@ def reach(values: list[float], form: str) -> str:
 
 def compare(arguments: argparse.Namespace) -> None:
     table = load_table(arguments.table)
+    table = with_rows(table, range(0, len(table.data["train"]), arguments.every))
     fractions = tuple(float(part) for part in arguments.fractions.split(","))
     probing = ProbeSettings(
         fractions=fractions, seeds=arguments.seeds, least_steps=arguments.least_steps, missing=arguments.missing
     )
-    print(machine())
+    print(machine(), f"{table.info.name}: {len(table.data['train'])} training windows", sep="\n")
     for name in arguments.objective or OBJECTIVES:
         place = arguments.out / name.replace(":", "-").replace("=", "-")
         report = place.with_name(f"{place.name}.json")
         if report.is_file():
             continue
+        probing = replace(probing, untrained=not list(arguments.out.glob("*.json")))  # once is enough
         try:
             if not place.exists():
                 encoder, provenance = pretrain_encoder(table, settings_of(name, arguments), arguments.signal)
@@ -193,7 +194,9 @@ def show(arguments: argparse.Namespace) -> None:
         print("|---" * 9 + "|")
         for report in reports:
             print("| " + " | ".join(row(report, fraction)) + " |")
-        print("| " + " | ".join(untrained_row(reports[0], fraction)) + " |")
+        for report in reports:
+            if "scratch" in report["methods"]:
+                print("| " + " | ".join(untrained_row(report, fraction)) + " |")
     for method in ("linear", "fine_tuned"):
         show_missing([report for report in reports if report["missing"]], method)
 
@@ -262,6 +265,7 @@ def main() -> None:
         else:
             command.add_argument("--fractions", default="0.1,1")
             command.add_argument("--seeds", type=int, default=3)
+            command.add_argument("--every", type=int, default=1)
             command.add_argument("--least-steps", type=int, default=300)
             command.add_argument("--missing", action="store_true")
     arguments = parser.parse_args()

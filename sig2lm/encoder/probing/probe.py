@@ -112,7 +112,7 @@ def _with_labels(study: Study, features: dict[str, Features], progress: Progress
     knn = _frozen(study, features, partial(nearest_neighbours, neighbours=settings.neighbours))
     drawn: dict[float, list[dict[str, Any]]] = {fraction: [] for fraction in sorted(settings.fractions)}
     for seed in range(settings.seeds):
-        random = untrained(study.encoder, seed)
+        random = untrained(study.encoder, seed) if settings.untrained else None
         frozen = {"linear": linear, "knn": knn}
         starts = {"fine_tuned": study.encoder}
         if random is not None:

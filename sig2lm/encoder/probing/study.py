@@ -39,6 +39,8 @@ class ProbeSettings:
         Of fine-tuning and of training from scratch; its seed is replaced.
     least_steps
         Of these two, however few labels there are.
+    untrained
+        Whether the same encoder without pretraining is measured beside it; it takes as long again.
     missing
         Whether sensors are left out, too.
     labels
@@ -56,6 +58,7 @@ class ProbeSettings:
     neighbours: int = 20
     tuning: FineTuneSettings = field(default_factory=FineTuneSettings)
     least_steps: int = 300
+    untrained: bool = True
     missing: bool = False
     labels: bool = True
 
