@@ -7,7 +7,8 @@
 ``speed`` pretrains for an epoch with each objective, round after round, and prints windows per second and the share of
 the time that goes into reading data and into augmentation (target: 15 % together), median and reach over the rounds.
 ``compare`` pretrains with the default settings, probes, and writes OUT/<objective>/ and OUT/<objective>.json; what is
-there is kept, so that it can be interrupted; ``--every 2`` learns from every second training window. ``table`` prints OUT as Markdown, and so does ``compare`` at its end.
+there is kept, so that it can be interrupted; ``--every 2`` learns from every second training window. ``table`` prints
+OUT as Markdown, and so does ``compare`` at its end.
 Objectives are chosen with ``--objective NAME[:option=value]``, repeatable; by default all that the data allow. Shares
 are of one process without workers, as `sig2lm pretrain-encoder` runs.
 """

@@ -3,7 +3,7 @@
     python scripts/bench_multitask.py OUT RUN_OF_TASK ... [--fold 1] [--lm pocket]
 
 Each RUN_OF_TASK is TABLE=FOLDER: a prepared table, and the folder in which ``bench_tasks.py fold`` measured it alone.
-The same folds, encoders, training rows and settings are used; the adapters learn together, in one run.
+The same folds, encoders, training rows, epochs and augmentation are used, which must be alike for all; the adapters learn together, in one run.
 """
 
 import argparse
@@ -32,22 +32,26 @@ def main() -> None:
     parser.add_argument("--lm", default="pocket")
     arguments = parser.parse_args()
     print(machine())
-    tables, encoders, single = [], {}, []
+    tables, encoders, single, settings = [], {}, [], set()
     for pair in arguments.alone:
         place, folder = map(Path, pair.split("="))
         report = json.loads((folder / f"fold{arguments.fold}.json").read_text())
         table = thinned(fold(load_table(place), arguments.fold, FOLDS), report["every"])
         tables.append(table)
         single.append(next(entry for entry in report["rungs"] if entry["rung"] == 4))
-        home = folder / f"fold{arguments.fold}" / "encoders"
+        settings.add((report["adapter_epochs"], report["adapter_augment"], report["way"]))
+        home = folder / f"fold{arguments.fold}" / ("fine_tuned" if report["way"] == "fine_tune" else "encoders")
         encoders |= {name: home / name for name in table.info.signals}
+    if len(settings) != 1:
+        raise SystemExit(f"expected folds measured in one way (epochs, augment, way), found {sorted(settings)}")
+    ((epochs, augment, _),) = settings
     outcome = train_adapter(
         tables,
         encoders,
         arguments.out / "run",
         lm=FrozenLM.from_pretrained(arguments.lm),
         template=[load_template(table.info.task) for table in tables],
-        settings=TrainSettings(),
+        settings=TrainSettings(epochs=epochs, augment=augment),
     )
     print(f"{outcome.trained_parameters:,} parameters, {outcome.steps} steps, {outcome.seconds:.0f} s together")
     print("| task | test windows | macro-F1 alone | together | AUROC alone | together | training s alone |")
