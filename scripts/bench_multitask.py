@@ -3,7 +3,8 @@
     python scripts/bench_multitask.py OUT RUN_OF_TASK ... [--fold 1] [--lm pocket]
 
 Each RUN_OF_TASK is TABLE=FOLDER: a prepared table, and the folder in which ``bench_tasks.py fold`` measured it alone.
-The same folds, encoders, training rows, epochs and augmentation are used, which must be alike for all; the adapters learn together, in one run.
+The same folds, encoders, training rows, epochs and augmentation are used, which must be alike for all; the adapters
+learn together, in one run.
 """
 
 import argparse
