@@ -87,14 +87,12 @@ class Classifier(nn.Module):
         return {"logits": logits} if labels is None else {"loss": cross_entropy(logits, labels), "logits": logits}
 
 
-class LabelledWindows(torch.utils.data.Dataset[Row]):
-    """Rows of a split: the windows of each signal, and the number of the label."""
+class NumberedWindows(torch.utils.data.Dataset[Row]):
+    """Rows of a split: the windows of each signal, and a number for each row."""
 
-    def __init__(self, table: Table, split: str, labels: Sequence[str], rows: Sequence[int] | None = None) -> None:
+    def __init__(self, table: Table, split: str, rows: Sequence[int], numbers: Sequence[int]) -> None:
         self.windows = {name: Windows(table, name, split) for name in table.info.signals}
-        number = {label: position for position, label in enumerate(labels)}
-        self.labels = [number[label] for label in table.data[split]["label"]]
-        self.rows = list(range(len(self.labels))) if rows is None else list(rows)
+        self.rows, self.numbers = list(rows), list(numbers)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -105,7 +103,17 @@ class LabelledWindows(torch.utils.data.Dataset[Row]):
     def __getitems__(self, indices: Sequence[int]) -> list[Row]:
         rows = [self.rows[int(index)] for index in indices]
         values = {name: windows.__getitems__(rows) for name, windows in self.windows.items()}
-        return [({name: values[name][i] for name in values}, self.labels[row]) for i, row in enumerate(rows)]
+        return [({name: values[name][i] for name in values}, self.numbers[int(j)]) for i, j in enumerate(indices)]
+
+
+class LabelledWindows(NumberedWindows):
+    """Rows of a split, all by default, with the numbers of their labels; labels of other rows are not looked at."""
+
+    def __init__(self, table: Table, split: str, labels: Sequence[str], rows: Sequence[int] | None = None) -> None:
+        number = {label: position for position, label in enumerate(labels)}
+        found = list(table.data[split]["label"])
+        rows = range(len(found)) if rows is None else rows
+        super().__init__(table, split, rows, [number[found[row]] for row in rows])
 
 
 def fine_tune(
@@ -129,16 +137,32 @@ def fine_tune(
     model = Classifier(encoders, len(labels))
     for encoder in encoders.values():
         encoder.requires_grad_(True)
+    teach(model, LabelledWindows(table, "train", labels, rows), settings, default_pipelines(encoders, settings.augment))
+    return model.eval()
+
+
+def teach(
+    model: nn.Module,
+    windows: NumberedWindows,
+    settings: FineTuneSettings,
+    pipelines: Mapping[str, Compose] = MappingProxyType({}),
+) -> None:
+    """Train a model whose ``forward(signals, labels)`` returns a loss, as :class:`Classifier` does, in place.
+
+    Parameters
+    ----------
+    pipelines
+        Augmentations of named signals; ``settings.augment`` is not looked at.
+    """
     with tempfile.TemporaryDirectory() as scratch:
         trainer = Trainer(
             model=model,
             args=training_arguments(settings, scratch, label_names=["labels"]),
-            train_dataset=LabelledWindows(table, "train", labels, rows),
-            data_collator=partial(_collate, pipelines=_pipelines(encoders, settings.augment)),
+            train_dataset=windows,
+            data_collator=partial(_collate, pipelines=pipelines),
         )
         quiet(trainer)
         trainer.train()
-    return model.eval()
 
 
 def fine_tuned_encoders(
@@ -162,10 +186,7 @@ def fine_tuned_encoders(
         When a signal has no encoder, an encoder expects other signals, or a row has no label.
     """
     settings = settings or FineTuneSettings()
-    check_every_signal(list(table.info.signals), folders, f"'{table.path}'")
-    encoders = {name: load_encoder(folder) for name, folder in folders.items()}
-    for name, encoder in encoders.items():
-        check_contract(table, name, encoder.contract, str(folders[name]))
+    encoders = fitting_encoders(table, folders)
     if any(label is None for label in table.data["train"]["label"]):
         raise DatasetError(f"expected a label in every training row of '{table.path}', found rows without one")
     started = time.perf_counter()
@@ -183,12 +204,31 @@ def fine_tuned_encoders(
     return classifier, {name: {**record, "fine_tuned_from": str(Path(folders[name]).resolve())} for name in encoders}
 
 
-@torch.no_grad()
+def fitting_encoders(table: Table, folders: Mapping[str, str | Path]) -> dict[str, SignalEncoder]:
+    """Load an encoder for each signal of a table.
+
+    Raises
+    ------
+    DatasetError
+        When a signal has no encoder, or an encoder expects other signals.
+    """
+    check_every_signal(list(table.info.signals), folders, f"'{table.path}'")
+    encoders = {name: load_encoder(folder) for name, folder in folders.items()}
+    for name, encoder in encoders.items():
+        check_contract(table, name, encoder.contract, str(folders[name]))
+    return encoders
+
+
 def classify(model: Classifier, table: Table, split: str, labels: Sequence[str]) -> NDArray[np.float64]:
     """Return the probabilities (N, M) of the labels for each row of a split."""
+    return label_probabilities(model, LabelledWindows(table, split, labels))
+
+
+@torch.no_grad()
+def label_probabilities(model: Classifier, rows: NumberedWindows) -> NDArray[np.float64]:
+    """Return the probabilities (N, M) of the labels for each window; the windows' numbers are not looked at."""
     model.eval()
     device = model.head.weight.device
-    rows = LabelledWindows(table, split, labels)
     found = []
     for start in range(0, len(rows), 256):
         signals = _collate(rows.__getitems__(range(start, min(start + 256, len(rows)))))["signals"]
@@ -197,7 +237,8 @@ def classify(model: Classifier, table: Table, split: str, labels: Sequence[str])
     return np.concatenate(found)
 
 
-def _pipelines(encoders: Mapping[str, PatchEncoder], probability: float) -> dict[str, Compose]:
+def default_pipelines(encoders: Mapping[str, PatchEncoder], probability: float) -> dict[str, Compose]:
+    """Return the augmentations that suit each signal, each met with a probability; none where that is 0."""
     if not probability:
         return {}
     return {name: default_pipeline(encoder.contract, probability) for name, encoder in encoders.items()}

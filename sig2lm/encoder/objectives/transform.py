@@ -15,8 +15,9 @@ from sig2lm.encoder.augmentations.channels import noise_levels
 from sig2lm.encoder.objectives.heads import pool, projector
 from sig2lm.encoder.objectives.objective import Objective
 from sig2lm.encoder.objectives.processes import OwnNoise, process_mean, uniform
-from sig2lm.encoder.patch_transformer import EncoderConfig, SignalEncoder
+from sig2lm.encoder.patch_transformer import SignalEncoder
 from sig2lm.errors import Sig2LMError, SignalError
+from sig2lm.signals import Contract
 
 # In the order in which they are applied; strong enough to be noticed, where defaults are mild enough to be overlooked.
 _STRENGTHS: dict[str, dict[str, Any]] = {
@@ -100,34 +101,48 @@ class Transformations(ToldDistortions):
     def __init__(
         self, encoder: SignalEncoder, distortions: tuple[str, ...] | None = None, probability: float = 0.5
     ) -> None:
-        super().__init__(encoder, _chosen(encoder.config, distortions), probability)
+        noticed = encoder.config.normalisation != "instance"
+        super().__init__(encoder, build_distortions(encoder.contract, distortions, scale=noticed), probability)
 
 
-def _chosen(config: EncoderConfig, names: tuple[str, ...] | None) -> dict[str, Augmentation]:
-    """Build the named distortions, or all that make sense and can be noticed."""
+def build_distortions(
+    contract: Contract, names: tuple[str, ...] | None = None, scale: bool = True
+) -> dict[str, Augmentation]:
+    """Build the named distortions, or all that make sense for a signal and can be noticed.
+
+    Parameters
+    ----------
+    scale
+        Whether an encoder sees the scale of a window; one that divides by each window's own deviation does not.
+
+    Raises
+    ------
+    Sig2LMError
+        When a name is unknown, none is given, or one makes no sense for the signal.
+    """
     if names is not None:
         unknown = [name for name in names if name not in _STRENGTHS]
         if unknown or not names:
             raise Sig2LMError(
                 f"expected distortions among {', '.join(_STRENGTHS)}, found {', '.join(unknown) or 'none'}; change them"
             )
-        return {name: _build(config, name) for name in _STRENGTHS if name in names}
+        return {name: _build(contract, name) for name in _STRENGTHS if name in names}
     chosen = {}
     for name in _STRENGTHS:
-        if name == "scaling" and config.normalisation == "instance":
-            continue  # the encoder divides by each window's own deviation and cannot notice
-        if name == "time_warp" and config.contract.sampling_rate is None:
+        if name == "scaling" and not scale:
+            continue
+        if name == "time_warp" and contract.sampling_rate is None:
             continue  # between two events, or two days, there is nothing to read
         try:
-            chosen[name] = _build(config, name)
+            chosen[name] = _build(contract, name)
         except SignalError:
             continue
     return chosen
 
 
-def _build(config: EncoderConfig, name: str) -> Augmentation:
+def _build(contract: Contract, name: str) -> Augmentation:
     parameters = _STRENGTHS[name]
-    levels = noise_levels(config.contract)
+    levels = noise_levels(contract)
     if name == "jitter" and any(levels):
         parameters = {"std": tuple(_JITTER * level for level in levels)}
-    return build_augmentation(name, config.contract, **parameters)
+    return build_augmentation(name, contract, **parameters)
