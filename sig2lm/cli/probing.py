@@ -24,6 +24,9 @@ def probe(
         Path | None, typer.Option(help="Judge on this data set instead, by the labels that both have.")
     ] = None,
     missing: Annotated[bool, typer.Option("--missing", help="Leave out each sensor, too.")] = False,
+    self_training: Annotated[
+        bool, typer.Option("--self-training", help="Learn from the other people's windows, without their labels, too.")
+    ] = False,
     label_free: Annotated[bool, typer.Option("--label-free", help="Only what needs no label.")] = False,
     neighbours: Annotated[int, typer.Option(min=1, help="Of the kNN.")] = 20,
     epochs: Annotated[float, typer.Option(min=0.1, help="Of fine-tuning and of training from scratch.")] = 5.0,
@@ -53,6 +56,7 @@ def probe(
         tuning=FineTuneSettings(epochs=epochs, batch_size=batch_size, learning_rate=learning_rate),
         least_steps=least_steps,
         missing=missing,
+        self_training=self_training,
         labels=not label_free,
     )
     tables = [load_table(folder) for folder in (data, test_data) if folder is not None]
@@ -117,7 +121,7 @@ def _grids(report: dict[str, Any]) -> list[Any]:
         for part in report["fractions"]:
             grid.add_column(f"{100 * part['fraction']:.3g} %\n{_counts(part)}", justify="right")
         for method, title in report["methods"].items():
-            grid.add_row(title, *(_score(part["methods"][method]) for part in report["fractions"]))
+            grid.add_row(title, *(_score(part["methods"].get(method)) for part in report["fractions"]))
         grids.append(grid)
     if report["missing"]:
         grids += [_missing(report, method) for method in ("linear", "fine_tuned")]
@@ -147,6 +151,8 @@ def _span(values: list[int]) -> str:
     return str(low) if low == high else f"{low}-{high}"
 
 
-def _score(scores: dict[str, Any]) -> str:
+def _score(scores: dict[str, Any] | None) -> str:
+    if scores is None:
+        return "-"
     mean, std = scores["macro_f1"]["mean"], scores["macro_f1"]["std"]
     return f"{mean:.3f}" if std is None else f"{mean:.3f} ± {std:.3f}"

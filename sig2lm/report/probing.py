@@ -20,7 +20,7 @@ _ALIGNMENT = {
     "subject": "of two windows of a person",
     "time": "of neighbours in time",
 }
-_DRAWN = ("fine_tuned", "scratch", "linear", "random", "knn")  # in the order of colours
+_DRAWN = ("fine_tuned", "scratch", "linear", "random", "knn", "self_trained")  # in the order of colours
 
 
 def write_html(report: dict[str, Any], path: str | Path) -> None:
@@ -56,7 +56,9 @@ def to_html(report: dict[str, Any]) -> str:
         drawing=curve(report) if fractions else None,
         drawn=drawn,
         columns=[_column(part) for part in fractions],
-        rows=[(title, [_score(part["methods"][method]) for part in fractions]) for method, title in methods.items()],
+        rows=[
+            (title, [_score(part["methods"].get(method)) for part in fractions]) for method, title in methods.items()
+        ],
         measures=list(measures(report["label_free"])),
         missing=list(missing(report)),
         when=list(WHEN.values()),
@@ -71,7 +73,12 @@ def headline(report: dict[str, Any]) -> str:
     few, many = report["fractions"][0], report["fractions"][-1]
 
     def told(part: dict[str, Any]) -> str:
-        words = {"linear": "by a linear probe", "fine_tuned": "fine-tuned", "scratch": "from scratch"}
+        words = {
+            "linear": "by a linear probe",
+            "fine_tuned": "fine-tuned",
+            "self_trained": "self-trained",
+            "scratch": "from scratch",
+        }
         return ", ".join(
             f"{number(part['methods'][method]['macro_f1']['mean'], 3)} {way}"
             for method, way in words.items()
@@ -102,10 +109,13 @@ def curve(report: dict[str, Any]) -> Markup:
     amounts = [float(np.mean(part["windows"])) for part in parts]
     lines, said = [], []
     for method in _drawn(report):
-        found = [part["methods"][method]["macro_f1"]["values"] for part in parts]
+        scored = [part["methods"].get(method) for part in parts]
+        found = [[np.nan] if scores is None else scores["macro_f1"]["values"] for scores in scored]
         middle, low, high = (np.array([reach(values) for values in found]) for reach in (np.mean, np.min, np.max))
         lines.append(plots.Curve(middle, low, high))
-        told = ", ".join(f"{score:.2f} at {amount:.0f}" for score, amount in zip(middle, amounts, strict=True))
+        told = ", ".join(
+            f"{score:.2f} at {amount:.0f}" for score, amount in zip(middle, amounts, strict=True) if not np.isnan(score)
+        )
         said.append(f"{report['methods'][method]} {told}")
     description = f"Macro-F1 over the number of labelled windows: {'; '.join(said)}"
     return plots.curves(amounts, lines, "labelled windows", "macro-F1", description)
@@ -142,8 +152,10 @@ def missing(report: dict[str, Any]) -> Iterator[dict[str, Any]]:
         }
 
 
-def _score(scores: dict[str, Any]) -> tuple[str, str]:
-    """Mean of macro-F1, and its spread or nothing."""
+def _score(scores: dict[str, Any] | None) -> tuple[str, str]:
+    """Mean of macro-F1, and its spread or nothing; a dash where it was not measured."""
+    if scores is None:
+        return DASH, ""
     std = scores["macro_f1"]["std"]
     return number(scores["macro_f1"]["mean"], 3), "" if std is None else f"± {std:.3f}"
 

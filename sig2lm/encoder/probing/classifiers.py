@@ -15,6 +15,7 @@ from sig2lm.datasets import Table
 from sig2lm.encoder.finetune import FineTuneSettings, classify, fine_tune
 from sig2lm.encoder.probing.features import Features
 from sig2lm.encoder.protocol import PatchEncoder
+from sig2lm.encoder.self_training import SelfTrainingSettings, self_train
 
 Numbers = NDArray[np.int64]
 _BLOCK = 1024
@@ -68,7 +69,36 @@ def fine_tuned(
         Where the epochs have fewer steps there are more epochs, so that few labels are not also little training.
     """
     (name,) = table.info.signals
-    steps = math.ceil(len(rows) / settings.batch_size)
-    settings = replace(settings, epochs=max(settings.epochs, math.ceil(least_steps / steps)))
+    settings = _lengthened(settings, len(rows), least_steps)
     model = fine_tune(table, {name: copy.deepcopy(encoder)}, labels, settings, rows)
     return [classify(model, test, split, labels) for test in tests]
+
+
+def self_trained(
+    encoder: PatchEncoder,
+    table: Table,
+    split: str,
+    labels: Sequence[str],
+    rows: Sequence[int],
+    settings: FineTuneSettings,
+    least_steps: int = 0,
+) -> Features:
+    """Self-train a copy of an encoder, all rows of the train split but ``rows`` unlabelled; probabilities for a split.
+
+    Parameters
+    ----------
+    table
+        Of the encoder's signal only.
+    least_steps
+        Of the teacher, of the student and of its fine-tuning, as in `fine_tuned`.
+    """
+    (name,) = table.info.signals
+    between = _lengthened(settings, len(table.data["train"]), least_steps).epochs
+    further = SelfTrainingSettings(epochs=between, tuning=_lengthened(settings, len(rows), least_steps))
+    model, _ = self_train(table, {name: copy.deepcopy(encoder)}, labels, further, rows)
+    return classify(model, table, split, labels)
+
+
+def _lengthened(settings: FineTuneSettings, windows: int, least_steps: int) -> FineTuneSettings:
+    steps = math.ceil(windows / settings.batch_size)
+    return replace(settings, epochs=max(settings.epochs, math.ceil(least_steps / steps)))

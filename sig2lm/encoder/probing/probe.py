@@ -8,7 +8,7 @@ from typing import Any
 
 from sig2lm.datasets import Table
 from sig2lm.encoder.checkpoint import encoder_fingerprint
-from sig2lm.encoder.probing.classifiers import fine_tuned, linear_probe, nearest_neighbours
+from sig2lm.encoder.probing.classifiers import fine_tuned, linear_probe, nearest_neighbours, self_trained
 from sig2lm.encoder.probing.features import Features, mean_patches, untrained
 from sig2lm.encoder.probing.fractions import nested_rows
 from sig2lm.encoder.probing.label_free import measure_without_labels
@@ -22,6 +22,7 @@ METHODS = {
     "knn": "nearest neighbours, frozen encoder",
     "random": "linear probe, untrained encoder",
     "fine_tuned": "fine-tuned",
+    "self_trained": "self-trained, other people unlabelled",
     "scratch": "from scratch, supervised",
 }
 
@@ -59,8 +60,8 @@ def probe_encoder(
     dict
         Ready for JSON. ``fractions``: for each fraction the numbers of ``people`` and ``windows`` (for each seed) and
         for each of ``methods`` mean, spread and values of accuracy, macro-F1 and AUROC, of which encoders of other
-        libraries lack ``random`` and ``scratch``; ``label_free``: see :func:`measure_without_labels`; ``missing``: see
-        :func:`missing_sensors`, or None; and what was measured.
+        libraries lack ``random`` and ``scratch``, and fractions of all people ``self_trained``; ``label_free``: see
+        :func:`measure_without_labels`; ``missing``: see :func:`missing_sensors`, or None; and what was measured.
         Without labels ``fractions`` is empty.
 
     Raises
@@ -123,6 +124,8 @@ def _with_labels(study: Study, features: dict[str, Features], progress: Progress
             chosen = tuple(rows)
             found = {method: scored(chosen) for method, scored in frozen.items()}
             found |= {method: _trained(study, start, rows, seed) for method, start in starts.items()}
+            if settings.self_training and len(rows) < len(labels):
+                found["self_trained"] = _self_trained(study, rows, seed)
             people = len({subjects[row] for row in rows})
             drawn[fraction].append({"people": people, "windows": len(rows), "methods": found})
     return [{"fraction": fraction, **_summary(trials)} for fraction, trials in drawn.items()]
@@ -130,7 +133,7 @@ def _with_labels(study: Study, features: dict[str, Features], progress: Progress
 
 def _summary(trials: list[dict[str, Any]]) -> dict[str, Any]:
     """Counts of each seed, and mean and spread of the scores."""
-    measured = [method for method in METHODS if method in trials[0]["methods"]]
+    measured = [method for method in METHODS if all(method in one["methods"] for one in trials)]
     return {
         "people": [one["people"] for one in trials],
         "windows": [one["windows"] for one in trials],
@@ -162,5 +165,15 @@ def _trained(study: Study, start: PatchEncoder, rows: list[int], seed: int) -> S
         rows,
         replace(study.settings.tuning, seed=seed),
         study.settings.least_steps,
+    )
+    return study.scores(answer)
+
+
+def _self_trained(study: Study, rows: list[int], seed: int) -> Scores:
+    """Scores of all weights of the encoder, trained on rows, and on the windows of all others without their labels."""
+    settings = study.settings
+    tuning = replace(settings.tuning, seed=seed)
+    answer = self_trained(
+        study.encoder, study.labelled, settings.split, study.labels, rows, tuning, settings.least_steps
     )
     return study.scores(answer)

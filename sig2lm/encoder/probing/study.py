@@ -43,6 +43,9 @@ class ProbeSettings:
         Whether the same encoder without pretraining is measured beside it; it takes as long again.
     missing
         Whether sensors are left out, too.
+    self_training
+        Whether, below all labels, the windows of the other training people are used as well, without their labels
+        (:func:`sig2lm.encoder.self_training.self_train`); about three times the work of fine-tuning, and more.
     labels
         Whether labels are used; without them only measures that need none are taken.
 
@@ -60,6 +63,7 @@ class ProbeSettings:
     least_steps: int = 300
     untrained: bool = True
     missing: bool = False
+    self_training: bool = False
     labels: bool = True
 
     def __post_init__(self) -> None:
@@ -76,6 +80,10 @@ class ProbeSettings:
             raise Sig2LMError(f"expected the split validation or test to judge on, found '{self.split}'")
         if self.missing and not self.labels:
             raise Sig2LMError("missing sensors are judged by labels, which are not to be used; leave one of them out")
+        if self.self_training and not (self.labels and min(self.fractions) < 1.0):
+            raise Sig2LMError(
+                "self-training needs some people's labels and others' windows; use labels, and a fraction below 1"
+            )
 
 
 @dataclass(frozen=True)
