@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from huggingface_hub import ModelHubMixin
 
-from sig2lm.calibration import Reference
+from sig2lm.calibration import Calibration
 from sig2lm.data import Example, Prompter, Recording, describe
 from sig2lm.encoder import PatchEncoder
 from sig2lm.errors import SignalError
@@ -66,8 +66,8 @@ class SignalLM(
         For each named signal its encoder and adapter.
     tasks
         What it is asked, one task or several; which of them is meant follows from the signals at hand.
-    references
-        For tasks, by number, what new wordings of their question are compared with (:mod:`sig2lm.calibration`).
+    calibrations
+        For tasks, by number, what makes probabilities of the labels' scores (:mod:`sig2lm.calibration`).
 
     Raises
     ------
@@ -80,11 +80,11 @@ class SignalLM(
         lm: FrozenLM,
         modalities: Mapping[str, Modality],
         tasks: Task | Sequence[Task],
-        references: Mapping[int, Reference] | None = None,
+        calibrations: Mapping[int, Calibration] | None = None,
     ) -> None:
         super().__init__(lm, modalities)
         self.tasks = (tasks,) if isinstance(tasks, Task) else tuple(tasks)
-        self.references = dict(references or {})
+        self.calibrations = dict(calibrations or {})
         check_tasks(self.tasks, list(modalities))
 
     def task(self, signals: Iterable[str]) -> Task:
@@ -98,16 +98,16 @@ class SignalLM(
     def question(self, task: Task, text: str | None = None, choices: Sequence[str] | None = None) -> Question:
         """Make a question of a task; see :meth:`ask` for what stands where nothing is given.
 
-        Where labels are asked for in words that training did not use, the bias of these words is measured and undone
-        (:mod:`sig2lm.calibration`), if the run kept what that takes.
+        Where labels are asked for, their scores are calibrated (:mod:`sig2lm.calibration`); in words that are new this
+        takes as long as some further questions, once.
         """
         text = text or task.template.question[0]
         closed = task.choices(text, choices)
-        reference = self.references.get(self.tasks.index(task))
-        if reference is None or closed is None or text in task.template.question or not set(closed) <= set(task.labels):
+        calibration = self.calibrations.get(self.tasks.index(task))
+        if calibration is None or closed is None or not set(closed) <= set(task.labels):
             return Question(task, text, closed)
-        offsets = reference.offsets(self, self.prompter(task), text)
-        return Question(task, text, closed, tuple(offsets[choice] for choice in closed))
+        offsets = calibration.offsets(self, self.prompter(task), text)
+        return Question(task, text, closed, tuple(offsets[choice] for choice in closed), calibration.scale)
 
     def ask(
         self,
@@ -187,7 +187,7 @@ class SignalLM(
             return [Answer(text, question.task.parse(text), None) for text in texts]
         scores = self.score(context, question.sentences)
         if question.offsets is not None:
-            scores += scores.new_tensor(question.offsets)
+            scores = question.scale * (scores + scores.new_tensor(question.offsets))
         said = dict(zip(question.choices, question.sentences, strict=True))
         answers = []
         for row in scores.softmax(-1).tolist():

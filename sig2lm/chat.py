@@ -53,7 +53,7 @@ class Chat:
     def ask(self, question: str | None = None, choices: Sequence[str] | None = None, **options: Any) -> Answer:
         """Ask, hear the answer, and remember both; arguments as :meth:`SignalLM.ask`."""
         asked = self.model.question(self.task, question, choices)
-        if self.turns:  # what came before sways the answer too, so nothing is known of what the wording does
+        if self.turns:  # what came before sways the answer too, and nothing is known of how
             asked = replace(asked, offsets=None)
         turns = self._with(asked.text)
         answer = self.model.answer_context(self._context(turns), asked, **options)[0]

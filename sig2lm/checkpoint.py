@@ -1,13 +1,13 @@
 """A run on disk: what was trained, and the names and fingerprints of what was not.
 
 ``config.json`` holds the format, the LM, the modalities and the tasks; ``adapter.safetensors`` the trained tensors;
-``lora/`` the LoRA layers, if any (peft's format); ``reference.safetensors`` what new wordings are compared with, if
+``lora/`` the LoRA layers, if any (peft's format); ``calibration.safetensors`` what makes probabilities of scores, if
 anything (:mod:`sig2lm.calibration`); ``train.json`` how it came about. The LM is never in it. A frozen
 encoder is named by folder, or carried in ``encoders/`` when the run is to be shared; those of other libraries are
 only named, since their licence is not ours to give.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from torch import Tensor
 
 from sig2lm.adapter import AdapterConfig, build_adapter
 from sig2lm.bridge import SignalLM
-from sig2lm.calibration import Reference
+from sig2lm.calibration import Calibration
 from sig2lm.encoder import EncoderConfig, PatchEncoder, SignalEncoder, encoder_fingerprint, save_encoder
 from sig2lm.encoder.loading import IN_MEMORY, find_encoder, relative_source
 from sig2lm.encoder.protocol import check_encoder, encoder_config
@@ -30,7 +30,7 @@ from sig2lm.task import Task
 from sig2lm.tensors import check_shapes, read_tensors, write_tensors
 
 FORMAT = 2
-REFERENCE = "reference.safetensors"
+CALIBRATION = "calibration.safetensors"
 
 
 def write_run(
@@ -46,8 +46,8 @@ def write_run(
     write_tensors(folder / "adapter.safetensors", model.trained_tensors())
     if model.lm.has_lora:
         model.lm.save_lora(folder / "lora")
-    if model.references:
-        write_tensors(folder / REFERENCE, _numbered(model.references))
+    if model.calibrations:
+        write_tensors(folder / CALIBRATION, _numbered(model))
     write_json(folder / "train.json", provenance or {})
     write_json(
         folder / "config.json",
@@ -114,7 +114,7 @@ def read_run(
         Task(parse_template(task["template"], f"{folder}/config.json"), tuple(task["labels"]))
         for task in config["tasks"]
     ]
-    model = SignalLM(frozen, modalities, tasks, _read_references(folder, what))
+    model = SignalLM(frozen, modalities, tasks, _read_calibrations(folder, tasks, what))
     load_trained(model, read_tensors(folder / "adapter.safetensors", what), what)
     return model.eval()
 
@@ -136,28 +136,31 @@ def load_trained(model: SignalLM, tensors: dict[str, Tensor], what: str) -> None
             getattr(modality, part).load_state_dict(found)
 
 
-def _numbered(references: Mapping[int, Reference]) -> dict[str, Tensor]:
+def _numbered(model: SignalLM) -> dict[str, Tensor]:
     return {
         f"{number}.{key}": tensor
-        for number, reference in references.items()
-        for key, tensor in reference.tensors().items()
+        for number, calibration in model.calibrations.items()
+        for key, tensor in calibration.tensors(model.tasks[number].template.question).items()
     }
 
 
-def _read_references(folder: Path, what: str) -> dict[int, Reference]:
-    """Read what :func:`_numbered` wrote; nothing where a run kept nothing."""
-    if not (folder / REFERENCE).is_file():
+def _read_calibrations(folder: Path, tasks: Sequence[Task], what: str) -> dict[int, Calibration]:
+    """Read what :func:`_numbered` wrote; nothing where a run has none."""
+    if not (folder / CALIBRATION).is_file():
         return {}
     of_task: dict[int, dict[str, Tensor]] = {}
-    for key, tensor in read_tensors(folder / REFERENCE, what).items():
+    for key, tensor in read_tensors(folder / CALIBRATION, what).items():
         number, _, rest = key.partition(".")
         of_task.setdefault(int(number), {})[rest] = tensor
     try:
-        return {number: Reference.from_tensors(tensors) for number, tensors in of_task.items()}
-    except (KeyError, ValueError) as error:
+        return {
+            number: Calibration.from_tensors(tensors, tasks[number].template.question)
+            for number, tensors in of_task.items()
+        }
+    except (KeyError, ValueError, IndexError) as error:
         raise CheckpointError(
-            f"expected in '{folder / REFERENCE}' the patches and the level of each task, found no {error}; "
-            "copy it again, or remove it to ask new wordings without correction"
+            f"expected in '{folder / CALIBRATION}' the calibration of each task, found another's or a part ({error}); "
+            "copy it again, or remove it to ask without calibration"
         ) from error
 
 

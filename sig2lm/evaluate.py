@@ -6,13 +6,14 @@ patches hold without an LM.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from datasets import DatasetDict
 from numpy.typing import NDArray
+from scipy.special import softmax
 from torch.utils.data import Subset
 
 from sig2lm.baselines import linear_probe
@@ -113,27 +114,32 @@ def wordings(
 ) -> dict[str, dict[str, float | None]]:
     """Put scores in the held-out wording beside those in the wordings of training; empty without a held-out one.
 
-    ``uncalibrated`` is what the held-out wording scores with the bias that its words bring (:mod:`sig2lm.calibration`).
+    ``uncalibrated`` is what the held-out wording scores by the LM's likelihoods alone (:mod:`sig2lm.calibration`).
     """
     question = held_out_question(model, table)
     if not question.text:
         return {}
-    known = predict(model, table, split, Question(question.task, "", question.choices), batch_size=batch_size)
+    known = predict(model, table, split, drawn_question(model, question.task), batch_size=batch_size)
     found = {"held_out": scores(predictions), "of_training": scores(known)}
     if question.offsets is not None:
-        found["uncalibrated"] = scores(_without_offsets(predictions, question.offsets))
+        found["uncalibrated"] = scores(_uncalibrated(predictions, question))
     return found
 
 
 def held_out_question(model: SignalLM, table: Table) -> Question:
-    """Return the question that scores rest on: in the held-out wording, or without words where there is none.
-
-    A question without words is put to each row in the row's own words, or in one of the wordings of training.
-    """
+    """Return the question that scores rest on: in the held-out wording, or in words of training if there is none."""
     task = model.task(table.info.signals)
     if task.template.held_out is None:
-        return Question(task, "", task.labels)
+        return drawn_question(model, task)
     return model.question(task, task.template.held_out, task.labels)
+
+
+def drawn_question(model: SignalLM, task: Task) -> Question:
+    """Return the question without words, which is put in each row's own or in one of the wordings of training."""
+    calibration = model.calibrations.get(model.tasks.index(task))
+    if calibration is None:
+        return Question(task, "", task.labels)
+    return Question(task, "", task.labels, calibration.bias, calibration.scale)
 
 
 def missing_sensors(
@@ -233,10 +239,10 @@ def ask_rows(model: SignalLM, examples: Examples, question: Question, batch_size
     return np.array(found)
 
 
-def _without_offsets(predictions: Predictions, offsets: Sequence[float]) -> Predictions:
-    """The answers as they were before something was added to the scores."""
-    weights = predictions.probabilities * np.exp(-np.asarray(offsets))
-    return replace(predictions, probabilities=weights / weights.sum(1, keepdims=True))
+def _uncalibrated(predictions: Predictions, question: Question) -> Predictions:
+    """The answers as the LM's likelihoods alone would have them."""
+    logs = np.log(np.maximum(predictions.probabilities, np.finfo(np.float64).tiny)) / question.scale
+    return replace(predictions, probabilities=softmax(logs - np.asarray(question.offsets), axis=1))
 
 
 def _shown(example: Example) -> Any:

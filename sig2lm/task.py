@@ -54,14 +54,16 @@ class Question:
         Its words.
     choices
         The closed answers to choose among; None for free text.
-    offsets
-        What is added to the score of each choice, see :mod:`sig2lm.calibration`; None for nothing.
+    offsets, scale
+        What is added to the score of each choice (None for nothing), and by what the sum is multiplied: see
+        :mod:`sig2lm.calibration`.
     """
 
     task: Task
     text: str
     choices: tuple[str, ...] | None = None
     offsets: tuple[float, ...] | None = None
+    scale: float = 1.0
 
     @property
     def sentences(self) -> list[str]:

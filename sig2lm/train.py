@@ -21,9 +21,9 @@ from transformers.trainer_utils import get_last_checkpoint
 import sig2lm
 from sig2lm.adapter import build_adapter
 from sig2lm.bridge import SignalLM
-from sig2lm.calibration import Reference, take_reference
+from sig2lm.calibration import Calibration, calibrate
 from sig2lm.checkpoint import write_run
-from sig2lm.data import Example, TableExamples, check_known_labels
+from sig2lm.data import TableExamples, check_known_labels
 from sig2lm.datasets import Table
 from sig2lm.encoder import PatchEncoder, encoder_fingerprint, load_any_encoder
 from sig2lm.encoder.fitting import check_contract, check_every_signal
@@ -166,8 +166,9 @@ def train_adapter(
     checkpoints = out / "checkpoints"
     with processes.main_process_first():  # the others find the patches in the cache
         learned, measured = (_examples(model, tables, split, settings) for split in ("train", "validation"))
-    assert learned is not None
-    trainer = build_trainer(model, learned, measured, checkpoints, settings)
+    trainer = build_trainer(
+        model, ConcatDataset(learned), ConcatDataset(measured) if measured else None, checkpoints, settings
+    )
     if first and not resume:
         write_json(checkpoints / "identity.json", identity)
     started = time.perf_counter()
@@ -182,7 +183,7 @@ def train_adapter(
         trained_parameters=sum(p.numel() for p in model.parameters() if p.requires_grad),
     )
     if first:
-        model.references = take_references(model, learned, settings.references)
+        model.calibrations = calibrate_all(model, learned, measured, settings.keep)
         ending = {key: value for key, value in vars(outcome).items() if key != "model"}
         write_run(model, out, {**identity, **ending, "history": state.log_history})
         if not outcome.interrupted:
@@ -190,14 +191,16 @@ def train_adapter(
     return outcome
 
 
-def take_references(model: SignalLM, learned: ConcatDataset[Example], count: int) -> dict[int, Reference]:
-    """Take what new wordings will be compared with, for each task that allows it (:mod:`sig2lm.calibration`)."""
-    found = {}
-    for number, examples in enumerate(learned.datasets):
-        assert isinstance(examples, TableExamples)
-        if (reference := take_reference(model, examples, count)) is not None:
-            found[number] = reference
-    return found
+def calibrate_all(
+    model: SignalLM, learned: Sequence[TableExamples], measured: Sequence[TableExamples], keep: int
+) -> dict[int, Calibration]:
+    """Calibrate each task that has labels, by its number (:mod:`sig2lm.calibration`)."""
+    of_table = {examples.table.path: examples for examples in measured}
+    found = {
+        number: calibrate(model, examples, of_table.get(examples.table.path), keep)
+        for number, examples in enumerate(learned)
+    }
+    return {number: calibration for number, calibration in found.items() if calibration is not None}
 
 
 def check_logger(name: str) -> None:
@@ -215,18 +218,15 @@ def check_logger(name: str) -> None:
         )
 
 
-def _examples(
-    model: SignalLM, tables: Sequence[Table], split: str, settings: TrainSettings
-) -> ConcatDataset[Example] | None:
+def _examples(model: SignalLM, tables: Sequence[Table], split: str, settings: TrainSettings) -> list[TableExamples]:
     encoders = {name: model.modality(name).encoder for name in model.modalities}
     changing = settings.train_encoder or (settings.augment and split == "train")  # then patches are no lasting ones
     raw = frozenset(encoders) if changing else frozenset()
-    found = [
+    return [
         TableExamples(table, split, model.prompter(task), encoders, raw, seed=settings.seed)
         for table, task in zip(tables, model.tasks, strict=True)
         if split in table.data
     ]
-    return ConcatDataset(found) if found else None
 
 
 def _identity(model: SignalLM, tables: Sequence[Table], settings: TrainSettings) -> dict[str, Any]:

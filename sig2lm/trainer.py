@@ -45,9 +45,9 @@ class TrainSettings:
     augment
         Probability with which each training window meets each augmentation that suits its signal
         (:func:`sig2lm.encoder.augmentations.default_pipeline`); with 0 a frozen encoder reads each window once only.
-    references
-        About how many training recordings of each task the run keeps, encoded, to undo the bias of wordings that
-        training does not use (:mod:`sig2lm.calibration`); 0 keeps none.
+    keep
+        About how many training recordings of each task the run keeps, encoded, to answer in new wordings as in those of
+        training (:mod:`sig2lm.calibration`); 0 keeps none.
     save_steps
         Steps between resumable checkpoints; one an epoch by default.
     report_to
@@ -66,7 +66,7 @@ class TrainSettings:
     encoder_learning_rate: float = 2e-4
     lora_rank: int = 0
     augment: float = 0.0
-    references: int = 32
+    keep: int = 32
     save_steps: int | None = None
     report_to: str = "none"
 

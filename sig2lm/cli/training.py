@@ -185,9 +185,8 @@ def train_adapter(
     augment: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="Probability of each augmentation that suits the signal.")
     ] = 0.0,
-    references: Annotated[
-        int,
-        typer.Option(min=0, help="Training recordings that the run keeps, encoded, to undo the bias of new wordings."),
+    keep: Annotated[
+        int, typer.Option(min=0, help="Training recordings that the run keeps, encoded, to calibrate new wordings.")
     ] = 32,
     save_steps: Annotated[
         int | None, typer.Option(min=1, help="Steps between resumable checkpoints; by default an epoch.")
@@ -231,7 +230,7 @@ def train_adapter(
         train_encoder=train_encoder,
         lora_rank=lora_rank,
         augment=augment,
-        references=references,
+        keep=keep,
         save_steps=save_steps,
         report_to=report_to,
     )

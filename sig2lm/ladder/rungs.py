@@ -12,7 +12,7 @@ from torch.utils.data import Dataset, Subset
 from transformers import set_seed
 
 from sig2lm.bridge import SignalLM
-from sig2lm.calibration import take_reference
+from sig2lm.calibration import Calibration, calibrate
 from sig2lm.data import Example, TableExamples
 from sig2lm.datasets import Table
 from sig2lm.evaluate import ask_rows, held_out_question, predict, seconds_per_answer
@@ -166,10 +166,7 @@ def adapter_with_lora(ground: Ground, training_seconds: float | None) -> Entry:
                 seed=settings.seed,
             ),
         )
-        for number, reference in ground.model.references.items():
-            if model.tasks[number] == learned.task:
-                again = take_reference(model, learned, len(reference.recordings))
-                model.references = {number: again} if again else {}
+        model.calibrations = _calibrated_again(ground, model, learned)
         trained = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
         price = Price(
             trained_parameters=trained,
@@ -179,6 +176,16 @@ def adapter_with_lora(ground: Ground, training_seconds: float | None) -> Entry:
         return _signals(replace(ground, model=model), 5, price, [note])
     finally:
         lm.remove_lora()
+
+
+def _calibrated_again(ground: Ground, model: SignalLM, learned: TableExamples) -> dict[int, Calibration]:
+    """Calibrate a model as rung 4 is, if it is."""
+    number = model.tasks.index(learned.task)
+    if number not in ground.model.calibrations:
+        return {}
+    measured = replace(learned, split="validation") if "validation" in ground.table.data else None
+    found = calibrate(model, learned, measured, len(ground.model.calibrations[number].recordings))
+    return {} if found is None else {number: found}
 
 
 def drawn_rows(count: int, wanted: int | None, seed: int) -> list[int]:

@@ -1,26 +1,28 @@
-"""New wordings: what they add to the labels' scores is measured on a few training recordings, and taken off."""
+"""Closed answers as probabilities: labels that are hard to say and new wordings do not move the point of decision."""
 
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
+from scipy.special import log_softmax, softmax
 from tiny import build_lm
 
 from sig2lm.adapter import AdapterConfig
 from sig2lm.bridge import SignalLM
-from sig2lm.calibration import mean_scores
+from sig2lm.calibration import fit, mean_scores
 from sig2lm.datasets import Table
 from sig2lm.errors import CheckpointError
-from sig2lm.evaluate import evaluate, held_out_question, predict
+from sig2lm.evaluate import drawn_question, evaluate, held_out_question, predict
 from sig2lm.prompts import load_template
-from sig2lm.task import Question
 from sig2lm.train import train_adapter
 from sig2lm.trainer import TrainSettings
 
 SETTINGS = TrainSettings(
-    AdapterConfig("resampler", num_virtual_tokens=3, hidden=16, depth=1, heads=2), epochs=1, batch_size=16, references=8
+    AdapterConfig("resampler", num_virtual_tokens=3, hidden=16, depth=1, heads=2), epochs=1, batch_size=16, keep=8
 )
 NEW = "Does this person feel under pressure?"
 
@@ -39,106 +41,140 @@ def model(run: Path) -> SignalLM:
 
 
 @pytest.fixture
-def unreferenced(model: SignalLM) -> SignalLM:
+def plain(model: SignalLM) -> SignalLM:
+    """The same model without calibration."""
     return SignalLM(model.lm, {name: model.modality(name) for name in model.modalities}, model.tasks)
 
 
+@given(
+    bias=st.lists(st.floats(-15.0, 15.0), min_size=2, max_size=4),
+    scale=st.floats(0.5, 2.0),
+    seed=st.integers(0, 100),
+)
+def test_bias_and_temperature_that_were_put_in_are_taken_out(bias: list[float], scale: float, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    logits = rng.normal(0.0, 2.0, (4000, len(bias)))
+    truth = np.array([rng.choice(len(bias), p=row) for row in softmax(logits, axis=1)])
+    found_bias, found_scale = fit(logits / scale - bias, truth)
+    assert found_bias == pytest.approx(np.subtract(bias, np.mean(bias)), abs=0.5)
+    assert found_scale == pytest.approx(scale, rel=0.15)
+
+
+def test_a_label_without_a_row_has_a_finite_bias() -> None:
+    bias, scale = fit(np.zeros((20, 3)), np.array([0, 1] * 10))
+    assert np.isfinite(bias).all()
+    assert bias[2] < bias[0] == pytest.approx(bias[1])
+    assert np.isfinite(scale)
+    assert fit(np.zeros((0, 2)), np.zeros(0, dtype=np.int64))[1] == 1.0  # nothing to learn from changes nothing
+
+
 def test_a_new_wording_scores_the_labels_as_the_known_ones_do_on_average(model: SignalLM) -> None:
-    task, reference = model.tasks[0], model.references[0]
+    task, calibration = model.tasks[0], model.calibrations[0]
     prompter = model.prompter(task)
-    known = [mean_scores(model, prompter, reference.recordings, wording) for wording in task.template.question]
-    assert reference.level == pytest.approx(np.mean(known, axis=0), abs=1e-5)
-    offsets = model.question(task, NEW, task.labels).offsets
-    assert offsets is not None
-    new = mean_scores(model, prompter, reference.recordings, NEW)
-    assert np.add(new, offsets) == pytest.approx(reference.level, abs=1e-5)
-    assert not np.allclose(offsets, 0.0)
+    known = [mean_scores(model, prompter, calibration.recordings, wording) for wording in task.template.question]
+    assert calibration.level == pytest.approx(np.mean(known, axis=0), abs=1e-5)
+    for wording in (NEW, task.template.question[1]):
+        offsets = model.question(task, wording, task.labels).offsets
+        assert offsets is not None
+        found = mean_scores(model, prompter, calibration.recordings, wording)
+        assert np.add(found, offsets) == pytest.approx(np.add(calibration.level, calibration.bias), abs=1e-5)
 
 
-def test_offsets_are_added_to_the_scores_in_every_way_of_asking(
-    model: SignalLM, unreferenced: SignalLM, days: Table
-) -> None:
+def test_calibration_makes_the_people_it_was_fitted_on_likelier(model: SignalLM, plain: SignalLM, days: Table) -> None:
+    losses = []
+    for one in (model, plain):
+        predictions = predict(one, days, "validation", drawn_question(one, one.tasks[0]))
+        rows = np.arange(len(predictions.truth))
+        losses.append(-np.log(predictions.probabilities[rows, predictions.truth]).mean())
+    assert losses[0] < losses[1]
+
+
+def test_every_way_of_asking_is_calibrated(model: SignalLM, plain: SignalLM, days: Table) -> None:
     row = days.data["test"].with_format("numpy")[0]
     signals, labels = days.signals(row), model.tasks[0].labels
-    offsets = model.question(model.tasks[0], NEW, labels).offsets
-    plain = unreferenced.ask(signals, NEW, labels).probabilities
-    assert plain is not None
-    weights = np.array(list(plain.values())) * np.exp(offsets)
-    expected = weights / weights.sum()
+    question = model.question(model.tasks[0], NEW, labels)
+    raw = plain.ask(signals, NEW, labels).probabilities
+    assert raw is not None
+    assert question.offsets is not None
+    logs = np.log(list(raw.values()))
+    expected = np.exp(log_softmax(question.scale * (logs + question.offsets)))
     for answer in (model.ask(signals, NEW, labels), model.chat(signals).ask(NEW, labels)):
         assert list((answer.probabilities or {}).values()) == pytest.approx(expected, abs=1e-5)
 
 
-def test_only_new_wordings_about_labels_are_corrected(model: SignalLM) -> None:
+def test_only_questions_about_labels_are_calibrated(model: SignalLM) -> None:
     task = model.tasks[0]
-    for wording in task.template.question:
-        assert model.question(task, wording).offsets is None
     assert model.question(task, NEW, ["yes", "no"]).offsets is None
     assert model.question(task, NEW).offsets is None  # an open question
-    assert model.question(task, task.template.held_out).offsets is not None
-    assert len(model.question(task, NEW, task.labels[::-1]).offsets or ()) == 2
+    forth, back = (model.question(task, NEW, labels).offsets for labels in (task.labels, task.labels[::-1]))
+    assert forth is not None
+    assert back == forth[::-1]
 
 
-def test_later_turns_of_a_conversation_are_left_alone(model: SignalLM, unreferenced: SignalLM, days: Table) -> None:
+def test_wordings_of_training_are_known_without_asking(model: SignalLM, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(SignalLM, "read", lambda *_: pytest.fail("the LM was asked"))
+    for wording in model.tasks[0].template.question:
+        assert model.question(model.tasks[0], wording).offsets is not None
+
+
+def test_later_turns_of_a_conversation_are_left_alone(model: SignalLM, plain: SignalLM, days: Table) -> None:
     signals = days.signals(days.data["test"].with_format("numpy")[0])
     labels = model.tasks[0].labels
-    answers = []
-    for one in (model, unreferenced):
-        conversation = one.chat(signals)
-        conversation.ask()
-        answers.append(conversation.ask(NEW, labels))
-    assert answers[0] == answers[1]
+    first = model.chat(signals)
+    said = first.ask()
+    second = plain.chat(signals)
+    assert second.ask().text == said.text  # what both go on from
+    assert first.ask(NEW, labels) == second.ask(NEW, labels)
 
 
-def test_a_reference_holds_as_many_of_each_label_and_comes_back_as_it_was(run: Path, model: SignalLM) -> None:
-    tensors = load_file(run / "reference.safetensors")
-    assert set(tensors) == {f"0.{name}" for name in ("level", "daily.patches", "daily.patch_mask", "daily.counts")}
-    assert len(tensors["0.daily.counts"]) == SETTINGS.references
-    again = model.references[0].tensors()
+def test_a_calibration_comes_back_as_it_was_with_as_many_recordings_of_each_label(run: Path, model: SignalLM) -> None:
+    tensors = load_file(run / "calibration.safetensors")
+    numbers = {"bias", "scale", "known", "level"}
+    assert set(tensors) == {f"0.{name}" for name in numbers | {"daily.patches", "daily.patch_mask", "daily.counts"}}
+    assert len(tensors["0.daily.counts"]) == SETTINGS.keep
+    again = model.calibrations[0].tensors(model.tasks[0].template.question)
     for name, tensor in tensors.items():
         assert tensor.equal(again[name.removeprefix("0.")]), name
 
 
-def test_evaluation_tells_what_the_correction_did(model: SignalLM, unreferenced: SignalLM, days: Table) -> None:
-    report = evaluate(model, days).report
+def test_evaluation_tells_what_calibration_did(model: SignalLM, plain: SignalLM, days: Table) -> None:
+    report, raw = (evaluate(one, days).report for one in (model, plain))
     assert set(report["wordings"]) == {"held_out", "of_training", "uncalibrated"}
-    plain = evaluate(unreferenced, days).report
-    assert set(plain["wordings"]) == {"held_out", "of_training"}
-    assert report["wordings"]["uncalibrated"] == pytest.approx(plain["wordings"]["held_out"], abs=1e-5)
+    assert set(raw["wordings"]) == {"held_out", "of_training"}
+    assert report["wordings"]["uncalibrated"] == pytest.approx(raw["wordings"]["held_out"], abs=1e-4)
     assert report["macro_f1"] == report["wordings"]["held_out"]["macro_f1"]
-    question = held_out_question(model, days)
-    assert question.offsets is not None
-    shifted = predict(model, days, "test", replace(question, offsets=(100.0, 0.0)))
+    shifted = predict(model, days, "test", replace(held_out_question(model, days), offsets=(1000.0, 0.0)))
     assert (shifted.probabilities[:, 0] > 0.99).all()
-    unworded = Question(question.task, "", question.choices)
-    assert predict(model, days, "test", unworded).probabilities.shape == shifted.probabilities.shape
 
 
-def test_nothing_is_kept_where_nothing_is_wanted_or_can_be_compared(
+def test_without_recordings_new_wordings_are_taken_for_average_ones(
     simulated: Path, days: Table, tmp_path: Path
 ) -> None:
     template = load_template("stress")
     described = template.model_copy(update={"prompt": "$daily $daily_summary $question"})
-    for name, wording, count in (("none", template, 0), ("described", described, 8)):
+    for name, wording, keep in (("none", template, 0), ("described", described, 8)):
         train_adapter(
             days,
             {"daily": simulated / "encoder"},
             tmp_path / name,
             lm=build_lm(),
             template=wording,
-            settings=replace(SETTINGS, references=count, epochs=0.1),
+            settings=replace(SETTINGS, keep=keep, epochs=0.1),
         )
-        assert not (tmp_path / name / "reference.safetensors").exists()
-        assert SignalLM.from_pretrained(tmp_path / name, lm=build_lm()).references == {}
+        model = SignalLM.from_pretrained(tmp_path / name, lm=build_lm())
+        assert model.calibrations[0].recordings == ()
+        assert not [key for key in load_file(tmp_path / name / "calibration.safetensors") if "patches" in key]
+        offsets = model.question(model.tasks[0], NEW, model.tasks[0].labels).offsets
+        assert offsets == pytest.approx(model.calibrations[0].bias)
 
 
-@pytest.mark.parametrize("lost", ["0.level", "0.daily.patches"])
-def test_a_damaged_reference_is_refused(run: Path, tmp_path: Path, lost: str) -> None:
+@pytest.mark.parametrize("lost", ["0.level", "0.daily.patches", "0.scale"])
+def test_a_damaged_calibration_is_refused(run: Path, tmp_path: Path, lost: str) -> None:
     for file in run.iterdir():
         if file.is_file():
             (tmp_path / file.name).write_bytes(file.read_bytes())
-    tensors = load_file(run / "reference.safetensors")
+    tensors = load_file(run / "calibration.safetensors")
     tensors.pop(lost)
-    save_file(tensors, tmp_path / "reference.safetensors")
-    with pytest.raises(CheckpointError, match=r"reference\.safetensors"):
+    save_file(tensors, tmp_path / "calibration.safetensors")
+    with pytest.raises(CheckpointError, match=r"calibration\.safetensors"):
         SignalLM.from_pretrained(tmp_path, lm=build_lm())

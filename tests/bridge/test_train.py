@@ -53,8 +53,8 @@ def test_training_leaves_the_lm_bit_for_bit_and_writes_the_adapter_alone(
         assert torch.equal(tensor, before[name]), name
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == [
         "adapter.safetensors",
+        "calibration.safetensors",
         "config.json",
-        "reference.safetensors",
         "train.json",
     ]
     tensors = load_file(tmp_path / "run" / "adapter.safetensors")
