@@ -188,7 +188,10 @@ def fine_tuned_encoders(
     settings = settings or FineTuneSettings()
     encoders = fitting_encoders(table, folders)
     if any(label is None for label in table.data["train"]["label"]):
-        raise DatasetError(f"expected a label in every training row of '{table.path}', found rows without one")
+        raise DatasetError(
+            f"expected a label in every training row of '{table.path}', found rows without one; label them, or pass "
+            "--self-training"
+        )
     started = time.perf_counter()
     classifier = fine_tune(table, encoders, labels, settings)
     record = {

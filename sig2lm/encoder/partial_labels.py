@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 import datasets as hf
+import numpy as np
+from numpy.typing import NDArray
 
 from sig2lm.datasets import Table
 from sig2lm.encoder.finetune import NumberedWindows
@@ -78,6 +80,21 @@ class PartlyLabelled:
     def numbered(self, rows: Sequence[int], numbers: Sequence[int]) -> NumberedWindows:
         """Return some windows, each with a number."""
         return NumberedWindows(self.table, "train", rows, numbers)
+
+    def with_answers(self, found: NDArray[np.int64]) -> NumberedWindows:
+        """Return the known windows with their own numbers, and of the others those that have an answer, with it.
+
+        Where none has one, all others come along, as ``UNLABELLED``.
+
+        Parameters
+        ----------
+        found
+            (N,) for the N others: the number of a label, or ``UNLABELLED``.
+        """
+        kept = np.flatnonzero(found != UNLABELLED)
+        kept = kept if len(kept) else np.arange(len(found))
+        rows = [self.others[place] for place in kept]
+        return self.numbered([*self.known, *rows], [*self.numbers, *found[kept].tolist()])
 
 
 def _check_signals(table: Table, encoders: Mapping[str, PatchEncoder]) -> None:

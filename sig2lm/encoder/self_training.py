@@ -127,18 +127,18 @@ def self_train(
     teacher = fine_tune(table, copy.deepcopy(dict(encoders)), labels, tuning, windows.known)
     answers = label_probabilities(teacher, windows.numbered(windows.others, [UNLABELLED] * len(windows.others)))
     found = confident_labels(answers, settings.threshold, settings.most_per_label)
-    kept = np.flatnonzero(found != UNLABELLED)
-    learned = kept if len(kept) else np.arange(len(found))
     set_seed(tuning.seed)
     student = _Student(Classifier(encoders, len(labels)).requires_grad_(True), encoders, settings)
-    rows = [*windows.known, *(windows.others[place] for place in learned)]
-    numbers = [*windows.numbers, *found[learned].tolist()]
-    teach(student, windows.numbered(rows, numbers), replace(tuning, epochs=settings.epochs))
+    teach(student, windows.with_answers(found), replace(tuning, epochs=settings.epochs))
     labelled = windows.numbered(windows.known, windows.numbers)
     teach(student.classifier, labelled, tuning, default_pipelines(encoders, tuning.augment))
-    counted = {"labelled": Counter(windows.numbers), "kept": Counter(found[kept].tolist())}
+    counted = {"labelled": Counter(windows.numbers), "kept": Counter(found.tolist())}
     record = {what: {label: counts[number] for number, label in enumerate(labels)} for what, counts in counted.items()}
-    return student.classifier.eval(), {**record, "unlabelled": len(windows.others), "fell_back": not len(kept)}
+    return student.classifier.eval(), {
+        **record,
+        "unlabelled": len(windows.others),
+        "fell_back": (found == UNLABELLED).all().item(),
+    }
 
 
 def self_trained_encoders(
