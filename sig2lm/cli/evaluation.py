@@ -25,7 +25,7 @@ def evaluate(
         int | None, typer.Option(min=1, help="Rows that the ladder asks about, drawn at random; all by default.")
     ] = None,
     training_rows: Annotated[
-        int | None, typer.Option(min=1, help="Rows that prompt tuning learns from; all by default.")
+        int | None, typer.Option(min=1, help="Rows that prompt tuning and LoRA learn from; all by default.")
     ] = None,
     html: Annotated[Path | None, typer.Option(help="Write the ladder as a page there.")] = None,
     missing: Annotated[bool, typer.Option("--missing", help="Ask again with each sensor missing.")] = False,

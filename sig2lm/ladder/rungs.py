@@ -38,7 +38,7 @@ class LadderSettings:
     questions
         Rows of the split that are asked, drawn at random; None for all.
     training_rows
-        Rows that rung 3 learns from, drawn at random; None for all.
+        Rows that rungs 3 and 5 learn from, drawn at random; None for all.
     context
         Tokens that a prompt with numbers may take, where the LM itself sets no lower limit.
     tuned_tokens, tuned_epochs, tuned_learning_rate
@@ -156,9 +156,10 @@ def adapter_with_lora(ground: Ground, training_seconds: float | None) -> Entry:
         learned = TableExamples(
             ground.table, "train", model.prompter(model.task(encoders)), encoders, raw, seed=settings.seed
         )
+        rows = drawn_rows(len(learned), settings.training_rows, settings.seed)
         seconds = _train(
             model,
-            learned,
+            Subset(learned, rows),
             TrainSettings(
                 epochs=settings.lora_epochs,
                 batch_size=settings.batch_size,
@@ -172,7 +173,10 @@ def adapter_with_lora(ground: Ground, training_seconds: float | None) -> Entry:
             trained_parameters=trained,
             training_seconds=seconds + training_seconds if training_seconds is not None else None,
         )
-        note = f"goes on from rung 4 with LoRA layers of rank {settings.lora_rank}, epochs: {settings.lora_epochs:g}"
+        note = (
+            f"goes on from rung 4 with LoRA layers of rank {settings.lora_rank}, epochs: {settings.lora_epochs:g}, "
+            f"training rows: {len(rows):,}"
+        )
         return _signals(replace(ground, model=model), 5, price, [note])
     finally:
         lm.remove_lora()
