@@ -11,8 +11,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import snapshot_download
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 from torch import Tensor
 
 from sig2lm.adapter import AdapterConfig, build_adapter
@@ -23,6 +21,7 @@ from sig2lm.encoder.loading import IN_MEMORY, find_encoder, relative_source
 from sig2lm.encoder.protocol import check_encoder, encoder_config
 from sig2lm.errors import CheckpointError
 from sig2lm.files import read_json, write_json
+from sig2lm.hub import local_folder
 from sig2lm.lm import FrozenLM
 from sig2lm.prompts import parse_template
 from sig2lm.soft_prompt import Modality
@@ -72,17 +71,7 @@ def fetch_run(name: str | Path, revision: str | None = None, **download: Any) ->
     CheckpointError
         When it is neither a folder nor something the hub gives.
     """
-    folder = Path(name).expanduser()
-    if folder.is_dir():
-        return folder
-    try:
-        patterns = ["*.json", "*.safetensors"]
-        return Path(snapshot_download(str(name), revision=revision, allow_patterns=patterns, **download))
-    except (HFValidationError, LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
-        raise CheckpointError(
-            f"expected the folder of a run or a hub id, found {str(name)!r}, which is no folder here and which the hub "
-            f"did not give ({type(error).__name__}); check the path"
-        ) from error
+    return local_folder(name, "a run", revision=revision, **download)
 
 
 def run_signals(name: str | Path) -> list[str]:

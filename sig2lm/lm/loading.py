@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from huggingface_hub import snapshot_download
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 from transformers.utils import logging
 
 from sig2lm.errors import CheckpointError
+from sig2lm.hub import local_folder
 from sig2lm.pocket_lm import POCKET, pocket_folder
 
 _HUB_FILES = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
@@ -31,16 +30,7 @@ def resolve(name: str | Path, revision: str | None = None) -> Path:
     """
     if str(name) == POCKET:
         return pocket_folder()
-    folder = Path(name).expanduser()
-    if folder.is_dir():
-        return folder
-    try:
-        return Path(snapshot_download(str(name), revision=revision, allow_patterns=_HUB_FILES))
-    except (HFValidationError, LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
-        raise CheckpointError(
-            f"expected an LM folder or a hub id, found {str(name)!r}, which is no folder here and which the hub did "
-            f"not give ({type(error).__name__}); check the spelling and the network, or pass a folder or '{POCKET}'"
-        ) from error
+    return local_folder(name, f"an LM (or '{POCKET}')", _HUB_FILES, revision=revision)
 
 
 def load_model(folder: Path, dtype: torch.dtype) -> tuple[Any, PreTrainedTokenizerBase]:

@@ -7,14 +7,13 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import snapshot_download
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 from safetensors import SafetensorError, safe_open
 from torch import nn
 from transformers.utils import logging
 
 from sig2lm.errors import CheckpointError, Sig2LMError
 from sig2lm.files import read_json
+from sig2lm.hub import local_folder
 
 # What libraries raise on folders that are damaged or something else.
 _DAMAGE = (
@@ -48,15 +47,7 @@ def model_folder(name: str) -> Path:
     CheckpointError
         When it is neither a folder nor something that the hub gives, or has no weights as safetensors.
     """
-    folder = Path(name).expanduser()
-    if not folder.is_dir():
-        try:
-            folder = Path(snapshot_download(name, allow_patterns=["*.json", "*.safetensors"]))
-        except (HFValidationError, LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
-            raise CheckpointError(
-                f"expected a folder or a hub id of an encoder, found '{name}', which is no folder here and which the "
-                f"hub did not give ({type(error).__name__}); check the spelling and the network"
-            ) from error
+    folder = local_folder(name, "an encoder")
     if not list(folder.glob("*.safetensors")):
         raise CheckpointError(
             f"expected the weights of an encoder as safetensors in '{folder}', found none; pickles are not read, "
