@@ -25,7 +25,7 @@ from sig2lm.encoder.finetune import classify, fine_tune
 from sig2lm.encoder.patch_transformer import modalities
 from sig2lm.encoder.probing.classifiers import linear_probe
 from sig2lm.encoder.probing.features import mean_patches, untrained
-from sig2lm.encoder.probing.tables import without_channels
+from sig2lm.encoder.tables import without_channels
 from sig2lm.encoder.windows import Windows
 from sig2lm.evaluate import held_out_question, predict
 from sig2lm.files import read_json, write_json

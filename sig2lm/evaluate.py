@@ -22,7 +22,7 @@ from sig2lm.data import Example, Examples, SignalSource, TableExamples
 from sig2lm.datasets import Table
 from sig2lm.encoder import encoder_fingerprint
 from sig2lm.encoder.patch_transformer import modalities
-from sig2lm.encoder.probing.tables import without_channels
+from sig2lm.encoder.tables import without_channels
 from sig2lm.errors import DatasetError
 from sig2lm.metrics import (
     Predictions,

@@ -23,6 +23,9 @@ def probe(
     test_data: Annotated[
         Path | None, typer.Option(help="Judge on this data set instead, by the labels that both have.")
     ] = None,
+    test_signal: Annotated[
+        str | None, typer.Option(help="Its signal, where that has another name there than in --data.")
+    ] = None,
     missing: Annotated[bool, typer.Option("--missing", help="Leave out each sensor, too.")] = False,
     self_training: Annotated[
         bool, typer.Option("--self-training", help="Learn from the other people's windows, without their labels, too.")
@@ -55,6 +58,7 @@ def probe(
         neighbours=neighbours,
         tuning=FineTuneSettings(epochs=epochs, batch_size=batch_size, learning_rate=learning_rate),
         least_steps=least_steps,
+        test_signal=test_signal,
         missing=missing,
         self_training=self_training,
         labels=not label_free,

@@ -17,6 +17,9 @@ def pretrain_encoder(
     data: DataOption,
     out: Annotated[Path, typer.Option(help="A new folder for the encoder.")],
     signal: Annotated[str | None, typer.Option(help="Which named signal, where the data has several.")] = None,
+    channels: Annotated[
+        str | None, typer.Option(metavar="NAME,NAME,...", help="Of the signal; all by default.")
+    ] = None,
     objective: Annotated[
         str,
         typer.Option(
@@ -81,6 +84,7 @@ def pretrain_encoder(
         width=width,
         depth=depth,
         normalisation=cast(Normalisation | None, normalisation),
+        channels=None if channels is None else tuple(part.strip() for part in channels.split(",")),
         seed=seed,
     )
     speaks = not int(os.environ.get("RANK", "0"))  # of several processes the first one

@@ -5,10 +5,11 @@ import math
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import torch
+from datasets import DatasetDict
 from torch import Tensor, nn
 from transformers import Trainer, TrainerCallback, set_seed
 
@@ -23,6 +24,7 @@ from sig2lm.encoder.patch_transformer import (
     default_normalisation,
     default_patch_size,
 )
+from sig2lm.encoder.tables import as_read
 from sig2lm.encoder.windows import PairedWindows, Windows, channel_statistics, check_subjects
 from sig2lm.errors import DatasetError, Sig2LMError
 
@@ -42,6 +44,8 @@ class PretrainSettings:
     width, depth, heads, normalisation
         Of the encoder, see :class:`EncoderConfig`; where no normalisation is named it is ``centred`` for event series
         and ``dataset`` for all others.
+    channels
+        Which channels of the signal the encoder reads, in this order; None for all.
     options
         Keywords of the objective's constructor, such as ``{"positives": "subject"}``.
     subject_invariant
@@ -59,6 +63,7 @@ class PretrainSettings:
     depth: int = 4
     heads: int = 4
     normalisation: Normalisation | None = None
+    channels: tuple[str, ...] | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     subject_invariant: float = 0.0
 
@@ -114,7 +119,7 @@ def pretrain_encoder(
     """
     settings = settings or PretrainSettings()
     check_objective(settings.objective, settings.options)
-    windows = Windows(table, _the_signal(table, signal))
+    windows = _windows(table, signal, settings.channels)
     set_seed(settings.seed)
     encoder = SignalEncoder(_config(windows, settings))
     objective = build_objective(settings.objective, encoder, settings.options)
@@ -134,6 +139,23 @@ def pretrain_encoder(
         error.provenance = provenance
         raise
     return encoder.eval(), {**provenance, "loss": loss, "seconds": round(time.perf_counter() - started, 1)}
+
+
+def _windows(table: Table, signal: str | None, channels: tuple[str, ...] | None) -> Windows:
+    """The training windows of a signal, or of some of its channels."""
+    name = _the_signal(table, signal)
+    if channels is None:
+        return Windows(table, name)
+    contract = table.info.signals[name]
+    units = dict(zip(contract.channels, contract.units, strict=True))
+    if unknown := [channel for channel in channels if channel not in units]:
+        raise DatasetError(
+            f"expected channels among {', '.join(units)} of '{name}' in '{table.path}', found {', '.join(unknown)}; "
+            "change --channels"
+        )
+    wanted = replace(contract, channels=channels, units=tuple(units[channel] for channel in channels))
+    training = replace(table, data=DatasetDict(train=table.data["train"])) if "train" in table.data else table
+    return Windows(as_read(training, name, wanted), name)
 
 
 def _the_signal(table: Table, signal: str | None) -> str:

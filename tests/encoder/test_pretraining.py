@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -110,6 +111,19 @@ def test_unknown_objective_and_signal_are_refused_before_training(table: Table) 
         pretrain_encoder(table, PretrainSettings(objective="guessing"))
     with pytest.raises(DatasetError, match="daily"):
         pretrain_encoder(table, SMALL, signal="ecg")
+
+
+def test_an_encoder_of_some_channels_reads_these_alone(table: Table) -> None:
+    contract = table.info.signals["daily"]
+    chosen = (contract.channels[2], contract.channels[0])
+    encoder, provenance = pretrain_encoder(table, replace(SMALL, epochs=1, channels=chosen))
+    assert encoder.contract.channels == chosen
+    assert encoder.contract.units == (contract.units[2], contract.units[0])
+    both = channel_statistics(Windows(table, "daily"))
+    assert encoder.config.mean == pytest.approx((both.mean[2], both.mean[0]))
+    assert provenance["settings"]["channels"] == chosen
+    with pytest.raises(DatasetError, match=r"expected channels among .* found ecg; change --channels"):
+        pretrain_encoder(table, replace(SMALL, channels=(chosen[0], "ecg")))
 
 
 def test_a_diverged_pretraining_leaves_its_last_good_encoder(table: Table, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from sig2lm.encoder.probing import ProbeSettings, missing_sensors, probe_encoder
 from sig2lm.encoder.probing.classifiers import linear_probe, nearest_neighbours
 from sig2lm.encoder.probing.features import mean_patches, untrained
 from sig2lm.encoder.probing.fractions import nested_rows
-from sig2lm.encoder.probing.tables import as_read, without_channels
+from sig2lm.encoder.tables import as_read, renamed, without_channels
 from sig2lm.encoder.windows import Windows
 from sig2lm.errors import DatasetError, Sig2LMError
 from sig2lm.report.probing import to_html
@@ -251,6 +251,19 @@ def test_other_data_are_judged_by_the_labels_that_both_have(table: Table, tmp_pa
     strange = build(tmp_path / "strange", labels=("running", "still"))
     with pytest.raises(DatasetError, match=r"share, found 1: .*choose data with common labels"):
         probe_encoder(table, build_encoder(), TINY, test_table=strange)
+
+
+def test_the_signal_may_have_another_name_in_other_data(table: Table, tmp_path: Path) -> None:
+    other = build(tmp_path / "other", names=("phone", "watch"))
+    with pytest.raises(DatasetError, match="found 'motion'"):
+        probe_encoder(table, build_encoder(), TINY, test_table=other)
+    settings = replace(TINY, fractions=(1.0,), seeds=1, test_signal="watch")
+    found = probe_encoder(table, build_encoder(), settings, test_table=other)
+    same = probe_encoder(
+        table, build_encoder(), replace(settings, test_signal=None), test_table=renamed(other, "watch", "motion")
+    )
+    assert found["fractions"] == same["fractions"]
+    assert found["signal"] == "motion"
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,8 @@ from sig2lm.encoder.patch_transformer import modalities as modalities_of
 from sig2lm.encoder.probing.classifiers import fine_tuned, linear_probe
 from sig2lm.encoder.probing.features import mean_patches
 from sig2lm.encoder.probing.study import ProbeSettings, Scores, Study, spreads
-from sig2lm.encoder.probing.tables import without_channels
 from sig2lm.encoder.protocol import PatchEncoder
+from sig2lm.encoder.tables import without_channels
 from sig2lm.encoder.windows import Windows
 
 Progress = Callable[[str], None]

@@ -50,8 +50,8 @@ def probe_encoder(
     signal
         Which named signal, where several suit the encoder.
     test_table
-        Judge on the same split of this table instead, which has a signal of the same name; only labels that both have
-        are used.
+        Judge on the same split of this table instead, by its signal of the same name or ``settings.test_signal``; only
+        labels that both have are used.
     progress
         Told before each longer step.
 

@@ -13,8 +13,8 @@ from sig2lm.encoder.finetune import FineTuneSettings
 from sig2lm.encoder.patch_transformer import modalities
 from sig2lm.encoder.probing.classifiers import Numbers
 from sig2lm.encoder.probing.features import Features
-from sig2lm.encoder.probing.tables import as_read, chosen_signal, labelled
 from sig2lm.encoder.protocol import PatchEncoder
+from sig2lm.encoder.tables import as_read, chosen_signal, labelled, renamed
 from sig2lm.errors import DatasetError, Sig2LMError
 from sig2lm.metrics import Predictions, label_numbers, scores
 
@@ -41,6 +41,8 @@ class ProbeSettings:
         Of these two, however few labels there are.
     untrained
         Whether the same encoder without pretraining is measured beside it; it takes as long again.
+    test_signal
+        Of the table that is judged on, where it has another name there.
     missing
         Whether sensors are left out, too.
     self_training
@@ -62,6 +64,7 @@ class ProbeSettings:
     tuning: FineTuneSettings = field(default_factory=FineTuneSettings)
     least_steps: int = 300
     untrained: bool = True
+    test_signal: str | None = None
     missing: bool = False
     self_training: bool = False
     labels: bool = True
@@ -137,7 +140,8 @@ class Study:
             raise DatasetError(f"expected a {split} split in '{judged.path}', found {', '.join(judged.data)}")
         name = chosen_signal(table, encoder.contract, signal)
         if test_table is not None:
-            chosen_signal(test_table, encoder.contract, name)
+            other = chosen_signal(test_table, encoder.contract, settings.test_signal or name)
+            judged = renamed(test_table, other, name)
         labels = _shared_labels(table, judged, settings) if settings.labels else ()
         if settings.missing:
             _check_sensors(table, encoder, labels)

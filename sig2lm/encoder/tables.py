@@ -80,6 +80,16 @@ def without_channels(table: Table, name: str, channels: Sequence[int]) -> Table:
     return replace(_rewritten(table, name, table.info.signals[name], silence, key), info=table.info)
 
 
+def renamed(table: Table, name: str, other: str) -> Table:
+    """A table with one signal only, under another name."""
+    contract = table.info.signals[name]
+    unused = [signal for signal in table.info.signals if signal != name]
+    data = {split: rows.remove_columns(unused) for split, rows in table.data.items()}
+    if name != other:
+        data = {split: rows.rename_column(name, other) for split, rows in data.items()}
+    return replace(table, data=hf.DatasetDict(data), info=replace(table.info, signals={other: contract}))
+
+
 def labelled(table: Table, labels: Sequence[str]) -> Table:
     """The rows whose label is among these; no row is copied."""
     known = set(labels)
