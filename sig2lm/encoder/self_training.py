@@ -134,11 +134,8 @@ def self_train(
     teach(student.classifier, labelled, tuning, default_pipelines(encoders, tuning.augment))
     counted = {"labelled": Counter(windows.numbers), "kept": Counter(found.tolist())}
     record = {what: {label: counts[number] for number, label in enumerate(labels)} for what, counts in counted.items()}
-    return student.classifier.eval(), {
-        **record,
-        "unlabelled": len(windows.others),
-        "fell_back": (found == UNLABELLED).all().item(),
-    }
+    fell_back = not any(record["kept"].values())
+    return student.classifier.eval(), {**record, "unlabelled": len(windows.others), "fell_back": fell_back}
 
 
 def self_trained_encoders(
