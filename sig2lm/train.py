@@ -183,7 +183,8 @@ def train_adapter(
         trained_parameters=sum(p.numel() for p in model.parameters() if p.requires_grad),
     )
     if first:
-        model.calibrations = calibrate_all(model, learned, measured, settings.keep)
+        if not outcome.interrupted:  # who stops a training does not want to wait
+            model.calibrations = calibrate_all(model, learned, measured, settings.keep)
         ending = {key: value for key, value in vars(outcome).items() if key != "model"}
         write_run(model, out, {**identity, **ending, "history": state.log_history})
         if not outcome.interrupted:

@@ -121,13 +121,16 @@ def test_an_interrupted_run_resumes_to_the_same_weights(
         halted = train(simulated, days, tmp_path / "run", settings=changes)
     assert halted.interrupted
     assert 0 < halted.steps < whole.steps
-    assert read_run(tmp_path / "run", build_lm(), {}).tasks[0].labels == ("stressed", "calm")
+    usable = read_run(tmp_path / "run", build_lm(), {})
+    assert usable.tasks[0].labels == ("stressed", "calm")
+    assert usable.calibrations == {}
     assert signal.getsignal(signal.SIGINT) is before
     resumed = train(simulated, days, tmp_path / "run", settings=changes, resume=True)
     assert resumed.steps == whole.steps
     found, expected = (outcome.model.trained_tensors() for outcome in (resumed, whole))
     for name in expected:
         assert torch.equal(found[name], expected[name]), name
+    assert resumed.model.calibrations[0].bias == whole.model.calibrations[0].bias
     assert not (tmp_path / "run" / "checkpoints").exists()
 
 
