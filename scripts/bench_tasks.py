@@ -28,16 +28,19 @@ from timing import machine
 from sig2lm.bridge import SignalLM
 from sig2lm.datasets import Table, fold, load_table
 from sig2lm.encoder import PretrainSettings, pretrain_encoder, save_encoder
-from sig2lm.encoder.finetune import fine_tuned_encoders
+from sig2lm.encoder.finetune import Classifier, classify, fine_tuned_encoders
+from sig2lm.encoder.tables import labelled
+from sig2lm.evaluate import predict
 from sig2lm.files import read_json, write_json
 from sig2lm.ladder import LadderSettings, climb
 from sig2lm.lm import FrozenLM
-from sig2lm.metrics import Predictions, label_numbers, scores
+from sig2lm.metrics import Predictions, label_numbers, scores, subject_intervals
 from sig2lm.prompts import list_templates, load_template
 from sig2lm.train import train_adapter
 from sig2lm.trainer import TrainSettings
 
 FOLDS = 5
+RHYTHMS = ("normal sinus rhythm", "atrial fibrillation")
 
 
 def run_fold(arguments: argparse.Namespace) -> None:
@@ -78,6 +81,8 @@ def run_fold(arguments: argparse.Namespace) -> None:
     ladder = LadderSettings(rungs, arguments.questions, arguments.training_rows)
     report = climb(model, table, settings=ladder, training=training, classifier=classifier)
     report["baselines"] += others(table)
+    if table.info.task == "af_ecg":
+        report["af_or_normal"] = af_or_normal(model, classifier, table)
     report |= {
         "machine": machine(),
         "settings": asdict(ladder),
@@ -98,6 +103,23 @@ def thinned(table: Table, every: int) -> Table:
     """Keep every so-manieth training row; windows that overlap by half stand side by side with 2."""
     train = table.data["train"]
     return replace(table, data=DatasetDict({**table.data, "train": train.select(range(0, len(train), every))}))
+
+
+def af_or_normal(model: SignalLM, classifier: Classifier | None, table: Table) -> dict[str, Any]:
+    """Ask about the records of these two rhythms which of them it is; the answers, to be pooled over folds."""
+    asked = labelled(table, RHYTHMS)
+    task = model.task(table.info.signals)
+    predictions = predict(model, asked, "test", model.question(task, task.template.held_out, RHYTHMS))
+    found = {"encoder and adapter": predictions.probabilities[:, 1]}
+    if classifier is not None:
+        of_labels = classify(classifier, asked, "test", table.info.labels)
+        normal, af = (of_labels[:, table.info.labels.index(rhythm)] for rhythm in RHYTHMS)
+        found["fine-tuned encoder, no LM"] = af / (normal + af)
+    return {
+        "truth": predictions.truth.tolist(),
+        "subjects": predictions.subjects.tolist(),
+        "probability": {name: values.tolist() for name, values in found.items()},
+    }
 
 
 def others(table: Table) -> list[dict[str, Any]]:
@@ -173,6 +195,7 @@ def print_table(out: Path, ending: str) -> None:
         costs = [_mean([entry.get(cost) for entry in found], 1000 if "answer" in cost else 1) for cost in COSTS]
         note = f" ({len(found)} fold)" if len(found) < len(reports) else ""
         print("| " + " | ".join([f"{rung}{name}{note}", *cells, *costs]) + " |")
+    print_af_or_normal([report["af_or_normal"] for report in reports if "af_or_normal" in report])
     for control in ("shuffled", "zeroed", "text_only"):
         values = [report["reliance"][control]["macro_f1"] for report in reports]
         print(f"{control}: macro-F1 {_spread(values)}")
@@ -188,6 +211,19 @@ def print_table(out: Path, ending: str) -> None:
     tuning = _mean([report.get("fine_tuning_seconds") for report in reports], 1)
     print(f"pretraining {pretraining} s a fold, fine-tuning {tuning} s; training s above are the adapter's")
     print(f"numbers written as {first['serializer']}; {first['machine']}")
+
+
+def print_af_or_normal(found: list[dict[str, Any]]) -> None:
+    """AUROC over the answers of all folds together, with its interval over subjects."""
+    for name in found[0]["probability"] if found else ():
+        of_af = np.concatenate([one["probability"][name] for one in found])
+        truth, subjects = (np.concatenate([one[key] for one in found]) for key in ("truth", "subjects"))
+        predictions = Predictions(RHYTHMS, truth, np.stack([1 - of_af, of_af], axis=1), subjects)
+        low, high = subject_intervals(predictions)["auroc"] or (float("nan"),) * 2
+        print(
+            f"fibrillation or normal, {name}: AUROC {scores(predictions)['auroc']:.3f} ({low:.3f} to {high:.3f}), "
+            f"{len(truth)} records, {int(truth.sum())} of them fibrillation"
+        )
 
 
 def _spread(values: list[float | None]) -> str:

@@ -197,7 +197,10 @@ def predict(
     source: SignalSource = "own",
     batch_size: int = 64,
 ) -> Predictions:
-    """Ask the model for each row's label, with the row's own signal or a control, and return the probabilities."""
+    """Ask the model for each row's label, with the row's own signal or a control, and return the probabilities.
+
+    The question is closed, and each row's label is one of its choices.
+    """
     encoders = {name: model.modality(name).encoder for name in table.info.signals}
     prompter = model.prompter(question.task)
     examples = TableExamples(table, split, prompter, encoders, source=source, wording=question.text or None)
@@ -211,7 +214,7 @@ def predict(
         several = Subset(examples, list(first.values()))
         asked = dict(zip(first, ask_rows(model, several, question, batch_size), strict=True))
         probabilities = np.stack([asked[key] for key in keys])
-    labels = question.task.labels
+    labels = question.choices or question.task.labels
     return Predictions(labels, label_numbers(examples.row_labels, labels), probabilities, np.array(examples.subjects))
 
 
