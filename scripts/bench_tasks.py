@@ -57,7 +57,8 @@ def run_fold(arguments: argparse.Namespace) -> None:
     task = table.info.task if table.info.task in list_templates() else "generic"
     way = next((name for name in ("fine_tune", "train_encoder") if getattr(arguments, name)), "frozen")
     ending = {"fine_tune": "", "train_encoder": "_trained", "frozen": "_frozen"}[way]
-    classifier, records = None, {}
+    classifier: Classifier | None = None
+    records: dict[str, Any] = {}
     if way == "fine_tune":
         classifier, records = fine_tuned_encoders(table, encoders, table.info.labels)
         for name, record in records.items():
