@@ -106,8 +106,9 @@ class SignalLM(
         calibration = self.calibrations.get(self.tasks.index(task))
         if calibration is None or closed is None or not set(closed) <= set(task.labels):
             return Question(task, text, closed)
-        offsets = calibration.offsets(self, self.prompter(task), text)
-        return Question(task, text, closed, tuple(offsets[choice] for choice in closed), calibration.scale)
+        adjustment = calibration.adjustment(self, self.prompter(task), text)
+        bias = dict(zip(task.labels, adjustment.bias, strict=True))
+        return Question(task, text, closed, tuple(bias[choice] for choice in closed), adjustment.scale)
 
     def ask(
         self,

@@ -5,81 +5,102 @@ finds it unlikely however clear the signal is. And words that training never use
 less likely, much alike for every recording. In both the order of recordings by a label's score stays good, and the
 point of decision is wrong. So a bias for each label and one temperature are fitted once, on people that training did
 not see where there are some (Guo et al. 2017, arXiv:1706.04599, section 4.2). And a few training recordings stay with
-the run, encoded and without labels: what new words change in their mean scores is taken off (as batch calibration does,
-Zhou et al. 2023, arXiv:2309.17249, which makes all labels equally likely, while here they become as likely as in words
-of training).
+the run, encoded and without labels: for a new wording, bias and temperature are fitted to answer about these as the
+wordings of training do. (Batch calibration, Zhou et al. 2023, arXiv:2309.17249, needs no labels either, but makes all
+labels equally likely.)
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.optimize import minimize
-from scipy.special import log_softmax
+from scipy.special import log_softmax, softmax
 from torch import Tensor
 
-from sig2lm.data import Prompter, Recording, TableExamples, encode_values, stack_recordings
+from sig2lm.data import Example, Prompter, Recording, TableExamples, encode_values, stack_recordings
 from sig2lm.prompts import SignalPlace
 from sig2lm.reading import SignalReader
 
 _BATCH = 32
 _REMEMBERED = 256  # wordings
 _FITTED_ON = 512  # rows
-_RECORDINGS = 32  # by which wordings are compared, where none are kept
-# Ridge on shifts (nats) and on the scale, beside a loss summed over rows: finite where a label has no row.
-_BIAS_RIDGE, _SCALE_RIDGE = 0.01, 1.0
+_RECORDINGS = 32  # by which the wordings of training are compared, where none are to be kept
+# Ridge towards where a fit begins, beside a loss summed over rows: finite where a label has no row.
+_SHIFT_RIDGE, _SCALE_RIDGE = 0.01, 1.0
 _SCALES = (0.05, 20.0)
 
-Scores = tuple[float, ...]
 Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Calibration:
-    """What turns the scores (log-likelihoods) of a task's labels into probabilities.
+class Adjustment:
+    """What makes probabilities of scores (log-likelihoods): softmax of ``scale * (scores + bias)``.
 
     Attributes
     ----------
     bias
-        Added to each label's score.
+        Of each label, nats.
     scale
-        By which scores are multiplied after that: the inverse of a temperature.
-    known
-        For wordings of the question, each label's mean score over the recordings; those of training are known from the
-        start.
-    level
-        The mean of these over the wordings of training.
-    recordings
-        Encoded training recordings, by signal; without labels, subjects or facts. None where none were kept: then
-        wordings that are not known are taken for average ones.
+        The inverse of a temperature.
     """
 
-    bias: Scores
-    scale: float
-    known: dict[str, Scores]
-    level: Scores
-    recordings: tuple[Mapping[str, Recording], ...] = ()
+    bias: tuple[float, ...]
+    scale: float = 1.0
 
-    def offsets(self, reader: SignalReader, prompter: Prompter, wording: str) -> dict[str, float]:
-        """Return what to add to each label's score when the question is put in these words; remembered."""
-        if wording not in self.known and self.recordings:
+    def probabilities(self, scores: Array) -> Array:
+        """Return probabilities (N, M) for scores (N, M)."""
+        found: Array = softmax(self.scale * (scores + np.array(self.bias)), axis=1)
+        return found
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How the scores of a task's labels become probabilities.
+
+    Attributes
+    ----------
+    average
+        For wordings of which nothing is known.
+    known
+        For wordings of the question; those of training are known from the start.
+    recordings
+        Encoded training recordings, by signal; without labels, subjects or facts. None where none were kept: then all
+        wordings that are not known are taken for average ones.
+    answers
+        (R, M), the probabilities of the labels for these recordings in the wordings of training.
+    """
+
+    average: Adjustment
+    known: dict[str, Adjustment]
+    recordings: tuple[Mapping[str, Recording], ...] = ()
+    answers: Array = field(default_factory=lambda: np.zeros((0, 0)))
+
+    def adjustment(self, reader: SignalReader, prompter: Prompter, wording: str) -> Adjustment:
+        """Return what to do with the scores when the question is put in these words; remembered."""
+        if wording not in self.known:
+            if not self.recordings:
+                return self.average
             if len(self.known) >= _REMEMBERED:
                 self.known.clear()
-            self.known[wording] = mean_scores(reader, prompter, self.recordings, wording)
-        shift = np.subtract(self.level, self.known.get(wording, self.level))
-        return dict(zip(prompter.task.labels, (shift + self.bias).tolist(), strict=True))
+            scores = label_scores(reader, prompter, self.recordings, wording)
+            self.known[wording] = fit(scores, self.answers, self.average)
+        return self.known[wording]
 
     def tensors(self, wordings: Sequence[str]) -> dict[str, Tensor]:
-        """Return everything as tensors, to be stored, with the known scores of some wordings.
+        """Return everything as tensors, to be stored, with what is known of some wordings.
 
-        ``bias`` and ``level`` (M,), ``scale`` (1,), ``known`` (W, M), and for each signal ``patches``, ``patch_mask``
-        and ``counts`` of the recordings.
+        ``bias`` (1 + W, M) and ``scale`` (1 + W,), first the average; ``answers``; and for each signal ``patches``,
+        ``patch_mask`` and ``counts`` of the recordings.
         """
-        known = torch.tensor([self.known.get(wording, self.level) for wording in wordings], dtype=torch.float64)
-        numbers = {"bias": self.bias, "level": self.level, "scale": [self.scale]}
-        found = {key: torch.tensor(values, dtype=torch.float64) for key, values in numbers.items()} | {"known": known}
+        kept = [self.average, *(self.known.get(wording, self.average) for wording in wordings)]
+        found = {
+            "bias": torch.tensor([one.bias for one in kept], dtype=torch.float64),
+            "scale": torch.tensor([one.scale for one in kept], dtype=torch.float64),
+            "answers": torch.from_numpy(self.answers),
+        }
         for name in self.recordings[0] if self.recordings else ():
             of_signal = [recordings[name] for recordings in self.recordings]
             counts = torch.tensor([recording.num_patches for recording in of_signal])
@@ -103,10 +124,10 @@ class Calibration:
                 Recording(name, count, None, patches[row, :count], mask[row, :count])
                 for row, count in enumerate(tensors[f"{name}.counts"].tolist())
             ]
-        rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-        bias, level, known = (tensors[key].tolist() for key in ("bias", "level", "known"))
-        pairs = zip(wordings, map(tuple, known), strict=True)
-        return cls(tuple(bias), float(tensors["scale"].item()), dict(pairs), tuple(level), tuple(rows))
+        rows = tuple(dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True))
+        pairs = zip(tensors["bias"].tolist(), tensors["scale"].tolist(), strict=True)
+        average, *known = (Adjustment(tuple(bias), scale) for bias, scale in pairs)
+        return cls(average, dict(zip(wordings, known, strict=True)), rows, tensors["answers"].numpy())
 
 
 def calibrate(
@@ -117,90 +138,83 @@ def calibrate(
     Parameters
     ----------
     learned, measured
-        Examples of the train split, and of the validation split where there is one. Bias and temperature are fitted on
-        up to 512 labelled rows of the latter, or else of the former.
+        Examples of the train split, and of the validation split where there is one. The average bias and temperature
+        are fitted on up to 512 labelled rows of the latter, or else of the former.
     keep
         About how many training recordings to keep, as many of each label as can be; 0 for none.
     """
-    prompter, task = learned.prompter, learned.task
+    prompter, wordings = learned.prompter, learned.task.template.question
     rows = _evenly(learned.row_labels, keep or _RECORDINGS)
     if not rows:
         return None
-    recordings = () if _described(learned) else tuple(_encoded(learned, row) for row in rows)
-    known = {
-        wording: mean_scores(reader, prompter, recordings, wording) if recordings else (0.0,) * len(task.labels)
-        for wording in task.template.question
-    }
-    level = np.mean(list(known.values()), axis=0)
     fitted = measured if measured is not None and any(measured.row_labels) else learned
-    scores, truth = _scored(reader, fitted, {wording: level - found for wording, found in known.items()})
-    bias, scale = fit(scores, truth)
-    return Calibration(tuple(bias.tolist()), scale, known, tuple(level.tolist()), recordings if keep else ())
+    average = fit(*_scored(reader, fitted))
+    if _described(learned):
+        return Calibration(average, dict.fromkeys(wordings, average))
+    recordings = tuple(_encoded(learned, row) for row in rows)
+    scores = {wording: label_scores(reader, prompter, recordings, wording) for wording in wordings}
+    answers = average.probabilities(np.mean(list(scores.values()), axis=0))
+    known = {wording: fit(found, answers, average) for wording, found in scores.items()}
+    return Calibration(average, known, recordings, answers) if keep else Calibration(average, known)
 
 
-def fit(scores: Array, truth: NDArray[np.int64]) -> tuple[Array, float]:
-    """Return biases (M,) and a scale under which ``scale * (scores + bias)`` makes labels ``truth`` (N,) likeliest.
+def fit(scores: Array, wanted: Array, start: Adjustment | None = None) -> Adjustment:
+    """Return the adjustment under which scores (N, M) come nearest to wanted probabilities (N, M), in cross entropy.
 
-    Scores are (N, M). In the scale and in what is added after scaling the problem is convex; it is solved for scores
-    about their means, since the optimiser stops early when they lie far from zero.
+    In the scale and in what is added after scaling the problem is convex; it is solved for scores about their means,
+    since the optimiser stops early when they lie far from zero. Without rows the start is returned.
     """
-    if not len(truth):
-        return np.zeros(scores.shape[1]), 1.0
+    start = start or Adjustment((0.0,) * scores.shape[1])
+    if not len(scores):
+        return start
     centre = scores.mean(0)
-    centred, rows = scores - centre, np.arange(len(truth))
-    start = np.append(np.zeros(len(centre)), 1.0)
-    ridge = np.append(np.full(len(centre), _BIAS_RIDGE), _SCALE_RIDGE)
+    centred = scores - centre
+    first = np.append(start.scale * (centre + np.array(start.bias)), start.scale)
+    ridge = np.append(np.full(len(centre), _SHIFT_RIDGE), _SCALE_RIDGE)
 
     def loss(parameters: Array) -> tuple[float, Array]:
         logs = log_softmax(parameters[-1] * centred + parameters[:-1], axis=1)
-        slope = np.exp(logs)
-        slope[rows, truth] -= 1.0
-        off = parameters - start
+        slope, off = np.exp(logs) - wanted, parameters - first
         gradient = np.append(slope.sum(0), (slope * centred).sum()) + ridge * off
-        return float(ridge @ off**2 / 2 - logs[rows, truth].sum()), gradient
+        return float(ridge @ off**2 / 2 - (wanted * logs).sum()), gradient
 
     bounds = [(None, None)] * len(centre) + [_SCALES]
-    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds).x
-    bias = found[:-1] / found[-1] - centre
-    return bias - bias.mean(), float(found[-1])
+    *shift, scale = minimize(loss, first, jac=True, method="L-BFGS-B", bounds=bounds).x
+    bias = np.array(shift) / scale - centre
+    return Adjustment(tuple((bias - bias.mean()).tolist()), float(scale))
 
 
-@torch.no_grad()
-def mean_scores(
+def label_scores(
     reader: SignalReader, prompter: Prompter, recordings: Sequence[Mapping[str, Recording]], wording: str
-) -> Scores:
-    """Return each label's mean log-likelihood over recordings, when the question is put in these words."""
+) -> Array:
+    """Return each label's log-likelihood (N, M) on recordings, when the question is put in these words."""
     examples = [
         prompter.example({SignalPlace(name): recording for name, recording in one.items()}, wording)
         for one in recordings
     ]
-    sentences = [prompter.task.sentence(label) for label in prompter.task.labels]
-    reader.eval()
-    found = [
-        reader.score(reader.read(examples[start : start + _BATCH]), sentences)
-        for start in range(0, len(examples), _BATCH)
-    ]
-    return tuple(torch.cat(found).mean(0).tolist())
+    return _read(reader, prompter, examples)
+
+
+def _scored(reader: SignalReader, examples: TableExamples) -> tuple[Array, Array]:
+    """Scores (N, M) of drawn rows, each in the wording that it drew, and their labels one-hot (N, M)."""
+    labels, wordings = examples.task.labels, set(examples.task.template.question)
+    named = [row for row, label in enumerate(examples.row_labels) if label is not None]
+    asked = [row for row in named if examples.question(row) in wordings]
+    rows = np.random.default_rng(0).permutation(asked)[:_FITTED_ON].tolist()
+    scores = _read(reader, examples.prompter, [replace(examples[row], answer_ids=()) for row in rows])
+    truth = [labels.index(examples.row_labels[row]) for row in rows]
+    return scores, np.eye(len(labels))[np.array(truth, dtype=np.int64)]
 
 
 @torch.no_grad()
-def _scored(
-    reader: SignalReader, examples: TableExamples, shifts: Mapping[str, Array]
-) -> tuple[Array, NDArray[np.int64]]:
-    """Scores (N, M) of drawn rows, freed of what their wordings shift, and the numbers of their labels (N,)."""
-    labels, row_labels = examples.task.labels, examples.row_labels
-    sentences = [examples.task.sentence(label) for label in labels]
-    asked = [row for row, label in enumerate(row_labels) if label is not None and examples.question(row) in shifts]
-    rows = np.random.default_rng(0).permutation(asked)[:_FITTED_ON].tolist()
+def _read(reader: SignalReader, prompter: Prompter, examples: Sequence[Example]) -> Array:
+    sentences = [prompter.task.sentence(label) for label in prompter.task.labels]
+    found = [np.zeros((0, len(sentences)))]
     reader.eval()
-    found = [np.zeros((0, len(labels)))]
-    for start in range(0, len(rows), _BATCH):
-        batch = rows[start : start + _BATCH]
-        context = reader.read([replace(examples[row], answer_ids=()) for row in batch])
-        scores = reader.score(context, sentences).double().cpu().numpy()
-        found.append(scores + [shifts[examples.question(row)] for row in batch])
-    truth = [labels.index(row_labels[row] or "") for row in rows]
-    return np.concatenate(found), np.array(truth, dtype=np.int64)
+    for start in range(0, len(examples), _BATCH):
+        context = reader.read(examples[start : start + _BATCH])
+        found.append(reader.score(context, sentences).double().cpu().numpy())
+    return np.concatenate(found)
 
 
 def _described(examples: TableExamples) -> bool:

@@ -146,7 +146,7 @@ def _read_calibrations(folder: Path, tasks: Sequence[Task], what: str) -> dict[i
             number: Calibration.from_tensors(tensors, tasks[number].template.question)
             for number, tensors in of_task.items()
         }
-    except (KeyError, ValueError, IndexError) as error:
+    except (KeyError, ValueError, IndexError, TypeError) as error:
         raise CheckpointError(
             f"expected in '{folder / CALIBRATION}' the calibration of each task, found another's or a part ({error}); "
             "copy it again, or remove it to ask without calibration"

@@ -139,7 +139,7 @@ def drawn_question(model: SignalLM, task: Task) -> Question:
     calibration = model.calibrations.get(model.tasks.index(task))
     if calibration is None:
         return Question(task, "", task.labels)
-    return Question(task, "", task.labels, calibration.bias, calibration.scale)
+    return Question(task, "", task.labels, calibration.average.bias, calibration.average.scale)
 
 
 def missing_sensors(

@@ -13,7 +13,7 @@ from tiny import build_lm
 
 from sig2lm.adapter import AdapterConfig
 from sig2lm.bridge import SignalLM
-from sig2lm.calibration import fit, mean_scores
+from sig2lm.calibration import Adjustment, fit, label_scores
 from sig2lm.datasets import Table
 from sig2lm.errors import CheckpointError
 from sig2lm.evaluate import drawn_question, evaluate, held_out_question, predict
@@ -55,29 +55,40 @@ def test_bias_and_temperature_that_were_put_in_are_taken_out(bias: list[float], 
     rng = np.random.default_rng(seed)
     logits = rng.normal(0.0, 2.0, (4000, len(bias)))
     truth = np.array([rng.choice(len(bias), p=row) for row in softmax(logits, axis=1)])
-    found_bias, found_scale = fit(logits / scale - bias, truth)
-    assert found_bias == pytest.approx(np.subtract(bias, np.mean(bias)), abs=0.5)
-    assert found_scale == pytest.approx(scale, rel=0.15)
+    found = fit(logits / scale - bias, np.eye(len(bias))[truth])
+    assert found.bias == pytest.approx(np.subtract(bias, np.mean(bias)), abs=0.5)
+    assert found.scale == pytest.approx(scale, rel=0.15)
 
 
 def test_a_label_without_a_row_has_a_finite_bias() -> None:
-    bias, scale = fit(np.zeros((20, 3)), np.array([0, 1] * 10))
-    assert np.isfinite(bias).all()
-    assert bias[2] < bias[0] == pytest.approx(bias[1])
-    assert np.isfinite(scale)
-    assert fit(np.zeros((0, 2)), np.zeros(0, dtype=np.int64))[1] == 1.0  # nothing to learn from changes nothing
+    found = fit(np.zeros((20, 3)), np.eye(3)[[0, 1] * 10])
+    assert np.isfinite([*found.bias, found.scale]).all()
+    assert found.bias[2] < found.bias[0] == pytest.approx(found.bias[1])
+    start = Adjustment((1.0, -1.0), 3.0)
+    assert fit(np.zeros((0, 2)), np.zeros((0, 2)), start) == start  # nothing to learn from changes nothing
 
 
-def test_a_new_wording_scores_the_labels_as_the_known_ones_do_on_average(model: SignalLM) -> None:
+def test_words_that_favour_a_label_are_answered_as_the_known_ones(model: SignalLM) -> None:
+    """The scores of a new wording are those of a known one, a label made likelier throughout and all of them bolder."""
     task, calibration = model.tasks[0], model.calibrations[0]
-    prompter = model.prompter(task)
-    known = [mean_scores(model, prompter, calibration.recordings, wording) for wording in task.template.question]
-    assert calibration.level == pytest.approx(np.mean(known, axis=0), abs=1e-5)
-    for wording in (NEW, task.template.question[1]):
-        offsets = model.question(task, wording, task.labels).offsets
-        assert offsets is not None
-        found = mean_scores(model, prompter, calibration.recordings, wording)
-        assert np.add(found, offsets) == pytest.approx(np.add(calibration.level, calibration.bias), abs=1e-5)
+    scores = label_scores(model, model.prompter(task), calibration.recordings, task.template.question[0])
+    favoured = 0.5 * scores + [4.0, 0.0]
+    found = fit(favoured, calibration.answers, calibration.average)
+    before, after = (
+        np.abs(one.probabilities(favoured) - calibration.answers).max() for one in (calibration.average, found)
+    )
+    assert after < before / 4
+    known = [label_scores(model, model.prompter(task), calibration.recordings, one) for one in task.template.question]
+    assert calibration.answers == pytest.approx(calibration.average.probabilities(np.mean(known, axis=0)), abs=1e-5)
+
+
+def test_a_new_wording_is_fitted_to_the_answers_in_known_ones(model: SignalLM) -> None:
+    task, calibration = model.tasks[0], model.calibrations[0]
+    question = model.question(task, NEW, task.labels)
+    scores = label_scores(model, model.prompter(task), calibration.recordings, NEW)
+    expected = fit(scores, calibration.answers, calibration.average)
+    assert question.offsets == pytest.approx(expected.bias)
+    assert question.scale == pytest.approx(expected.scale)
 
 
 def test_calibration_makes_the_people_it_was_fitted_on_likelier(model: SignalLM, plain: SignalLM, days: Table) -> None:
@@ -129,7 +140,7 @@ def test_later_turns_of_a_conversation_are_left_alone(model: SignalLM, plain: Si
 
 def test_a_calibration_comes_back_as_it_was_with_as_many_recordings_of_each_label(run: Path, model: SignalLM) -> None:
     tensors = load_file(run / "calibration.safetensors")
-    numbers = {"bias", "scale", "known", "level"}
+    numbers = {"bias", "scale", "answers"}
     assert set(tensors) == {f"0.{name}" for name in numbers | {"daily.patches", "daily.patch_mask", "daily.counts"}}
     assert len(tensors["0.daily.counts"]) == SETTINGS.keep
     again = model.calibrations[0].tensors(model.tasks[0].template.question)
@@ -165,10 +176,10 @@ def test_without_recordings_new_wordings_are_taken_for_average_ones(
         assert model.calibrations[0].recordings == ()
         assert not [key for key in load_file(tmp_path / name / "calibration.safetensors") if "patches" in key]
         offsets = model.question(model.tasks[0], NEW, model.tasks[0].labels).offsets
-        assert offsets == pytest.approx(model.calibrations[0].bias)
+        assert offsets == pytest.approx(model.calibrations[0].average.bias)
 
 
-@pytest.mark.parametrize("lost", ["0.level", "0.daily.patches", "0.scale"])
+@pytest.mark.parametrize("lost", ["0.answers", "0.daily.patches", "0.scale"])
 def test_a_damaged_calibration_is_refused(run: Path, tmp_path: Path, lost: str) -> None:
     for file in run.iterdir():
         if file.is_file():

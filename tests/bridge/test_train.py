@@ -130,7 +130,7 @@ def test_an_interrupted_run_resumes_to_the_same_weights(
     found, expected = (outcome.model.trained_tensors() for outcome in (resumed, whole))
     for name in expected:
         assert torch.equal(found[name], expected[name]), name
-    assert resumed.model.calibrations[0].bias == whole.model.calibrations[0].bias
+    assert resumed.model.calibrations[0].average == whole.model.calibrations[0].average
     assert not (tmp_path / "run" / "checkpoints").exists()
 
 
