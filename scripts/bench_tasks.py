@@ -6,15 +6,16 @@
 ``fold`` pretrains encoders on the fold's training people, trains an adapter, climbs the rungs and writes
 OUT/fold<NUMBER>.json (``--fine-tune``: the encoder learned the labels first), fold<NUMBER>_trained.json
 (``--train-encoder``: it learned with the adapter) or fold<NUMBER>_frozen.json (it never saw a label). Folds are
-independent, so that several can run side by side. ``table`` prints mean and spread over the folds that are there as
-Markdown. Settings are the defaults of the commands.
+independent, so that several can run side by side. What is there is kept: encoders, the run, and from an earlier report
+of the fold the baselines, which do not depend on the run. ``table`` prints mean and spread over the folds that are
+there as Markdown. Encoders are pretrained with the objective masked; other settings are the defaults of the commands.
 """
 
 import argparse
 import json
 import statistics
 import time
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,47 +44,63 @@ FOLDS = 5
 RHYTHMS = ("normal sinus rhythm", "atrial fibrillation")
 
 
-def run_fold(arguments: argparse.Namespace) -> None:
-    table = thinned(fold(load_table(arguments.table), arguments.number, FOLDS), arguments.every)
-    home = arguments.out / f"fold{arguments.number}"
-    started = time.perf_counter()
-    encoders = {}
-    for name in table.info.signals:
-        encoders[name] = home / "encoders" / name
-        if not encoders[name].exists():
-            encoder, provenance = pretrain_encoder(table, PretrainSettings(), name)
-            save_encoder(encoder, encoders[name], provenance)
-    pretraining = sum(read_json(place / "train.json", "an encoder")["seconds"] for place in encoders.values())
-    task = table.info.task if table.info.task in list_templates() else "generic"
-    way = next((name for name in ("fine_tune", "train_encoder") if getattr(arguments, name)), "frozen")
-    ending = {"fine_tune": "", "train_encoder": "_trained", "frozen": "_frozen"}[way]
-    classifier: Classifier | None = None
-    records: dict[str, Any] = {}
-    if way == "fine_tune":
-        classifier, records = fine_tuned_encoders(table, encoders, table.info.labels)
+@dataclass(frozen=True)
+class Fold:
+    """One fold of a table, its folder, and what an earlier report of it says."""
+
+    table: Table
+    way: str
+    home: Path
+
+    @property
+    def ending(self) -> str:
+        return {"fine_tune": "", "train_encoder": "_trained", "frozen": "_frozen"}[self.way]
+
+    @property
+    def report(self) -> Path:
+        return self.home.with_name(f"{self.home.name}{self.ending}.json")
+
+    @property
+    def earlier(self) -> dict[str, Any]:
+        return read_json(self.report, "a report of this script") if self.report.is_file() else {}
+
+    def pretrained(self) -> dict[str, Path]:
+        encoders = {name: self.home / "encoders" / name for name in self.table.info.signals}
+        for name, place in encoders.items():
+            if not place.exists():
+                encoder, provenance = pretrain_encoder(self.table, PretrainSettings(objective="masked"), name)
+                save_encoder(encoder, place, provenance)
+        return encoders
+
+    def taught(self, encoders: dict[str, Path]) -> tuple[dict[str, Path], Classifier | None, float | None]:
+        """Encoders that have learned the labels, the classifier that they learned in, and the seconds that it took."""
+        places = {name: self.home / "fine_tuned" / name for name in encoders}
+        if self.earlier and all(place.exists() for place in places.values()):
+            return places, None, self.earlier["fine_tuning_seconds"]
+        classifier, records = fine_tuned_encoders(self.table, encoders, self.table.info.labels)
         for name, record in records.items():
-            encoders[name] = home / "fine_tuned" / name
-            if not encoders[name].exists():
-                save_encoder(classifier.encoder(name), encoders[name], record)
-    run = home / f"run{ending}"
-    settings = TrainSettings(epochs=arguments.epochs, augment=arguments.augment, train_encoder=way == "train_encoder")
-    if not (run / "config.json").is_file():
-        train_adapter(
-            table,
-            encoders,
-            run,
-            lm=FrozenLM.from_pretrained(arguments.lm),
-            template=load_template(task),
-            settings=settings,
-        )
-    model = SignalLM.from_pretrained(run)
-    training = read_json(run / "train.json", "a run")
+            if not places[name].exists():
+                save_encoder(classifier.encoder(name), places[name], record)
+        return places, classifier, next(iter(records.values()))["seconds"]
+
+
+def run_fold(arguments: argparse.Namespace) -> None:
+    started = time.perf_counter()
+    table = thinned(fold(load_table(arguments.table), arguments.number, FOLDS), arguments.every)
+    way = next((name for name in ("fine_tune", "train_encoder") if getattr(arguments, name)), "frozen")
+    one = Fold(table, way, arguments.out / f"fold{arguments.number}")
+    encoders = one.pretrained()
+    pretraining = sum(read_json(place / "train.json", "an encoder")["seconds"] for place in encoders.values())
+    classifier, tuning = None, None
+    if way == "fine_tune":
+        encoders, classifier, tuning = one.taught(encoders)
+    model, training = trained(one, encoders, arguments)
     rungs = tuple(int(rung) for rung in arguments.rungs.split(","))
-    ladder = LadderSettings(rungs, arguments.questions, arguments.training_rows)
+    ladder = LadderSettings(rungs, arguments.questions, arguments.training_rows, baselines=not one.earlier)
     report = climb(model, table, settings=ladder, training=training, classifier=classifier)
-    report["baselines"] += others(table)
+    report["baselines"] = one.earlier.get("baselines") or report["baselines"] + others(table)
     if table.info.task == "af_ecg":
-        report["af_or_normal"] = af_or_normal(model, classifier, table)
+        report["af_or_normal"] = af_or_normal(model, classifier, table, one.earlier)
     report |= {
         "machine": machine(),
         "settings": asdict(ladder),
@@ -93,11 +110,29 @@ def run_fold(arguments: argparse.Namespace) -> None:
         "adapter_augment": arguments.augment,
         "training_rows": len(table.data["train"]),
         "pretraining_seconds": pretraining,
-        "fine_tuning_seconds": None if classifier is None else next(iter(records.values()))["seconds"],
+        "fine_tuning_seconds": tuning,
         "seconds": round(time.perf_counter() - started, 1),
     }
-    write_json(arguments.out / f"fold{arguments.number}{ending}.json", report)
+    write_json(one.report, report)
     print(arguments.out.name, arguments.number, *[line(entry) for entry in entries(report)], sep="\n  ")
+
+
+def trained(one: Fold, encoders: dict[str, Path], arguments: argparse.Namespace) -> tuple[SignalLM, dict[str, Any]]:
+    """The run of a fold and its record."""
+    run = one.home / f"run{one.ending}"
+    if not (run / "config.json").is_file():
+        task = one.table.info.task if one.table.info.task in list_templates() else "generic"
+        train_adapter(
+            one.table,
+            encoders,
+            run,
+            lm=FrozenLM.from_pretrained(arguments.lm),
+            template=load_template(task),
+            settings=TrainSettings(
+                epochs=arguments.epochs, augment=arguments.augment, train_encoder=one.way == "train_encoder"
+            ),
+        )
+    return SignalLM.from_pretrained(run), read_json(run / "train.json", "a run")
 
 
 def thinned(table: Table, every: int) -> Table:
@@ -106,12 +141,17 @@ def thinned(table: Table, every: int) -> Table:
     return replace(table, data=DatasetDict({**table.data, "train": train.select(range(0, len(train), every))}))
 
 
-def af_or_normal(model: SignalLM, classifier: Classifier | None, table: Table) -> dict[str, Any]:
+def af_or_normal(
+    model: SignalLM, classifier: Classifier | None, table: Table, earlier: dict[str, Any]
+) -> dict[str, Any]:
     """Ask about the records of these two rhythms which of them it is; the answers, to be pooled over folds."""
     asked = labelled(table, RHYTHMS)
     task = model.task(table.info.signals)
     predictions = predict(model, asked, "test", model.question(task, task.template.held_out, RHYTHMS))
-    found = {"encoder and adapter": predictions.probabilities[:, 1]}
+    found = {
+        **earlier.get("af_or_normal", {}).get("probability", {}),
+        "encoder and adapter": predictions.probabilities[:, 1],
+    }
     if classifier is not None:
         of_labels = classify(classifier, asked, "test", table.info.labels)
         normal, af = (of_labels[:, table.info.labels.index(rhythm)] for rhythm in RHYTHMS)
@@ -119,7 +159,7 @@ def af_or_normal(model: SignalLM, classifier: Classifier | None, table: Table) -
     return {
         "truth": predictions.truth.tolist(),
         "subjects": predictions.subjects.tolist(),
-        "probability": {name: values.tolist() for name, values in found.items()},
+        "probability": {name: np.asarray(values).tolist() for name, values in found.items()},
     }
 
 

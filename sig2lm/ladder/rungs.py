@@ -47,6 +47,8 @@ class LadderSettings:
         Of rung 5, which begins with the adapter of rung 4.
     batch_size, seed
         Of training; of all draws.
+    baselines
+        Whether those without an LM are measured, too.
     """
 
     rungs: tuple[int, ...] = (1, 2, 3, 4, 5)
@@ -61,6 +63,7 @@ class LadderSettings:
     lora_learning_rate: float = 5e-4
     batch_size: int = 16
     seed: int = 0
+    baselines: bool = True
 
 
 @dataclass(frozen=True)
