@@ -129,8 +129,8 @@ def train_adapter(
     Parameters
     ----------
     table
-        Its train split is learned from; its validation split, if any, is only measured. Several tables are several
-        tasks, learned together.
+        Its train split is learned from; its validation split, if any, is measured, and calibrates the probabilities of
+        labels (:mod:`sig2lm.calibration`). Several tables are several tasks, learned together.
     encoders
         For each named signal its encoder, as :func:`sig2lm.encoder.load_any_encoder` takes it: a folder,
         ``LIBRARY:NAME`` for one of another library, or a module of your own. One of another library takes the table's

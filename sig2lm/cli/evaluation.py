@@ -150,6 +150,9 @@ def show_report(report: dict[str, Any]) -> None:
         table.add_column(column, justify="right")
     table.add_row("the LM reads the signal", *map(_number, _scores(report)))
     table.add_row("  95 % over subjects", *map(_interval, _scores(report["ci"])))
+    for wording, title in (("of_training", "in wordings of training"), ("uncalibrated", "not calibrated")):
+        if wording in report["wordings"]:
+            table.add_row(title, *map(_number, _scores(report["wordings"][wording])))
     for control, found in report["reliance"].items():
         table.add_row(control.replace("_", " "), *map(_number, _scores(found)))
     for sensor in report.get("missing", ()):
