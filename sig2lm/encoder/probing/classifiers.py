@@ -1,9 +1,4 @@
-"""Classifiers that read an encoder: a linear layer, its nearest neighbours, or all of its weights anew."""
-
-import copy
-import math
-from collections.abc import Sequence
-from dataclasses import replace
+"""Classifiers that read the patches of an encoder, which stays as it is: a linear layer, and nearest neighbours."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,11 +6,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler, normalize
 
-from sig2lm.datasets import Table
-from sig2lm.encoder.finetune import FineTuneSettings, classify, fine_tune
 from sig2lm.encoder.probing.features import Features
-from sig2lm.encoder.protocol import PatchEncoder
-from sig2lm.encoder.self_training import SelfTrainingSettings, self_train
 
 Numbers = NDArray[np.int64]
 _BLOCK = 1024
@@ -47,58 +38,3 @@ def nearest_neighbours(
         rows = np.arange(start, start + len(similarity))[:, None]
         np.add.at(shares, (rows, truth[nearest]), weight)
     return np.asarray(shares / shares.sum(axis=1, keepdims=True))
-
-
-def fine_tuned(
-    encoder: PatchEncoder,
-    table: Table,
-    tests: Sequence[Table],
-    split: str,
-    labels: Sequence[str],
-    rows: Sequence[int],
-    settings: FineTuneSettings,
-    least_steps: int = 0,
-) -> list[Features]:
-    """Train a copy of an encoder with a linear layer on rows of the train split; probabilities for a split of tables.
-
-    Parameters
-    ----------
-    table, tests
-        Of the encoder's signal only, all rows labelled.
-    least_steps
-        Where the epochs have fewer steps there are more epochs, so that few labels are not also little training.
-    """
-    (name,) = table.info.signals
-    settings = _lengthened(settings, len(rows), least_steps)
-    model = fine_tune(table, {name: copy.deepcopy(encoder)}, labels, settings, rows)
-    return [classify(model, test, split, labels) for test in tests]
-
-
-def self_trained(
-    encoder: PatchEncoder,
-    table: Table,
-    split: str,
-    labels: Sequence[str],
-    rows: Sequence[int],
-    settings: FineTuneSettings,
-    least_steps: int = 0,
-) -> Features:
-    """Self-train a copy of an encoder, all rows of the train split but ``rows`` unlabelled; probabilities for a split.
-
-    Parameters
-    ----------
-    table
-        Of the encoder's signal only.
-    least_steps
-        Of the teacher, of the student and of its fine-tuning, as in `fine_tuned`.
-    """
-    (name,) = table.info.signals
-    between = _lengthened(settings, len(table.data["train"]), least_steps).epochs
-    further = SelfTrainingSettings(epochs=between, tuning=_lengthened(settings, len(rows), least_steps))
-    model, _ = self_train(table, {name: copy.deepcopy(encoder)}, labels, further, rows)
-    return classify(model, table, split, labels)
-
-
-def _lengthened(settings: FineTuneSettings, windows: int, least_steps: int) -> FineTuneSettings:
-    steps = math.ceil(windows / settings.batch_size)
-    return replace(settings, epochs=max(settings.epochs, math.ceil(least_steps / steps)))

@@ -8,11 +8,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from sig2lm.datasets import Table
 from sig2lm.encoder.patch_transformer import modalities as modalities_of
-from sig2lm.encoder.probing.classifiers import fine_tuned, linear_probe
+from sig2lm.encoder.probing.classifiers import linear_probe
 from sig2lm.encoder.probing.features import mean_patches
 from sig2lm.encoder.probing.study import ProbeSettings, Scores, Study, spreads
 from sig2lm.encoder.protocol import PatchEncoder
@@ -104,20 +102,12 @@ def _linear(study: Study, tables: list[Table]) -> dict[tuple[int, int], Scores]:
 
 
 def _fine_tuned(study: Study, tables: list[Table], seed: int, progress: Progress) -> dict[tuple[int, int], Scores]:
-    settings = study.settings
     found: dict[tuple[int, int], Scores] = {}
     for training, table in enumerate(tables):
         progress(f"seed {seed}: fine-tuning with {'all sensors' if training == 0 else 'a sensor missing'}")
         asked = _asked(training, len(tables))
-        answers = fine_tuned(
-            study.encoder,
-            table,
-            [tables[test] for test in asked],
-            settings.split,
-            study.labels,
-            np.arange(len(table.data["train"])).tolist(),
-            replace(settings.tuning, seed=seed),
-            settings.least_steps,
+        answers = study.training(seed).fine_tuned(
+            study.encoder, table, [tables[test] for test in asked], range(len(table.data["train"]))
         )
         found |= {(training, test): study.scores(answer) for test, answer in zip(asked, answers, strict=True)}
     return found

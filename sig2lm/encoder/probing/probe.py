@@ -2,13 +2,13 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import cache, partial
 from typing import Any
 
 from sig2lm.datasets import Table
 from sig2lm.encoder.checkpoint import encoder_fingerprint
-from sig2lm.encoder.probing.classifiers import fine_tuned, linear_probe, nearest_neighbours, self_trained
+from sig2lm.encoder.probing.classifiers import linear_probe, nearest_neighbours
 from sig2lm.encoder.probing.features import Features, mean_patches, untrained
 from sig2lm.encoder.probing.fractions import nested_rows
 from sig2lm.encoder.probing.label_free import measure_without_labels
@@ -156,24 +156,10 @@ def _frozen(study: Study, features: dict[str, Features], answer: Callable[..., F
 
 def _trained(study: Study, start: PatchEncoder, rows: list[int], seed: int) -> Scores:
     """Scores of all weights of an encoder, trained on rows."""
-    (answer,) = fine_tuned(
-        start,
-        study.labelled,
-        [study.labelled],
-        study.settings.split,
-        study.labels,
-        rows,
-        replace(study.settings.tuning, seed=seed),
-        study.settings.least_steps,
-    )
+    (answer,) = study.training(seed).fine_tuned(start, study.labelled, [study.labelled], rows)
     return study.scores(answer)
 
 
 def _self_trained(study: Study, rows: list[int], seed: int) -> Scores:
     """Scores of all weights of the encoder, trained on rows, and on the windows of all others without their labels."""
-    settings = study.settings
-    tuning = replace(settings.tuning, seed=seed)
-    answer = self_trained(
-        study.encoder, study.labelled, settings.split, study.labels, rows, tuning, settings.least_steps
-    )
-    return study.scores(answer)
+    return study.scores(study.training(seed).self_trained(study.encoder, study.labelled, rows))

@@ -13,6 +13,7 @@ from sig2lm.encoder.finetune import FineTuneSettings
 from sig2lm.encoder.patch_transformer import modalities
 from sig2lm.encoder.probing.classifiers import Numbers
 from sig2lm.encoder.probing.features import Features
+from sig2lm.encoder.probing.training import Training
 from sig2lm.encoder.protocol import PatchEncoder
 from sig2lm.encoder.tables import as_read, chosen_signal, labelled, renamed
 from sig2lm.errors import DatasetError, Sig2LMError
@@ -174,6 +175,11 @@ class Study:
                 f"expected several training people to take a fraction of, found one ('{people.pop()}'); "
                 "add people, or pass --fractions 1"
             )
+
+    def training(self, seed: int) -> Training:
+        """How encoders are trained with one seed."""
+        settings = self.settings
+        return Training(self.labels, settings.split, replace(settings.tuning, seed=seed), settings.least_steps)
 
     def truth(self, split: str) -> Numbers:
         """Number of the label of each labelled row."""
