@@ -3,11 +3,12 @@
 Two things move an LM's answers beside the signal. Some labels are hard to say: a small LM that never read "kicking"
 finds it unlikely however clear the signal is. And words that training never used make one label likelier and another
 less likely, much alike for every recording. In both the order of recordings by a label's score stays good, and the
-point of decision is wrong. So a bias for each label and one temperature are fitted once, on people that training did
-not see where there are some (Guo et al. 2017, arXiv:1706.04599, section 4.2). And a few training recordings stay with
-the run, encoded and without labels: for a new wording, bias and temperature are fitted to answer about these as the
-wordings of training do. (Batch calibration, Zhou et al. 2023, arXiv:2309.17249, needs no labels either, but makes all
-labels equally likely.)
+point of decision is wrong. So a bias for each label is fitted once, on training recordings, and then one temperature,
+on people that training did not see (Guo et al. 2017, arXiv:1706.04599, section 4.2); the bias is not fitted on these,
+since they may be few and have one label more often than others. And a few training recordings stay with the run,
+encoded and without labels: for a new wording, bias and temperature are fitted to answer about these as the wordings of
+training do. (Batch calibration, Zhou et al. 2023, arXiv:2309.17249, needs no labels either, but makes all labels
+equally likely.)
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +17,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.optimize import minimize
+from scipy.optimize import minimize, minimize_scalar
 from scipy.special import log_softmax, softmax
 from torch import Tensor
 
@@ -138,8 +139,8 @@ def calibrate(
     Parameters
     ----------
     learned, measured
-        Examples of the train split, and of the validation split where there is one. The average bias and temperature
-        are fitted on up to 512 labelled rows of the latter, or else of the former.
+        Examples of the train split, and of the validation split where there is one. The bias is fitted on up to 512
+        labelled rows of the former, the temperature on as many of the latter; it is 1 without any.
     keep
         About how many training recordings to keep, as many of each label as can be; 0 for none.
     """
@@ -147,8 +148,9 @@ def calibrate(
     rows = _evenly(learned.row_labels, keep or _RECORDINGS)
     if not rows:
         return None
-    fitted = measured if measured is not None and any(measured.row_labels) else learned
-    average = fit(*_scored(reader, fitted))
+    average = replace(fit(*_scored(reader, learned)), scale=1.0)
+    if measured is not None:
+        average = tempered(average, *_scored(reader, measured))
     if _described(learned):
         return Calibration(average, dict.fromkeys(wordings, average))
     recordings = tuple(_encoded(learned, row) for row in rows)
@@ -182,6 +184,18 @@ def fit(scores: Array, wanted: Array, start: Adjustment | None = None) -> Adjust
     *shift, scale = minimize(loss, first, jac=True, method="L-BFGS-B", bounds=bounds).x
     bias = np.array(shift) / scale - centre
     return Adjustment(tuple((bias - bias.mean()).tolist()), float(scale))
+
+
+def tempered(adjustment: Adjustment, scores: Array, wanted: Array) -> Adjustment:
+    """Return the adjustment with the scale under which wanted probabilities (N, M) are likeliest."""
+
+    def loss(scale: float) -> float:
+        logs = log_softmax(scale * (scores + np.array(adjustment.bias)), axis=1)
+        return float(_SCALE_RIDGE * (scale - adjustment.scale) ** 2 / 2 - (wanted * logs).sum())
+
+    if not len(scores):
+        return adjustment
+    return replace(adjustment, scale=float(minimize_scalar(loss, bounds=_SCALES, method="bounded").x))
 
 
 def label_scores(

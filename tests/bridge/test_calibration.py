@@ -13,7 +13,7 @@ from tiny import build_lm
 
 from sig2lm.adapter import AdapterConfig
 from sig2lm.bridge import SignalLM
-from sig2lm.calibration import Adjustment, fit, label_scores
+from sig2lm.calibration import Adjustment, fit, label_scores, tempered
 from sig2lm.datasets import Table
 from sig2lm.errors import CheckpointError
 from sig2lm.evaluate import drawn_question, evaluate, held_out_question, predict
@@ -58,6 +58,17 @@ def test_bias_and_temperature_that_were_put_in_are_taken_out(bias: list[float], 
     found = fit(logits / scale - bias, np.eye(len(bias))[truth])
     assert found.bias == pytest.approx(np.subtract(bias, np.mean(bias)), abs=0.5)
     assert found.scale == pytest.approx(scale, rel=0.15)
+
+
+def test_the_temperature_is_fitted_apart_from_the_bias() -> None:
+    """Judged on people of one label only, the bias stays and the answers become less bold."""
+    rng = np.random.default_rng(0)
+    truth = np.zeros(300, dtype=int)
+    scores = 8.0 * np.eye(2)[np.where(rng.random(300) < 0.8, truth, 1 - truth)]
+    found = tempered(Adjustment((0.3, -0.3)), scores, np.eye(2)[truth])
+    assert found.bias == (0.3, -0.3)
+    assert found.scale < 0.5
+    assert tempered(found, np.zeros((0, 2)), np.zeros((0, 2))) == found
 
 
 def test_a_label_without_a_row_has_a_finite_bias() -> None:
