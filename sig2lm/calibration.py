@@ -13,6 +13,7 @@ equally likely.)
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 
 import numpy as np
 import torch
@@ -211,12 +212,11 @@ def label_scores(
 
 def _scored(reader: SignalReader, examples: TableExamples) -> tuple[Array, Array]:
     """Scores (N, M) of drawn rows, each in the wording that it drew, and their labels one-hot (N, M)."""
-    labels, wordings = examples.task.labels, set(examples.task.template.question)
-    named = [row for row, label in enumerate(examples.row_labels) if label is not None]
-    asked = [row for row in named if examples.question(row) in wordings]
-    rows = np.random.default_rng(0).permutation(asked)[:_FITTED_ON].tolist()
+    labels, told, wordings = examples.task.labels, examples.row_labels, set(examples.task.template.question)
+    order = np.random.default_rng(0).permutation([row for row, label in enumerate(told) if label is not None]).tolist()
+    rows = list(islice((row for row in order if examples.question(row) in wordings), _FITTED_ON))
     scores = _read(reader, examples.prompter, [replace(examples[row], answer_ids=()) for row in rows])
-    truth = [labels.index(examples.row_labels[row]) for row in rows]
+    truth = [labels.index(told[row]) for row in rows]
     return scores, np.eye(len(labels))[np.array(truth, dtype=np.int64)]
 
 
