@@ -37,7 +37,7 @@ from sig2lm.trainer import TrainSettings
 
 WAYS: dict[str, PretrainSettings | None] = {
     "supervised": None,
-    "masked": PretrainSettings(),
+    "masked": PretrainSettings(objective="masked"),
     "crossl random": PretrainSettings(objective="crossl", options={"latent_mask": "random"}),
     "crossl spatial": PretrainSettings(objective="crossl", options={"latent_mask": "spatial"}),
 }
@@ -47,8 +47,10 @@ Found = dict[str, float]
 def measure(way: str, arguments: argparse.Namespace) -> dict[str, Any]:
     """Macro-F1 of the classifier and of the LM, learned and judged with and without each sensor."""
     table = load_table(arguments.table)
-    train = table.data["train"].select(range(0, len(table.data["train"]), arguments.every))
-    table = replace(table, data=DatasetDict(train=train, test=table.data["test"]))
+    rows = {split: table.data[split] for split in ("train", "test")}
+    every = {"train": arguments.every, "test": arguments.test_every}
+    thinned = {split: found.select(range(0, len(found), every[split])) for split, found in rows.items()}
+    table = replace(table, data=DatasetDict(thinned))
     (name,) = table.info.signals
     groups = modalities(table.info.signals[name])
     tables = [table, *(without_channels(table, name, group) for group in groups)]
@@ -65,7 +67,7 @@ def measure(way: str, arguments: argparse.Namespace) -> dict[str, Any]:
         "way": way,
         "sensors": channels,
         **found,
-        "training_windows": len(train),
+        "windows": {split: len(found) for split, found in thinned.items()},
         "epochs": arguments.epochs,
         "machine": machine(),
     }
@@ -148,7 +150,7 @@ def show(out: Path) -> None:
                 cells = (complete, test, complete - test, training, both)
                 print(f"| {report['way']} | " + " | ".join(f"{cell:.3f}" for cell in cells) + " |")
     first = reports[0]
-    print(f"\n{first['training_windows']} training windows, adapter epochs {first['epochs']:g}; {first['machine']}")
+    print(f"\nwindows: {first['windows']}, adapter epochs {first['epochs']:g}; {first['machine']}")
 
 
 def main() -> None:
@@ -156,6 +158,7 @@ def main() -> None:
     parser.add_argument("table", type=Path, help="a prepared table of one signal, or the word table")
     parser.add_argument("out", type=Path)
     parser.add_argument("--every", type=int, default=4, help="learn from every so-manieth training window")
+    parser.add_argument("--test-every", type=int, default=4, help="judge on every so-manieth test window")
     parser.add_argument("--epochs", type=float, default=2.0, help="of the adapter")
     parser.add_argument("--lm", default="pocket")
     parser.add_argument("--way", action="append", choices=list(WAYS))
