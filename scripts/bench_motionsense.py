@@ -60,7 +60,7 @@ def main() -> None:
     prepare("motionsense", arguments.source, arguments.out / "data")
     table = load_table(arguments.out / "data")
     started = time.perf_counter()
-    encoder, provenance = pretrain_encoder(table, PretrainSettings(seed=arguments.seed))
+    encoder, provenance = pretrain_encoder(table, PretrainSettings(objective="masked", seed=arguments.seed))
     save_encoder(encoder, arguments.out / "encoder", provenance)
     print(f"encoder pretrained in {time.perf_counter() - started:.0f} s")
     rows = [COLUMNS, "|---" * 11 + "|"]

@@ -37,7 +37,9 @@ def main() -> None:
         found, probes = [], []
         for seed in range(arguments.seeds):
             home = arguments.out / f"{normalisation}{seed}"
-            settings = PretrainSettings(epochs=PRETRAIN_EPOCHS, normalisation=normalisation, seed=seed)
+            settings = PretrainSettings(
+                objective="masked", epochs=PRETRAIN_EPOCHS, normalisation=normalisation, seed=seed
+            )
             encoder, provenance = pretrain_encoder(table, settings)
             outcome = train_adapter(
                 table,

@@ -23,12 +23,15 @@ def pretrain_encoder(
     objective: Annotated[
         str,
         typer.Option(
-            help="Self-supervised objective: masked, latent, contrastive, byol, crossl, cross_modal, transform or "
+            help="Self-supervised objective: contrastive, masked, latent, byol, crossl, cross_modal, transform or "
             "arrow_of_time."
         ),
-    ] = "masked",
+    ] = "contrastive",
     positives: Annotated[
-        str | None, typer.Option(help="Of contrastive and byol: augmentation (default), subject or time.")
+        str | None,
+        typer.Option(
+            help="Of contrastive and byol: time (neighbours, the default where there are any), augmentation or subject."
+        ),
     ] = None,
     momentum_encoder: Annotated[
         bool, typer.Option("--momentum-encoder", help="Of contrastive: a slow copy makes the keys.")

@@ -14,7 +14,13 @@ from torch import Tensor, nn
 from transformers import Trainer, TrainerCallback, set_seed
 
 from sig2lm.datasets import Table
-from sig2lm.encoder.objectives import Objective, SubjectInvariant, build_objective, check_objective
+from sig2lm.encoder.objectives import (
+    Objective,
+    SubjectInvariant,
+    build_objective,
+    check_objective,
+    option_names,
+)
 from sig2lm.encoder.objectives.processes import gathered, process_mean
 from sig2lm.encoder.optimisation import quiet, training_arguments
 from sig2lm.encoder.patch_transformer import (
@@ -25,7 +31,7 @@ from sig2lm.encoder.patch_transformer import (
     default_patch_size,
 )
 from sig2lm.encoder.tables import as_read
-from sig2lm.encoder.windows import PairedWindows, Windows, channel_statistics, check_subjects
+from sig2lm.encoder.windows import PairedWindows, Windows, channel_statistics, check_subjects, has_neighbours
 from sig2lm.errors import DatasetError, Sig2LMError
 
 
@@ -47,12 +53,13 @@ class PretrainSettings:
     channels
         Which channels of the signal the encoder reads, in this order; None for all.
     options
-        Keywords of the objective's constructor, such as ``{"positives": "subject"}``.
+        Keywords of the objective's constructor, such as ``{"positives": "subject"}``. Where an objective compares
+        windows and no positives are named, they are neighbours in time, or augmentations where no window has any.
     subject_invariant
         Weight of an adversary that tells the subject; 0 for none.
     """
 
-    objective: str = "masked"
+    objective: str = "contrastive"
     epochs: int = 10
     batch_size: int = 128
     learning_rate: float = 1e-3
@@ -120,6 +127,7 @@ def pretrain_encoder(
     settings = settings or PretrainSettings()
     check_objective(settings.objective, settings.options)
     windows = _windows(table, signal, settings.channels)
+    settings = replace(settings, options=_options(settings, windows))
     set_seed(settings.seed)
     encoder = SignalEncoder(_config(windows, settings))
     objective = build_objective(settings.objective, encoder, settings.options)
@@ -139,6 +147,14 @@ def pretrain_encoder(
         error.provenance = provenance
         raise
     return encoder.eval(), {**provenance, "loss": loss, "seconds": round(time.perf_counter() - started, 1)}
+
+
+def _options(settings: PretrainSettings, windows: Windows) -> dict[str, Any]:
+    """The objective's options, with positives where it takes some."""
+    options = dict(settings.options)
+    if "positives" in option_names(settings.objective):
+        options.setdefault("positives", "time" if has_neighbours(windows) else "augmentation")
+    return options
 
 
 def _windows(table: Table, signal: str | None, channels: tuple[str, ...] | None) -> Windows:

@@ -173,6 +173,11 @@ def _same_subject(subject: NDArray[np.int64]) -> list[NDArray[np.int64]]:
     return [rows_of[code][rows_of[code] != row] for row, code in enumerate(subject)]
 
 
+def has_neighbours(windows: Windows) -> bool:
+    """Whether any recording holds windows at different starts."""
+    return any(len(beside) for beside in _neighbours(windows))
+
+
 def _neighbours(windows: Windows) -> list[NDArray[np.int64]]:
     """For each row the rows before and after it in its recording (of a subject, from a source) by their starts."""
     columns = [windows.column(name) for name in ("subject", "source")]

@@ -37,7 +37,7 @@ VARIANTS: list[tuple[str, dict[str, Any]]] = [
     ("cross_modal", {"target": "gx", "source_ratio": 0.3}),
 ]
 IDS = [" ".join([name, *map(str, options.values())]) for name, options in VARIANTS]
-SMALL = PretrainSettings(epochs=2, batch_size=16, width=16, depth=1, heads=2, patch_size=8)
+SMALL = PretrainSettings("masked", epochs=2, batch_size=16, width=16, depth=1, heads=2, patch_size=8)
 
 
 def build(contract: Contract = SENSORS, seed: int = 0) -> SignalEncoder:
@@ -326,6 +326,19 @@ def test_every_objective_pretrains_from_a_table_reproducibly(name: str, options:
     assert np.isfinite(provenance["loss"]).all()
     for first, second in zip(encoder.parameters(), again.parameters(), strict=True):
         assert torch.equal(first, second)
+
+
+def test_positives_are_neighbours_in_time_unless_no_window_has_any() -> None:
+    windows = recordings(8)
+    whole = as_table(windows, ["a"] * 4 + ["b"] * 4, ["x"] * 8, [float(place) for place in range(8)])
+    alone = as_table(windows, ["a"] * 4 + ["b"] * 4, [str(place) for place in range(8)], [0.0] * 8)
+    for table, expected in ((whole, "time"), (alone, "augmentation")):
+        for name in ("contrastive", "byol"):
+            _, provenance = pretrain_encoder(table, replace(SMALL, objective=name, epochs=1))
+            assert provenance["settings"]["options"] == {"positives": expected}
+    _, provenance = pretrain_encoder(whole, replace(SMALL, objective="contrastive", options={"positives": "subject"}))
+    assert provenance["settings"]["options"] == {"positives": "subject"}
+    assert PretrainSettings().objective == "contrastive"
 
 
 ONE_UNIT = Contract(("ax", "ay"), ("m/s^2", "m/s^2"), 50.0, None, 1.28)

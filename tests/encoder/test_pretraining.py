@@ -27,7 +27,7 @@ from sig2lm.encoder.objectives.masking import hide
 from sig2lm.encoder.windows import Windows, channel_statistics
 from sig2lm.errors import CheckpointError, DatasetError, Sig2LMError
 
-SMALL = PretrainSettings(epochs=3, batch_size=64, width=32, depth=2, heads=2)
+SMALL = PretrainSettings("masked", epochs=3, batch_size=64, width=32, depth=2, heads=2)
 
 
 @pytest.fixture(scope="module")

@@ -46,6 +46,7 @@ __all__ = [
     "Transformations",
     "build_objective",
     "check_objective",
+    "option_names",
 ]
 
 
@@ -59,12 +60,17 @@ def check_objective(name: str, options: Mapping[str, Any]) -> None:
     """
     if name not in OBJECTIVES:
         raise Sig2LMError(f"objective is '{name}', but there are {', '.join(OBJECTIVES)}; choose one")
-    known = [option for option in inspect.signature(OBJECTIVES[name]).parameters if option != "encoder"]
+    known = option_names(name)
     if unknown := [option for option in options if option not in known]:
         raise Sig2LMError(
             f"expected options of the objective '{name}' among {', '.join(known) or 'none'}, found "
             f"{', '.join(unknown)}; drop it or choose another objective"
         )
+
+
+def option_names(name: str) -> list[str]:
+    """Return the options that an objective takes."""
+    return [option for option in inspect.signature(OBJECTIVES[name]).parameters if option != "encoder"]
 
 
 def build_objective(name: str, encoder: SignalEncoder, options: Mapping[str, Any] | None = None) -> Objective:
