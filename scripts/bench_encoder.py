@@ -189,15 +189,18 @@ def show(arguments: argparse.Namespace) -> None:
     reports = [read_json(path, "a report of this script") for path in sorted(arguments.out.glob("*.json"))]
     if not reports:
         raise SystemExit(f"no report in {arguments.out}; run compare first")
-    for fraction in [part["fraction"] for part in reports[0]["fractions"]]:
-        print(f"\n{reports[0]['data']}, {fraction:.0%} of the training people's labels\n")
-        print("| objective | linear | kNN | fine-tuned | RankMe | effective rank | uniformity | leakage (chance) | s |")
-        print("|---" * 9 + "|")
-        for report in reports:
-            print("| " + " | ".join(row(report, fraction)) + " |")
-        for report in reports:
-            if "scratch" in report["methods"]:
-                print("| " + " | ".join(untrained_row(report, fraction)) + " |")
+    first = reports[0]
+    fractions = [part["fraction"] for part in first["fractions"]]
+    methods = [f"{method}, {fraction:.0%}" for method in ("linear", "kNN", "fine-tuned") for fraction in fractions]
+    size = first["sizes"]["train"]["windows"]
+    print(f"\n{first['data']}, {size} training windows: macro-F1 with shares of the training people's labels\n")
+    print("| " + " | ".join(["objective", *methods, "RankMe", "uniformity", "leakage (chance)", "s"]) + " |")
+    print("|---" * (len(methods) + 5) + "|")
+    for report in sorted(reports, key=lambda one: -mean(one, fractions[-1], "linear")):
+        print("| " + " | ".join(row(report, fractions)) + " |")
+    for report in reports:
+        if "scratch" in report["methods"]:
+            print("| " + " | ".join(untrained_row(report, fractions)) + " |")
     for method in ("linear", "fine_tuned"):
         show_missing([report for report in reports if report["missing"]], method)
 
@@ -214,27 +217,32 @@ def show_missing(reports: list[dict[str, Any]], method: str) -> None:
             print("| " + " | ".join([report["objective"], *map(score, cells)]) + " |")
 
 
-def row(report: dict[str, Any], fraction: float) -> list[str]:
-    methods, free = methods_at(report, fraction), report["label_free"]
+def row(report: dict[str, Any], fractions: list[float]) -> list[str]:
+    free = report["label_free"]
     leakage = free["subject_leakage"]
     return [
         report["objective"],
-        *(score(methods[method]) for method in ("linear", "knn", "fine_tuned")),
+        *(score(at(report, part, method)) for method in ("linear", "knn", "fine_tuned") for part in fractions),
         f"{free['rankme']:.1f}",
-        f"{free['effective_rank']:.1f}",
         f"{free['uniformity']:.2f}",
         f"{leakage['accuracy']:.2f} ({leakage['chance']:.2f})" if leakage else "-",
         f"{report['pretraining_seconds']:.0f}",
     ]
 
 
-def untrained_row(report: dict[str, Any], fraction: float) -> list[str]:
-    methods = methods_at(report, fraction)
-    return ["none (untrained; from scratch)", score(methods["random"]), "-", score(methods["scratch"]), *["-"] * 5]
+def untrained_row(report: dict[str, Any], fractions: list[float]) -> list[str]:
+    untrained, scratch = ([score(at(report, part, method)) for part in fractions] for method in ("random", "scratch"))
+    return ["none (untrained; supervised)", *untrained, *["-"] * len(fractions), *scratch, *["-"] * 4]
 
 
-def methods_at(report: dict[str, Any], fraction: float) -> dict[str, Any]:
-    return next(part["methods"] for part in report["fractions"] if part["fraction"] == fraction)
+def at(report: dict[str, Any], fraction: float, method: str) -> dict[str, Any]:
+    methods = next(part["methods"] for part in report["fractions"] if part["fraction"] == fraction)
+    found: dict[str, Any] = methods[method]
+    return found
+
+
+def mean(report: dict[str, Any], fraction: float, method: str) -> float:
+    return float(at(report, fraction, method)["macro_f1"]["mean"])
 
 
 def score(found: dict[str, Any]) -> str:
