@@ -322,7 +322,8 @@ class FrozenLM(nn.Module):
         """Run the LM; positions are counted from the mask where none are given."""
         past = cache.get_seq_length() if cache is not None else 0
         length = inputs_embeds.shape[1]
-        self.check_length(past + length)
+        # A tree of choices has more tokens than its deepest branch has positions.
+        self.check_length(past + length if positions is None else int(positions.max()) + 1)
         if attention_mask.shape[-1] == length and past:
             ones = attention_mask.new_ones(attention_mask.shape[0], past)
             attention_mask = torch.cat([ones, attention_mask], dim=1)

@@ -1,10 +1,12 @@
 """A tree of continuations: what is shared is one node, siblings do not see each other, the context stays as it was."""
 
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from tiny import build_lm
 
+from sig2lm.errors import PromptError
 from sig2lm.lm import Context, FrozenLM
 from sig2lm.lm.tree import TokenTree
 
@@ -49,6 +51,18 @@ def test_scoring_leaves_the_context_as_it_was() -> None:
     assert context.cache.get_seq_length() == 3
     assert torch.equal(LM.score(context, CONTINUATIONS), first)
     assert LM.generate(context, max_new_tokens=5) == text
+
+
+@torch.no_grad()
+def test_a_tree_may_hold_more_tokens_than_there_are_positions_left() -> None:
+    """The prompt leaves two positions, as many as the deepest choice needs; the tree has four tokens."""
+    assert LM.max_length == 512
+    context = context_of(LM, [20 + number % 7 for number in range(510)])
+    together = LM.score(context, CONTINUATIONS)
+    alone = torch.cat([LM.score(context, [ids]) for ids in CONTINUATIONS], dim=1)
+    torch.testing.assert_close(together, alone, atol=1e-9, rtol=1e-9)
+    with pytest.raises(PromptError, match="takes 513 tokens"):
+        LM.score(context, [(10, 11, 12, 2), (13, 2)])
 
 
 LM = build_lm(dtype=torch.float64)
