@@ -154,7 +154,7 @@ def draw_shots(table: Table, wording: Wording, seed: int = 0) -> Shots:
         [int(rng.choice(np.flatnonzero(names == label))) for label in wording.task.labels] for _ in range(_MOST_SHOTS)
     ]
     longest = max(len(examples[int(row)].prompt.input_ids) for row in rng.integers(len(examples), size=_MEASURED_ROWS))
-    each, fitting = len(wording.task.labels), wording.room // longest - 1
+    each, fitting = len(wording.task.labels), max(0, wording.room // longest - 1)
     rows = [row for drawn in rounds[: fitting // each] for row in drawn]
     share = 1.0
     if not rows:

@@ -108,6 +108,15 @@ def test_as_many_examples_as_fit_stand_before_the_question(model: SignalLM, days
     assert sorted(answers) == ["calm", "calm", "stressed", "stressed"]
 
 
+def test_where_not_even_the_question_fits_examples_are_no_more_than_one_of_each_label(
+    model: SignalLM, days: Table
+) -> None:
+    one = max(len(TextExamples(days, "train", wording(model, days, 10_000))[row].prompt.input_ids) for row in range(48))
+    shots = draw_shots(days, wording(model, days, int(0.8 * one)))
+    assert shots.count <= 2
+    assert shots.share < 0.5
+
+
 def test_examples_come_from_training_subjects_only(model: SignalLM, days: Table) -> None:
     marked = days.data["test"].map(lambda row: {"daily": [12345.0] * len(row["daily"])})
     table = replace(days, data=DatasetDict({**days.data, "test": marked}))
