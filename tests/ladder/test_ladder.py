@@ -112,9 +112,11 @@ def test_where_not_even_the_question_fits_examples_are_no_more_than_one_of_each_
     model: SignalLM, days: Table
 ) -> None:
     one = max(len(TextExamples(days, "train", wording(model, days, 10_000))[row].prompt.input_ids) for row in range(48))
-    shots = draw_shots(days, wording(model, days, int(0.8 * one)))
+    room = int(0.8 * one)
+    shots = draw_shots(days, wording(model, days, room))
     assert shots.count <= 2
-    assert shots.share < 0.5
+    examples = TextExamples(days, "test", wording(model, days, room), shots)
+    assert all(len(examples[row].prompt.input_ids) <= room for row in range(8))
 
 
 def test_examples_come_from_training_subjects_only(model: SignalLM, days: Table) -> None:
