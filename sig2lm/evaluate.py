@@ -101,10 +101,9 @@ def reliance(
     model: SignalLM, table: Table, split: str, batch_size: int = 64, progress: Progress = lambda text: None
 ) -> dict[str, dict[str, float | None]]:
     """Score the same questions with signals shuffled, zeroed and absent."""
-    found = {}
+    question, found = held_out_question(model, table), {}
     for control, source in CONTROLS.items():
         progress(f"asking again, signals {control.replace('_', ' ')}")
-        question = held_out_question(model, table)
         found[control] = scores(predict(model, table, split, question, source, batch_size))
     return found
 

@@ -194,17 +194,19 @@ def fine_tuned_encoders(
         )
     started = time.perf_counter()
     classifier = fine_tune(table, encoders, labels, settings)
-    record = {
-        "settings": asdict(settings),
-        "data": {
-            "name": table.info.name,
-            "split": "train",
-            "windows": len(table.data["train"]),
-            "labels": list(labels),
-        },
-        "seconds": round(time.perf_counter() - started, 1),
-    }
-    return classifier, {name: {**record, "fine_tuned_from": str(Path(folders[name]).resolve())} for name in encoders}
+    seconds = round(time.perf_counter() - started, 1)
+    record = {"settings": asdict(settings), **taught(table, labels, len(table.data["train"])), "seconds": seconds}
+    return classifier, with_origins(record, folders)
+
+
+def taught(table: Table, labels: Sequence[str], windows: int) -> dict[str, Any]:
+    """What encoders were taught: so many windows of a table, with these labels."""
+    return {"data": {"name": table.info.name, "split": "train", "windows": windows, "labels": list(labels)}}
+
+
+def with_origins(record: dict[str, Any], folders: Mapping[str, str | Path]) -> dict[str, dict[str, Any]]:
+    """A record for each encoder, which tells where it came from."""
+    return {name: {**record, "fine_tuned_from": str(Path(folder).resolve())} for name, folder in folders.items()}
 
 
 def fitting_encoders(table: Table, folders: Mapping[str, str | Path]) -> dict[str, SignalEncoder]:

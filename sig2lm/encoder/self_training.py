@@ -37,7 +37,9 @@ from sig2lm.encoder.finetune import (
     fine_tune,
     fitting_encoders,
     label_probabilities,
+    taught,
     teach,
+    with_origins,
 )
 from sig2lm.encoder.objectives.transform import ToldDistortions, build_distortions
 from sig2lm.encoder.partial_labels import UNLABELLED, PartlyLabelled
@@ -168,17 +170,12 @@ def self_trained_encoders(
     classifier, found = self_train(table, encoders, labels, settings, None, unlabelled)
     record = {
         "settings": asdict(settings),
-        "data": {
-            "name": table.info.name,
-            "split": "train",
-            "windows": sum(found["labelled"].values()),
-            "labels": list(labels),
-            "further": unlabelled.info.name if unlabelled else None,
-        },
+        **taught(table, labels, sum(found["labelled"].values())),
+        "further": unlabelled.info.name if unlabelled else None,
         "self_training": found,
         "seconds": round(time.perf_counter() - started, 1),
     }
-    return classifier, {name: {**record, "fine_tuned_from": str(Path(folders[name]).resolve())} for name in encoders}
+    return classifier, with_origins(record, folders)
 
 
 def confident_labels(probabilities: NDArray[np.float64], threshold: float, most: int) -> NDArray[np.int64]:
