@@ -225,10 +225,12 @@ class FrozenLM(nn.Module):
     def prefill(self, inputs_embeds: Tensor, attention_mask: Tensor, past: DynamicCache | None = None) -> DynamicCache:
         """Read (B, L, D) embeddings and return keys and values; ``past`` grows in place.
 
-        ``attention_mask`` covers what is read now, or the past too: (B, L) or (B, past + L).
+        ``attention_mask`` covers what is read now, or the past too: (B, L) or (B, past + L). L may be 0, where the past
+        is all that there is.
         """
         cache = past if past is not None else self.empty_cache()
-        self._run(inputs_embeds, attention_mask, cache, 1)
+        if inputs_embeds.shape[1]:
+            self._run(inputs_embeds, attention_mask, cache, 1)
         return cache
 
     def empty_cache(self) -> DynamicCache:

@@ -14,12 +14,13 @@ from sig2lm.checkpoint import read_run
 from sig2lm.datasets import Table, load_table, prepare
 from sig2lm.encoder import EncoderConfig, SignalEncoder, save_encoder
 from sig2lm.errors import Sig2LMError
+from sig2lm.evaluate import ask_rows
 from sig2lm.ladder import LadderSettings, climb
 from sig2lm.ladder.numbers import NumberWriter
 from sig2lm.ladder.texts import TextExamples, Wording, draw_shots
 from sig2lm.prompts import load_template
 from sig2lm.report import to_html
-from sig2lm.task import Task
+from sig2lm.task import Question, Task
 from sig2lm.train import train_adapter
 from sig2lm.trainer import TrainSettings
 
@@ -55,6 +56,14 @@ def wording(model: SignalLM, table: Table, room: int) -> Wording:
     task = Task.of(load_template("stress").as_text(["daily"]))
     writer = NumberWriter.fit(table, model.lm.dialogue.tokenizer)
     return Wording(task, writer, model.lm.dialogue, room)
+
+
+def test_a_text_alone_in_its_batch_is_read_too(model: SignalLM, days: Table) -> None:
+    """All of it but its last token is a beginning that all rows share."""
+    put = wording(model, days, 300)
+    examples, question = TextExamples(days, "test", put, held_out=True), Question(put.task, "", put.task.labels)
+    together, alone = (ask_rows(model, examples, question, size) for size in (len(examples), len(examples) - 1))
+    np.testing.assert_allclose(alone, together, atol=1e-5)
 
 
 def test_every_rung_asks_the_same_rows_and_the_run_stays_as_it_was(model: SignalLM, days: Table) -> None:
