@@ -2,8 +2,8 @@
 
     python scripts/bench_multitask.py OUT RUN_OF_TASK ... [--fold 1] [--lm pocket]
 
-Each RUN_OF_TASK is TABLE=FOLDER: a prepared table, and the folder in which ``bench_tasks.py fold`` measured it alone.
-The same folds, encoders, training rows, epochs and augmentation are used, which must be alike for all; the adapters
+Each RUN_OF_TASK is TABLE=REPORT: a prepared table, and the report (``fold1.json``) that ``bench_tasks.py fold`` wrote.
+The same folds, encoders, training rows, epochs and augmentation are used, the last two alike for all; the adapters
 learn together, in one run.
 """
 
@@ -28,24 +28,24 @@ from sig2lm.trainer import TrainSettings
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("out", type=Path)
-    parser.add_argument("alone", nargs="+", metavar="TABLE=FOLDER")
+    parser.add_argument("alone", nargs="+", metavar="TABLE=REPORT")
     parser.add_argument("--fold", type=int, default=1)
     parser.add_argument("--lm", default="pocket")
     arguments = parser.parse_args()
     print(machine())
     tables, encoders, single, settings = [], {}, [], set()
     for pair in arguments.alone:
-        place, folder = map(Path, pair.split("="))
-        report = json.loads((folder / f"fold{arguments.fold}.json").read_text())
+        place, file = map(Path, pair.split("="))
+        report = json.loads(file.read_text())
         table = thinned(fold(load_table(place), arguments.fold, FOLDS), report["every"])
         tables.append(table)
         single.append(next(entry for entry in report["rungs"] if entry["rung"] == 4))
-        settings.add((report["adapter_epochs"], report["adapter_augment"], report["way"]))
-        home = folder / f"fold{arguments.fold}" / ("fine_tuned" if report["way"] == "fine_tune" else "encoders")
+        settings.add((report["adapter_epochs"], report["adapter_augment"]))
+        home = file.parent / f"fold{arguments.fold}" / ("fine_tuned" if report["way"] == "fine_tune" else "encoders")
         encoders |= {name: home / name for name in table.info.signals}
     if len(settings) != 1:
-        raise SystemExit(f"expected folds measured in one way (epochs, augment, way), found {sorted(settings)}")
-    ((epochs, augment, _),) = settings
+        raise SystemExit(f"expected folds whose adapters learned alike (epochs, augment), found {sorted(settings)}")
+    ((epochs, augment),) = settings
     outcome = train_adapter(
         tables,
         encoders,

@@ -8,7 +8,7 @@ OUT/fold<NUMBER>.json (``--fine-tune``: the encoder learned the labels first), f
 (``--train-encoder``: it learned with the adapter) or fold<NUMBER>_frozen.json (it never saw a label). Folds are
 independent, so that several can run side by side. What is there is kept: encoders, the run, and from an earlier report
 of the fold the baselines, which do not depend on the run. ``table`` prints mean and spread over the folds that are
-there as Markdown. Encoders are pretrained with the objective masked; other settings are the defaults of the commands.
+there as Markdown. Settings that are no option here are the defaults of the commands.
 """
 
 import argparse
@@ -51,6 +51,7 @@ class Fold:
     table: Table
     way: str
     home: Path
+    pretraining: PretrainSettings
 
     @property
     def ending(self) -> str:
@@ -68,7 +69,7 @@ class Fold:
         encoders = {name: self.home / "encoders" / name for name in self.table.info.signals}
         for name, place in encoders.items():
             if not place.exists():
-                encoder, provenance = pretrain_encoder(self.table, PretrainSettings(objective="masked"), name)
+                encoder, provenance = pretrain_encoder(self.table, self.pretraining, name)
                 save_encoder(encoder, place, provenance)
         return encoders
 
@@ -88,9 +89,12 @@ def run_fold(arguments: argparse.Namespace) -> None:
     started = time.perf_counter()
     table = thinned(fold(load_table(arguments.table), arguments.number, FOLDS), arguments.every)
     way = next((name for name in ("fine_tune", "train_encoder") if getattr(arguments, name)), "frozen")
-    one = Fold(table, way, arguments.out / f"fold{arguments.number}")
+    pretraining = PretrainSettings(
+        objective=arguments.objective, epochs=arguments.pretrain_epochs, normalisation=arguments.normalisation
+    )
+    one = Fold(table, way, arguments.out / f"fold{arguments.number}", pretraining)
     encoders = one.pretrained()
-    pretraining = sum(read_json(place / "train.json", "an encoder")["seconds"] for place in encoders.values())
+    pretrained = sum(read_json(place / "train.json", "an encoder")["seconds"] for place in encoders.values())
     classifier, tuning = None, None
     if way == "fine_tune":
         encoders, classifier, tuning = one.taught(encoders)
@@ -109,7 +113,8 @@ def run_fold(arguments: argparse.Namespace) -> None:
         "adapter_epochs": arguments.epochs,
         "adapter_augment": arguments.augment,
         "training_rows": len(table.data["train"]),
-        "pretraining_seconds": pretraining,
+        "pretraining": asdict(pretraining),
+        "pretraining_seconds": pretrained,
         "fine_tuning_seconds": tuning,
         "seconds": round(time.perf_counter() - started, 1),
     }
@@ -291,6 +296,9 @@ def main() -> None:
     ways = one.add_mutually_exclusive_group()
     ways.add_argument("--fine-tune", action="store_true", help="the encoder learns the labels before the adapter")
     ways.add_argument("--train-encoder", action="store_true", help="the encoder learns with the adapter")
+    one.add_argument("--objective", default="masked", help="that encoders are pretrained with")
+    one.add_argument("--normalisation", help="of the encoders, see EncoderConfig; by default what suits the signal")
+    one.add_argument("--pretrain-epochs", type=int, default=PretrainSettings.epochs)
     one.add_argument("--epochs", type=float, default=5.0, help="of the adapter")
     one.add_argument("--augment", type=float, default=0.0, help="what the adapter learns from")
     one.add_argument("--every", type=int, default=1, help="learn from every so-manieth window of the training people")

@@ -262,6 +262,16 @@ class _Training(nn.Module):
         )
 
 
+class _DrawPartners(TrainerCallback):
+    """Choose the windows' partners anew in each epoch."""
+
+    def __init__(self, examples: PairedWindows) -> None:
+        self.examples = examples
+
+    def on_epoch_begin(self, *_: object, **__: object) -> None:
+        self.examples.draw()
+
+
 def _optimise(
     objective: Objective, examples: PairedWindows, settings: PretrainSettings, callbacks: Sequence[TrainerCallback]
 ) -> list[float]:
@@ -281,7 +291,7 @@ def _optimise(
             args=arguments,
             train_dataset=examples,
             data_collator=examples.collate,
-            callbacks=list(callbacks),
+            callbacks=[_DrawPartners(examples), *callbacks],
         )
         quiet(trainer)
         optimizer = trainer.create_optimizer()

@@ -103,8 +103,8 @@ class PairedWindows(torch.utils.data.Dataset[tuple[int, NDArray[np.float32]]]):
     windows
         Of one signal.
     pairs
-        ``subject``: another window of the same person, drawn anew each time; ``time``: the window before or after in
-        the same recording. A window that has none is its own partner.
+        ``subject``: another window of the same person; ``time``: the window before or after in the same recording. A
+        window that has none is its own partner.
 
     Raises
     ------
@@ -127,6 +127,7 @@ class PairedWindows(torch.utils.data.Dataset[tuple[int, NDArray[np.float32]]]):
                 f"expected several windows of a {of} in the {windows.split} split of '{windows.table.path}', "
                 "found none; choose other positives"
             )
+        self.draw()
 
     def __len__(self) -> int:
         return len(self.windows)
@@ -135,10 +136,14 @@ class PairedWindows(torch.utils.data.Dataset[tuple[int, NDArray[np.float32]]]):
         rows = [row for index in indices for row in ([index] if self.pairs is None else [index, self.partner(index)])]
         return list(zip(rows, self.windows.__getitems__(rows), strict=True))
 
+    def draw(self) -> None:
+        """Choose partners anew, with torch's global random numbers; all rows at once, so that processes agree."""
+        self._choice = torch.rand(len(self.partners), dtype=torch.float64).numpy()
+
     def partner(self, row: int) -> int:
-        """Draw a partner's row with torch's global random numbers."""
+        """The row of the partner that was drawn for a row."""
         others = self.partners[row]
-        return int(others[int(torch.randint(len(others), ()))]) if len(others) else row
+        return int(others[int(self._choice[row] * len(others))]) if len(others) else row
 
     def collate(self, items: Sequence[tuple[int, NDArray[np.float32]]]) -> dict[str, Tensor]:
         """Stack what ``__getitems__`` returned: values, sample_mask, rows and subject."""

@@ -15,6 +15,7 @@ from sig2lm.encoder.augmentations import (
     Compose,
     Cutout,
     RandomChoice,
+    RowNoise,
     Scaling,
     Sometimes,
     TimeReversal,
@@ -97,6 +98,23 @@ def test_rows_do_not_see_one_another(kind: str, name: str) -> None:
     assert torch.equal(first_mask[0], second_mask[0])
 
 
+@pytest.mark.parametrize("kind", CONTRACTS)
+@settings(max_examples=10, deadline=None)
+@given(seed=SEEDS, border=st.integers(1, 7))
+def test_a_row_has_noise_of_its_own_whoever_holds_it(kind: str, seed: int, border: int) -> None:
+    augmentation = Compose((RandomChoice(tuple(fitting(kind).values())), default_pipeline(CONTRACTS[kind])))
+    values, mask = batch(kind, seed, rows=8, missing=0.1)
+
+    def augmented(rows: range) -> tuple[torch.Tensor, torch.Tensor]:
+        chosen = list(rows)
+        return augmentation(values[chosen], mask[chosen], RowNoise(draw(seed), 8, torch.tensor(chosen)))
+
+    whole, whole_mask = augmented(range(8))
+    parts = [augmented(rows) for rows in (range(border), range(border, 8))]
+    torch.testing.assert_close(whole, torch.cat([changed for changed, _ in parts]), rtol=1e-4, atol=1e-4)
+    assert torch.equal(whole_mask, torch.cat([found for _, found in parts]))
+
+
 @pytest.mark.parametrize(("kind", "name"), CASES)
 def test_rows_are_drawn_apart_and_something_changes(kind: str, name: str) -> None:
     values, mask = batch(kind, 3, rows=1)
@@ -113,6 +131,15 @@ def test_identity_parameters_change_nothing(kind: str, name: str) -> None:
     changed, changed_mask = build_augmentation(name, CONTRACTS[kind], **IDENTITIES[name])(values, mask, draw(6))
     assert torch.equal(changed_mask, mask)
     torch.testing.assert_close(changed, values.nan_to_num(nan=0.0), rtol=1e-6, atol=1e-5)
+
+
+@pytest.mark.parametrize(("kind", "name"), CASES)
+def test_a_batch_of_no_rows_stays_one(kind: str, name: str) -> None:
+    """Where chance chooses no row."""
+    values, mask = (x[:0] for x in batch(kind, 7))
+    changed, changed_mask = build_augmentation(name, CONTRACTS[kind])(values, mask)
+    assert changed.shape == values.shape
+    assert changed_mask.shape == mask.shape
 
 
 def test_every_augmentation_with_strength_has_an_identity() -> None:

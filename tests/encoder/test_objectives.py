@@ -272,8 +272,8 @@ def test_pairs_are_other_windows_of_the_subject_or_neighbours_in_the_recording()
     torch.manual_seed(0)
     by_subject, by_time = PairedWindows(windows, "subject"), PairedWindows(windows, "time")
     drawn = set()
-    for row in range(len(windows)):
-        for _ in range(5):
+    for _ in range(5):
+        for row in range(len(windows)):
             other = by_subject.partner(row)
             assert other != row
             assert subject[other] == subject[row]
@@ -281,6 +281,8 @@ def test_pairs_are_other_windows_of_the_subject_or_neighbours_in_the_recording()
             other = by_time.partner(row)
             assert subject[other] == subject[row]
             assert abs(start[other] - start[row]) == pytest.approx(1.28)
+        by_subject.draw()
+        by_time.draw()
     assert len(drawn) > 2 * len(windows)
     batch = by_subject.collate(by_subject.__getitems__([3, 20]))
     assert batch["rows"][::2].tolist() == [3, 20]

@@ -9,6 +9,7 @@ from sig2lm.encoder.augmentations.amplitude import Cutout, Jitter, MagnitudeWarp
 from sig2lm.encoder.augmentations.augmentation import Augmentation
 from sig2lm.encoder.augmentations.cardiac import BeatJitter, DroppedBeats
 from sig2lm.encoder.augmentations.combining import Compose, RandomChoice, Sometimes, augment_rows
+from sig2lm.encoder.augmentations.draws import RowNoise
 from sig2lm.encoder.augmentations.frequency import BandPerturbation, PhasePreservingSurrogate, PhaseRandomisation
 from sig2lm.encoder.augmentations.geometry import ChannelShuffle, Negation, Rotation
 from sig2lm.encoder.augmentations.interference import BaselineWander, PowerlineNoise
@@ -40,6 +41,7 @@ __all__ = [
     "PowerlineNoise",
     "RandomChoice",
     "Rotation",
+    "RowNoise",
     "Scaling",
     "Sometimes",
     "TimeReversal",

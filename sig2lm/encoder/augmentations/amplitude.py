@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from sig2lm.encoder.augmentations.augmentation import Augmentation, Augmented, check_parameter
 from sig2lm.encoder.augmentations.channels import noise_levels, refuse, sensors
 from sig2lm.encoder.augmentations.clock import extents, samples_in, share_of_window
-from sig2lm.encoder.augmentations.draws import normal, smooth_curves, uniform
+from sig2lm.encoder.augmentations.draws import Noise, normal, smooth_curves, uniform
 from sig2lm.signals import Contract
 
 
@@ -37,7 +37,7 @@ class Jitter(Augmentation):
             raise refuse("jitter", contract, "a unit whose sensor noise is known, or std in the channels' units")
         return cls(**{"std": std, **parameters})
 
-    def _apply(self, values: Tensor, sample_mask: Tensor, generator: Generator | None) -> Augmented:
+    def _apply(self, values: Tensor, sample_mask: Tensor, generator: Noise) -> Augmented:
         return values + normal(values, *values.shape, generator=generator) * per_channel(self.std, values), sample_mask
 
 
@@ -67,7 +67,7 @@ class Scaling(Augmentation):
         """Let neighbours that share a unit share a gain."""
         return cls(**{"sensors": sensors(contract), **parameters})
 
-    def _apply(self, values: Tensor, sample_mask: Tensor, generator: Generator | None) -> Augmented:
+    def _apply(self, values: Tensor, sample_mask: Tensor, generator: Noise) -> Augmented:
         gains = (self.std * normal(values, len(values), len(self.sensors), 1, generator=generator)).exp()
         return values * gains[:, owners(self.sensors, values)], sample_mask
 
@@ -103,7 +103,7 @@ class MagnitudeWarp(Augmentation):
         defaults = {"sampling_rate": contract.sampling_rate, "knot_interval": share_of_window(contract, 0.25)}
         return cls(**{"sensors": sensors(contract), **defaults, **parameters})
 
-    def _apply(self, values: Tensor, sample_mask: Tensor, generator: Generator | None) -> Augmented:
+    def _apply(self, values: Tensor, sample_mask: Tensor, generator: Noise) -> Augmented:
         knots = 1 + round(values.shape[-1] / samples_in(self.knot_interval, self.sampling_rate))
         gains = (self.std * smooth_curves(values, len(self.sensors), knots, generator)).exp()
         return values * gains[:, owners(self.sensors, values)], sample_mask
@@ -138,7 +138,7 @@ class Cutout(Augmentation):
         defaults = {"duration": share_of_window(contract, 0.2), "separate": contract.period is not None}
         return cls(**{"sampling_rate": contract.sampling_rate, **defaults, **parameters})
 
-    def _apply(self, values: Tensor, sample_mask: Tensor, generator: Generator | None) -> Augmented:
+    def _apply(self, values: Tensor, sample_mask: Tensor, generator: Noise) -> Augmented:
         batch, channels, samples = values.shape
         length = extents(sample_mask)[:, None]
         cut = (length // 2).clamp(max=round(samples_in(self.duration, self.sampling_rate)))

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
+from sig2lm.encoder.augmentations.draws import Noise
 from sig2lm.errors import Sig2LMError
 from sig2lm.signals import Contract
 
@@ -27,7 +28,7 @@ class Augmentation(ABC):
     its last observed sample (it is returned as it came instead); no gradient flows back.
     """
 
-    def __call__(self, values: Tensor, sample_mask: Tensor, generator: Generator | None = None) -> Augmented:
+    def __call__(self, values: Tensor, sample_mask: Tensor, generator: Noise = None) -> Augmented:
         """Augment a batch.
 
         Parameters
@@ -37,7 +38,8 @@ class Augmentation(ABC):
         sample_mask
             (B, C, T) bool, True where a sample was observed.
         generator
-            On the device of ``values``; by default torch's global one.
+            On the device of ``values``; by default torch's global one. A :class:`RowNoise` gives each row the numbers
+            that it has in a larger batch.
 
         Returns
         -------
@@ -66,7 +68,7 @@ class Augmentation(ABC):
         """
 
     @abstractmethod
-    def _apply(self, values: Tensor, sample_mask: Tensor, generator: Generator | None) -> Augmented:
+    def _apply(self, values: Tensor, sample_mask: Tensor, generator: Noise) -> Augmented:
         """Augment values that are 0 where missing; may work in place on values, never on the mask."""
 
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from sig2lm.encoder.augmentations.augmentation import Augmentation, Augmented, check_parameter
 from sig2lm.encoder.augmentations.channels import amount, is_interval_series, refuse
-from sig2lm.encoder.augmentations.draws import normal, uniform
+from sig2lm.encoder.augmentations.draws import Noise, normal, uniform
 from sig2lm.signals import Contract
 
 _NEEDS = "a series of RR intervals: one channel in a unit of time, without a clock"
@@ -43,7 +43,7 @@ class DroppedBeats(Augmentation):
             raise refuse("dropped_beats", contract, _NEEDS)
         return cls(**parameters)
 
-    def _apply(self, values: Tensor, sample_mask: Tensor, generator: Generator | None) -> Augmented:
+    def _apply(self, values: Tensor, sample_mask: Tensor, generator: Noise) -> Augmented:
         missed = inner_beats(sample_mask)
         missed &= uniform(values, *missed.shape, generator=generator) < self.probability
         starts = torch.cat([torch.ones_like(missed[..., :1]), ~missed], dim=-1)
@@ -75,7 +75,7 @@ class BeatJitter(Augmentation):
             raise refuse("beat_jitter", contract, _NEEDS)
         return cls(**{"std": amount(4.0, "ms", contract.units[0]), **parameters})
 
-    def _apply(self, values: Tensor, sample_mask: Tensor, generator: Generator | None) -> Augmented:
+    def _apply(self, values: Tensor, sample_mask: Tensor, generator: Noise) -> Augmented:
         inner = inner_beats(sample_mask)
         late = self.std * normal(values, *inner.shape, generator=generator) * inner
         edge = torch.zeros_like(values[..., :1])

@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 from typing import Any, Self
 
-import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from sig2lm.encoder.augmentations.augmentation import Augmentation, Augmented, check_parameter
-from sig2lm.encoder.augmentations.draws import uniform
+from sig2lm.encoder.augmentations.draws import Noise, RowNoise, uniform
 from sig2lm.errors import Sig2LMError
 from sig2lm.signals import Contract
 
@@ -26,7 +25,7 @@ class Compose(_Combination):
 
     augmentations: tuple[Augmentation, ...]
 
-    def _apply(self, values: Tensor, sample_mask: Tensor, generator: Generator | None) -> Augmented:
+    def _apply(self, values: Tensor, sample_mask: Tensor, generator: Noise) -> Augmented:
         for augmentation in self.augmentations:
             values, sample_mask = augmentation(values, sample_mask, generator)
         return values, sample_mask
@@ -42,7 +41,7 @@ class Sometimes(_Combination):
     def __post_init__(self) -> None:
         check_parameter("probability", self.probability, 0.0, 1.0)
 
-    def _apply(self, values: Tensor, sample_mask: Tensor, generator: Generator | None) -> Augmented:
+    def _apply(self, values: Tensor, sample_mask: Tensor, generator: Noise) -> Augmented:
         chosen = uniform(values, len(values), generator=generator) < self.probability
         return augment_rows(self.augmentation, chosen, values, sample_mask, generator)
 
@@ -57,18 +56,19 @@ class RandomChoice(_Combination):
         if not self.augmentations:
             raise Sig2LMError("a random choice needs at least one augmentation, found none; pass some")
 
-    def _apply(self, values: Tensor, sample_mask: Tensor, generator: Generator | None) -> Augmented:
+    def _apply(self, values: Tensor, sample_mask: Tensor, generator: Noise) -> Augmented:
         count = len(self.augmentations)
-        choice = torch.randint(count, (len(values),), generator=generator, device=values.device)
+        choice = (uniform(values, len(values), generator=generator) * count).long()
         for number, augmentation in enumerate(self.augmentations):
             values, sample_mask = augment_rows(augmentation, choice == number, values, sample_mask, generator)
         return values, sample_mask
 
 
 def augment_rows(
-    augmentation: Augmentation, chosen: Tensor, values: Tensor, sample_mask: Tensor, generator: Generator | None = None
+    augmentation: Augmentation, chosen: Tensor, values: Tensor, sample_mask: Tensor, generator: Noise = None
 ) -> Augmented:
     """Apply an augmentation to the rows where ``chosen`` (B,) is True; the others stay as they are."""
     rows = chosen.nonzero()[:, 0]
-    changed, mask = augmentation(values[rows], sample_mask[rows], generator)
+    noise = generator.of(rows) if isinstance(generator, RowNoise) else generator
+    changed, mask = augmentation(values[rows], sample_mask[rows], noise)
     return values.index_copy(0, rows, changed), sample_mask.index_copy(0, rows, mask)

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from sig2lm.encoder.augmentations.augmentation import Augmentation, Augmented, check_parameter
 from sig2lm.encoder.augmentations.channels import refuse
-from sig2lm.encoder.augmentations.draws import normal, uniform
+from sig2lm.encoder.augmentations.draws import Noise, normal, uniform
 from sig2lm.signals import Contract
 
 
@@ -49,7 +49,7 @@ class BandPerturbation(Augmentation):
         rate = contract.sampling_rate
         return cls(**{"sampling_rate": rate, "width": rate / 8, **parameters})
 
-    def _apply(self, values: Tensor, sample_mask: Tensor, generator: Generator | None) -> Augmented:
+    def _apply(self, values: Tensor, sample_mask: Tensor, generator: Noise) -> Augmented:
         spectrum, mean = to_spectrum(values, sample_mask)
         frequency = torch.fft.rfftfreq(values.shape[-1], 1 / self.sampling_rate, device=values.device)
         centre = uniform(values, len(values), 1, 1, high=self.sampling_rate / 2, generator=generator)
@@ -83,7 +83,7 @@ class PhasePreservingSurrogate(Augmentation):
         """Take no part of the contract."""
         return cls(**parameters)
 
-    def _apply(self, values: Tensor, sample_mask: Tensor, generator: Generator | None) -> Augmented:
+    def _apply(self, values: Tensor, sample_mask: Tensor, generator: Noise) -> Augmented:
         spectrum, mean = to_spectrum(values, sample_mask)
         gain = (self.std * normal(values, len(values), 1, spectrum.shape[-1], generator=generator)).exp()
         changed = spectrum * gain
@@ -115,7 +115,7 @@ class PhaseRandomisation(Augmentation):
         """Take no part of the contract."""
         return cls(**parameters)
 
-    def _apply(self, values: Tensor, sample_mask: Tensor, generator: Generator | None) -> Augmented:
+    def _apply(self, values: Tensor, sample_mask: Tensor, generator: Noise) -> Augmented:
         spectrum, mean = to_spectrum(values, sample_mask)
         shift = uniform(
             values, len(values), 1, spectrum.shape[-1], low=-self.max_shift, high=self.max_shift, generator=generator
@@ -129,11 +129,16 @@ class PhaseRandomisation(Augmentation):
 def to_spectrum(values: Tensor, sample_mask: Tensor) -> Augmented:
     """Return the spectrum (B, C, T // 2 + 1) without the mean, and the mean (B, C, 1) of what was observed."""
     mean = values.sum(-1, keepdim=True) / sample_mask.sum(-1, keepdim=True).clamp(min=1)
-    return torch.fft.rfft((values - mean) * sample_mask), mean
+    centred = (values - mean) * sample_mask
+    if not len(values):  # MKL refuses an empty batch, which is what is left where chance chose no row
+        return torch.complex(centred, centred)[..., : values.shape[-1] // 2 + 1], mean
+    return torch.fft.rfft(centred), mean
 
 
 def from_spectrum(spectrum: Tensor, mean: Tensor, like: Tensor) -> Tensor:
     """Return values (B, C, T) of a spectrum and a mean."""
+    if not len(like):
+        return like
     values: Tensor = torch.fft.irfft(spectrum, n=like.shape[-1])
     return values + mean
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from sig2lm.encoder.augmentations.augmentation import Augmentation, Augmented, check_parameter
 from sig2lm.encoder.augmentations.channels import (
@@ -15,7 +15,7 @@ from sig2lm.encoder.augmentations.channels import (
     signed_channels,
     vector_devices,
 )
-from sig2lm.encoder.augmentations.draws import normal, uniform
+from sig2lm.encoder.augmentations.draws import Noise, normal, uniform
 from sig2lm.signals import Contract
 
 
@@ -49,7 +49,7 @@ class Rotation(Augmentation):
             raise refuse("rotation", contract, "three neighbouring channels x, y, z that share a unit")
         return cls(**{"devices": devices, **parameters})
 
-    def _apply(self, values: Tensor, sample_mask: Tensor, generator: Generator | None) -> Augmented:
+    def _apply(self, values: Tensor, sample_mask: Tensor, generator: Noise) -> Augmented:
         if self.max_angle == 0.0:
             return values, sample_mask
         mask = sample_mask.clone()
@@ -62,7 +62,7 @@ class Rotation(Augmentation):
         return values, mask
 
 
-def random_rotations(like: Tensor, max_angle: float, generator: Generator | None) -> Tensor:
+def random_rotations(like: Tensor, max_angle: float, generator: Noise) -> Tensor:
     """Rotation matrices (B, 3, 3) by Rodrigues' formula, R = I + sin(a) K + (1 - cos(a)) K K."""
     batch = len(like)
     x, y, z = torch.nn.functional.normalize(normal(like, batch, 3, generator=generator), dim=-1).unbind(-1)
@@ -97,7 +97,7 @@ class ChannelShuffle(Augmentation):
             raise refuse("channel_shuffle", contract, "neighbouring channels that share a unit")
         return cls(**{"groups": (*devices, *others), **parameters})
 
-    def _apply(self, values: Tensor, sample_mask: Tensor, generator: Generator | None) -> Augmented:
+    def _apply(self, values: Tensor, sample_mask: Tensor, generator: Noise) -> Augmented:
         batch, channels, samples = values.shape
         source = torch.arange(channels, device=values.device).repeat(batch, 1)
         for group in self.groups:
@@ -130,6 +130,6 @@ class Negation(Augmentation):
             raise refuse("negation", contract, "a channel with a polarity (acceleration, angular velocity, voltage)")
         return cls(**{"channels": channels, **parameters})
 
-    def _apply(self, values: Tensor, sample_mask: Tensor, generator: Generator | None) -> Augmented:
+    def _apply(self, values: Tensor, sample_mask: Tensor, generator: Noise) -> Augmented:
         values[:, list(self.channels)] *= -1.0
         return values, sample_mask

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from sig2lm.encoder.augmentations.amplitude import per_channel
 from sig2lm.encoder.augmentations.augmentation import Augmentation, Augmented, check_parameter
 from sig2lm.encoder.augmentations.channels import refuse, sizes_in
-from sig2lm.encoder.augmentations.draws import uniform
+from sig2lm.encoder.augmentations.draws import Noise, uniform
 from sig2lm.errors import SignalError
 from sig2lm.signals import Contract
 
@@ -58,7 +58,7 @@ class BaselineWander(Augmentation):
             )
         return cls(**{"amplitude": amplitude, "sampling_rate": contract.sampling_rate, **parameters})
 
-    def _apply(self, values: Tensor, sample_mask: Tensor, generator: Generator | None) -> Augmented:
+    def _apply(self, values: Tensor, sample_mask: Tensor, generator: Noise) -> Augmented:
         batch, channels, _ = values.shape
         frequency = uniform(values, batch, _COMPONENTS, 1, low=self.low, high=self.high, generator=generator)
         drift = sines(values, frequency, self.sampling_rate, generator).mean(1, keepdim=True)
@@ -102,19 +102,19 @@ class PowerlineNoise(Augmentation):
             raise refuse("powerline_noise", contract, "a voltage, or amplitude in the channels' units")
         return cls(**{"amplitude": amplitude, "sampling_rate": contract.sampling_rate, **parameters})
 
-    def _apply(self, values: Tensor, sample_mask: Tensor, generator: Generator | None) -> Augmented:
+    def _apply(self, values: Tensor, sample_mask: Tensor, generator: Noise) -> Augmented:
         frequency = values.new_full((len(values), 1, 1), self.frequency)
         hum = sines(values, frequency, self.sampling_rate, generator)
         return values + hum * drawn_sizes(self.amplitude, values, values.shape[1], generator), sample_mask
 
 
-def sines(like: Tensor, frequency: Tensor, sampling_rate: float, generator: Generator | None) -> Tensor:
+def sines(like: Tensor, frequency: Tensor, sampling_rate: float, generator: Noise) -> Tensor:
     """Sines (B, N, T) of amplitude 1 and random phase, for frequencies (B, N, 1) in Hz."""
     phase = uniform(like, *frequency.shape, high=2 * math.pi, generator=generator)
     seconds = torch.arange(like.shape[-1], device=like.device, dtype=like.dtype) / sampling_rate
     return (2 * math.pi * frequency * seconds + phase).sin()
 
 
-def drawn_sizes(amplitude: tuple[float, ...], like: Tensor, channels: int, generator: Generator | None) -> Tensor:
+def drawn_sizes(amplitude: tuple[float, ...], like: Tensor, channels: int, generator: Noise) -> Tensor:
     """Sizes (B, C, 1), uniform up to each channel's amplitude."""
     return uniform(like, len(like), channels, 1, generator=generator) * per_channel(amplitude, like)

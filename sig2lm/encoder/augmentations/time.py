@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from sig2lm.encoder.augmentations.augmentation import Augmentation, Augmented, check_parameter
 from sig2lm.encoder.augmentations.clock import extents, samples_in, share_of_window
-from sig2lm.encoder.augmentations.draws import smooth_curves, uniform
+from sig2lm.encoder.augmentations.draws import Noise, smooth_curves, uniform
 from sig2lm.signals import Contract
 
 
@@ -46,7 +46,7 @@ class TimeWarp(Augmentation):
         defaults = {"sampling_rate": contract.sampling_rate, "knot_interval": share_of_window(contract, 0.25)}
         return cls(**{**defaults, **parameters})
 
-    def positions(self, values: Tensor, length: Tensor, generator: Generator | None) -> Tensor:
+    def positions(self, values: Tensor, length: Tensor, generator: Noise) -> Tensor:
         """Return (B, T): which place each sample is read from, rising; ``length`` (B, 1) in samples."""
         knots = 1 + round(values.shape[-1] / samples_in(self.knot_interval, self.sampling_rate))
         speed = (self.std * smooth_curves(values, 1, knots, generator)[:, 0]).exp()
@@ -56,7 +56,7 @@ class TimeWarp(Augmentation):
         scale = last / passed.gather(-1, last).clamp(min=1e-9)
         return torch.where(place <= last, (passed * scale).clamp(max=last), place)
 
-    def _apply(self, values: Tensor, sample_mask: Tensor, generator: Generator | None) -> Augmented:
+    def _apply(self, values: Tensor, sample_mask: Tensor, generator: Noise) -> Augmented:
         length = extents(sample_mask)[:, None]
         return read_at(values, sample_mask, self.positions(values, length, generator))
 
@@ -86,7 +86,7 @@ class CropResize(Augmentation):
             **{"sampling_rate": contract.sampling_rate, "shortest": share_of_window(contract, 0.75), **parameters}
         )
 
-    def _apply(self, values: Tensor, sample_mask: Tensor, generator: Generator | None) -> Augmented:
+    def _apply(self, values: Tensor, sample_mask: Tensor, generator: Noise) -> Augmented:
         length = extents(sample_mask)[:, None]
         last = (length - 1).to(values.dtype)
         shortest = max(0.0, samples_in(self.shortest, self.sampling_rate) - 1.0)
@@ -121,7 +121,7 @@ class Permutation(Augmentation):
         """Take no part of the contract."""
         return cls(**parameters)
 
-    def _apply(self, values: Tensor, sample_mask: Tensor, generator: Generator | None) -> Augmented:
+    def _apply(self, values: Tensor, sample_mask: Tensor, generator: Noise) -> Augmented:
         batch, _, samples = values.shape
         length = extents(sample_mask)[:, None]
         cuts = uniform(values, batch, self.segments - 1, generator=generator) * length
@@ -141,7 +141,7 @@ class TimeReversal(Augmentation):
         """Take no part of the contract."""
         return cls(**parameters)
 
-    def _apply(self, values: Tensor, sample_mask: Tensor, generator: Generator | None) -> Augmented:
+    def _apply(self, values: Tensor, sample_mask: Tensor, generator: Noise) -> Augmented:
         length = extents(sample_mask)[:, None]
         place = torch.arange(values.shape[-1], device=values.device)
         return reorder(values, sample_mask, torch.where(place < length, length - 1 - place, place))

@@ -1,8 +1,8 @@
 """Learning without negatives: one view predicts what a momentum teacher makes of the other.
 
 BYOL (Grill et al. 2020, arXiv 2006.07733), with the choice of views of ``contrastive``. Batch normalisation in
-projector and predictor is the paper's and is kept: with layer normalisation the embeddings collapsed on small data. Of
-several processes each normalises its own rows.
+projector and predictor is the paper's and is kept: with layer normalisation the embeddings collapsed on small data. It
+is over the batch of all processes.
 """
 
 from torch import Tensor, nn

@@ -72,8 +72,8 @@ class Contrastive(Objective):
     def forward(self, values: Tensor, sample_mask: Tensor, subject: Tensor | None = None) -> Tensor:
         """Return the loss, a scalar; ``subject`` (B,) says whose windows they are, for positives by subject."""
         values, sample_mask = self.views(values, sample_mask)
-        queries = gathered(self.embedder(values, sample_mask))
-        keys = queries if self.teacher is None else gathered(self.teacher(values, sample_mask))
+        queries = self.embedder(values, sample_mask)
+        keys = queries if self.teacher is None else self.teacher(values, sample_mask)
         if subject is None:
             row = torch.arange(len(queries), device=values.device)
             positive = row[:, None] ^ 1 == row

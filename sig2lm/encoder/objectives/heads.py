@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from sig2lm.encoder.attention import Block, rotary_angles
+from sig2lm.encoder.objectives.processes import gathered
 from sig2lm.encoder.patch_transformer import SignalEncoder
 
 
@@ -19,7 +20,10 @@ def projector(width: int, out: int) -> nn.Sequential:
 
 
 class Embedder(nn.Module):
-    """An encoder with a projector behind its mean patch: one embedding (B, D) for each window."""
+    """An encoder with a projector behind its mean patch: an embedding (N, D) of each window of all processes.
+
+    All are projected in each process, so that a normalisation over the batch is over the whole of it.
+    """
 
     def __init__(self, encoder: SignalEncoder, projector: nn.Module) -> None:
         super().__init__()
@@ -27,7 +31,7 @@ class Embedder(nn.Module):
 
     def forward(self, values: Tensor, sample_mask: Tensor) -> Tensor:
         """Embed values (B, C, T) with their mask."""
-        embedding: Tensor = self.projector(pool(*self.encoder(values, sample_mask)))
+        embedding: Tensor = self.projector(gathered(pool(*self.encoder(values, sample_mask))))
         return embedding
 
 

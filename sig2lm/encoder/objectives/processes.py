@@ -1,11 +1,13 @@
 """Several processes, one batch: random numbers, counts and embeddings as one process would have them.
 
-Each process holds its rows of the global batch, and gradients are averaged over processes. With these three functions
-the loss and its gradient are those of one process that holds the whole batch. In one process they do nothing.
+Each process holds its rows of the global batch, and gradients are averaged over processes. With what is here the loss
+and its gradient are those of one process that holds the whole batch. In one process it does nothing.
 """
 
 import torch
 from torch import Tensor, distributed
+
+from sig2lm.encoder.augmentations import RowNoise
 
 
 def world() -> tuple[int, int]:
@@ -24,20 +26,18 @@ def uniform(rows: int, *shape: int, device: torch.device) -> Tensor:
     return torch.rand(size * rows, *shape, device=device)[rank * rows : (rank + 1) * rows]
 
 
-class OwnNoise:
-    """Random numbers of this process alone, for draws of which each process needs another amount.
-
-    The global generators must stay in step over processes; these follow the global seed and differ by rank.
-    """
+class BatchNoise:
+    """Random numbers of augmentations, in step over processes: a row of the global batch has its own."""
 
     def __init__(self) -> None:
         self._generator: torch.Generator | None = None
 
-    def generator(self, device: torch.device) -> torch.Generator:
-        """Return the generator on the batch's device; it begins with the first call."""
+    def rows(self, count: int, device: torch.device) -> RowNoise:
+        """Return the noise of this process' ``count`` rows; it begins, with the global seed, at the first call."""
         if self._generator is None:
-            self._generator = torch.Generator(device).manual_seed(torch.initial_seed() + world()[0])
-        return self._generator
+            self._generator = torch.Generator(device).manual_seed(torch.initial_seed())
+        rank, size = world()
+        return RowNoise(self._generator, size * count, torch.arange(rank * count, (rank + 1) * count, device=device))
 
 
 def process_mean(value: Tensor) -> Tensor:

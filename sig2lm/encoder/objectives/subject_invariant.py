@@ -12,6 +12,7 @@ from torch.nn.functional import cross_entropy
 
 from sig2lm.encoder.objectives.heads import pool
 from sig2lm.encoder.objectives.objective import Objective
+from sig2lm.encoder.objectives.processes import gathered
 
 
 class SubjectInvariant(Objective):
@@ -43,8 +44,8 @@ class SubjectInvariant(Objective):
     def forward(self, values: Tensor, sample_mask: Tensor, subject: Tensor) -> Tensor:
         """Return the loss, a scalar; ``subject`` (B,) int64 says whose windows they are."""
         loss: Tensor = self.objective(values, sample_mask, **dict.fromkeys(self.objective.needs, subject))
-        known = pool(*self.encoder(values, sample_mask))
-        return loss + cross_entropy(self.adversary(reverse_gradient(known, self.weight)), subject)
+        known = gathered(pool(*self.encoder(values, sample_mask)))
+        return loss + cross_entropy(self.adversary(reverse_gradient(known, self.weight)), gathered(subject))
 
     def quick_parameters(self) -> list[nn.Parameter]:
         """The adversary's."""

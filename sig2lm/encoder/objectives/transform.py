@@ -14,7 +14,7 @@ from sig2lm.encoder.augmentations import Augmentation, augment_rows, build_augme
 from sig2lm.encoder.augmentations.channels import noise_levels
 from sig2lm.encoder.objectives.heads import pool, projector
 from sig2lm.encoder.objectives.objective import Objective
-from sig2lm.encoder.objectives.processes import OwnNoise, process_mean, uniform
+from sig2lm.encoder.objectives.processes import BatchNoise, process_mean, uniform
 from sig2lm.encoder.patch_transformer import SignalEncoder
 from sig2lm.errors import Sig2LMError, SignalError
 from sig2lm.signals import Contract
@@ -55,7 +55,7 @@ class ToldDistortions(Objective):
             raise Sig2LMError(f"probability of a distortion must lie between 0 and 1, found {probability}; change it")
         self.distortions, self.probability = distortions, probability
         self.head = projector(encoder.width, len(distortions))
-        self._noise = OwnNoise()
+        self._noise = BatchNoise()
 
     def forward(self, values: Tensor, sample_mask: Tensor) -> Tensor:
         """Return the loss, a scalar, for (B, C, T) values and their mask."""
@@ -67,9 +67,9 @@ class ToldDistortions(Objective):
 
     def distort(self, values: Tensor, sample_mask: Tensor, applied: Tensor) -> tuple[Tensor, Tensor]:
         """Apply to each window the distortions that ``applied`` (B, N) says."""
-        generator = self._noise.generator(values.device)
+        noise = self._noise.rows(len(values), values.device)
         for number, distortion in enumerate(self.distortions.values()):
-            values, sample_mask = augment_rows(distortion, applied[:, number], values, sample_mask, generator)
+            values, sample_mask = augment_rows(distortion, applied[:, number], values, sample_mask, noise)
         return values, sample_mask
 
     def tell(self, values: Tensor, sample_mask: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from sig2lm.encoder.augmentations import Augmentation, default_pipeline
 from sig2lm.encoder.objectives.objective import Pairs
-from sig2lm.encoder.objectives.processes import OwnNoise
+from sig2lm.encoder.objectives.processes import BatchNoise
 from sig2lm.errors import Sig2LMError
 from sig2lm.signals import Contract
 
@@ -36,10 +36,10 @@ class TwoViews:
             raise Sig2LMError(f"positives is '{positives}', but there are {', '.join(get_args(Positives))}; choose one")
         self.pairs: Pairs | None = None if positives == "augmentation" else positives
         self.augmentation = augmentation or default_pipeline(contract)
-        self._noise = OwnNoise()
+        self._noise = BatchNoise()
 
     def __call__(self, values: Tensor, sample_mask: Tensor) -> tuple[Tensor, Tensor]:
         """Return values (2B, C, T) and their mask, of B windows or of B pairs."""
         if self.pairs is None:
             values, sample_mask = values.repeat_interleave(2, dim=0), sample_mask.repeat_interleave(2, dim=0)
-        return self.augmentation(values, sample_mask, self._noise.generator(values.device))
+        return self.augmentation(values, sample_mask, self._noise.rows(len(values), values.device))
