@@ -1,10 +1,10 @@
 """Several tasks in one run beside one run for each: what is lost or gained.
 
-    python scripts/bench_multitask.py OUT RUN_OF_TASK ... [--fold 1] [--lm pocket]
+    python scripts/bench_multitask.py OUT RUN_OF_TASK ... [--lm pocket]
 
-Each RUN_OF_TASK is TABLE=REPORT: a prepared table, and the report (``fold1.json``) that ``bench_tasks.py fold`` wrote.
-The same folds, encoders, training rows, epochs and augmentation are used, the last two alike for all; the adapters
-learn together, in one run.
+Each RUN_OF_TASK is TABLE=REPORT: a prepared table, and the report (``fold<NUMBER>.json``, ``fold<NUMBER>_frozen.json``)
+that ``bench_tasks.py fold`` wrote. The same folds, encoders, training rows, epochs and augmentation are used, the last
+two alike for all; the adapters learn together, in one run.
 """
 
 import argparse
@@ -29,7 +29,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("out", type=Path)
     parser.add_argument("alone", nargs="+", metavar="TABLE=REPORT")
-    parser.add_argument("--fold", type=int, default=1)
     parser.add_argument("--lm", default="pocket")
     arguments = parser.parse_args()
     print(machine())
@@ -37,12 +36,13 @@ def main() -> None:
     for pair in arguments.alone:
         place, file = map(Path, pair.split("="))
         report = json.loads(file.read_text())
-        table = thinned(fold(load_table(place), arguments.fold, FOLDS), report["every"])
+        name = file.stem.partition("_")[0]
+        table = thinned(fold(load_table(place), int(name.removeprefix("fold")), FOLDS), report["every"])
         tables.append(table)
         single.append(next(entry for entry in report["rungs"] if entry["rung"] == 4))
         settings.add((report["adapter_epochs"], report["adapter_augment"]))
-        home = file.parent / f"fold{arguments.fold}" / ("fine_tuned" if report["way"] == "fine_tune" else "encoders")
-        encoders |= {name: home / name for name in table.info.signals}
+        home = file.parent / name / ("fine_tuned" if report["way"] == "fine_tune" else "encoders")
+        encoders |= {signal: home / signal for signal in table.info.signals}
     if len(settings) != 1:
         raise SystemExit(f"expected folds whose adapters learned alike (epochs, augment), found {sorted(settings)}")
     ((epochs, augment),) = settings

@@ -94,7 +94,7 @@ def run_fold(arguments: argparse.Namespace) -> None:
     )
     one = Fold(table, way, arguments.out / f"fold{arguments.number}", pretraining)
     encoders = one.pretrained()
-    pretrained = sum(read_json(place / "train.json", "an encoder")["seconds"] for place in encoders.values())
+    pretrained = {name: read_json(place / "train.json", "an encoder") for name, place in encoders.items()}
     classifier, tuning = None, None
     if way == "fine_tune":
         encoders, classifier, tuning = one.taught(encoders)
@@ -113,8 +113,8 @@ def run_fold(arguments: argparse.Namespace) -> None:
         "adapter_epochs": arguments.epochs,
         "adapter_augment": arguments.augment,
         "training_rows": len(table.data["train"]),
-        "pretraining": asdict(pretraining),
-        "pretraining_seconds": pretrained,
+        "pretraining": {name: record["settings"] for name, record in pretrained.items()},
+        "pretraining_seconds": sum(record["seconds"] for record in pretrained.values()),
         "fine_tuning_seconds": tuning,
         "seconds": round(time.perf_counter() - started, 1),
     }
