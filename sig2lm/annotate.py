@@ -99,9 +99,10 @@ class Annotation:
         return min(torch.get_num_threads(), _MOST_WORKERS)
 
     def _batches(self) -> Iterator[Batch]:
-        """Cut the examples into batches, at least one for each worker."""
+        """Cut the examples into batches of one size, as many for each worker, so that none waits for another."""
         examples = enumerate(self._examples())
-        size = min(self.batch_size, math.ceil(len(self) / self.workers))
+        rounds = math.ceil(len(self) / (self.batch_size * self.workers))
+        size = math.ceil(len(self) / (rounds * self.workers))
         while batch := list(islice(examples, size)):
             yield batch
 

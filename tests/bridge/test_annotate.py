@@ -78,6 +78,21 @@ def test_rows_are_what_asking_one_by_one_says(kind: str, stride: float | None) -
     assert annotation.left_over == pytest.approx(14.0 - rows[-1].end)
 
 
+@pytest.mark.parametrize(("windows", "sizes"), [(11, [3, 3, 3, 2]), (5, [3, 2]), (8, [4, 4]), (1, [1])])
+def test_two_workers_get_batches_of_one_size(windows: int, sizes: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    model, asked = build_signal_lm(), []
+    answer = model.answer
+
+    def counted(examples: list[object], *others: object) -> object:
+        asked.append(len(examples))
+        return answer(examples, *others)
+
+    monkeypatch.setattr(model, "answer", counted)
+    assert len(list(model.annotate(motion(64 * windows), batch_size=4))) == windows
+    assert sorted(asked, reverse=True) == sizes
+
+
 def test_workers_side_by_side_change_no_row_and_give_their_threads_back() -> None:
     model, signal = build_signal_lm(dtype=torch.float64), motion(64 * 11)
     before = torch.get_num_threads()
