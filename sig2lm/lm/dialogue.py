@@ -112,9 +112,9 @@ class DialogueTokenizer:
         if key not in self._texts:
             if len(self._texts) > 4096:
                 self._texts.clear()
-            self._texts[key] = tuple(
-                self.tokenizer(text, add_special_tokens=False, split_special_tokens=not special)["input_ids"]
-            )
+            # Not verbose: a text that is too long is refused or cut elsewhere, with better advice.
+            encoded = self.tokenizer(text, add_special_tokens=False, split_special_tokens=not special, verbose=False)
+            self._texts[key] = tuple(encoded["input_ids"])
         return self._texts[key]
 
     def _bos(self) -> list[int]:

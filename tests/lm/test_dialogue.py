@@ -1,5 +1,7 @@
 """Dialogue to tokens: with a chat template and without, for tokenizers that lack this or that."""
 
+import logging
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,6 +26,19 @@ def test_a_chat_template_frames_the_turns_and_leaves_room_for_the_signal() -> No
     assert dialogue.encode_answer("up")[-1] == dialogue.tokenizer.convert_tokens_to_ids("<|end|>")
     assert prompt.num_static == start
     assert prompt.keys[start] == (PLACE, 0)
+
+
+def test_a_long_text_is_encoded_without_transformers_own_warning(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging.getLogger("transformers"), "propagate", True)  # where caplog listens
+    tokenizer = build_tokenizer()
+    tokenizer.model_max_length = 4
+    dialogue = DialogueTokenizer(tokenizer)
+    assert len(dialogue.encode((Turn("user", ("one two three four five",)),), {}).input_ids) > 4
+    assert not caplog.records
+    tokenizer("one two three four five")
+    assert "longer than the specified maximum" in caplog.text
 
 
 def test_without_a_chat_template_the_dialogue_is_plain_text() -> None:
