@@ -76,6 +76,7 @@ def main() -> None:
     windows = finished_windows(model, signal, options.stride)
     settings = {"stride": options.stride, "batch_size": options.batch_size}
     ways = {
+        "its beginning": lambda: model.annotate(signal, **settings),  # part of the next: resampling, heart beats
         "annotate": lambda: list(model.annotate(signal, **settings)),
         "one by one": lambda: [model.ask(window) for window in windows],
         "on one thread": lambda: on_one_thread(lambda: [model.ask(window) for window in windows]),
