@@ -8,7 +8,9 @@ Shapes: B batch, N prefix length, L text length, D LM width, V vocabulary, A ans
 """
 
 import copy
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -65,6 +67,14 @@ def repeat_cache(cache: DynamicCache, times: int) -> DynamicCache:
 
 def _repeat(x: Tensor, times: int) -> Tensor:
     return x.expand(times, *x.shape[1:]) if len(x) == 1 else x.repeat_interleave(times, 0)
+
+
+@contextmanager
+def _without_peft_s_warning() -> Iterator[None]:
+    """Be silent about a name of transformers that is old, by which peft 0.21 asks: users cannot help it."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)
+        yield
 
 
 class FrozenLM(nn.Module):
@@ -181,7 +191,8 @@ class FrozenLM(nn.Module):
         from peft import LoraConfig, get_peft_model
 
         config = LoraConfig(r=rank, lora_alpha=alpha or 2 * rank, target_modules="all-linear", task_type="CAUSAL_LM")
-        self.model, self.has_lora = get_peft_model(self.model, config), True
+        with _without_peft_s_warning():
+            self.model, self.has_lora = get_peft_model(self.model, config), True
 
     def remove_lora(self) -> None:
         """Take the LoRA layers off; the LM is what it was."""
@@ -192,7 +203,8 @@ class FrozenLM(nn.Module):
         """Read LoRA layers that ``save_lora`` wrote."""
         from peft import PeftModel
 
-        self.model, self.has_lora = PeftModel.from_pretrained(self.model, folder, is_trainable=True), True
+        with _without_peft_s_warning():
+            self.model, self.has_lora = PeftModel.from_pretrained(self.model, folder, is_trainable=True), True
 
     def save_lora(self, folder: Path) -> None:
         """Write the LoRA layers in peft's own format (safetensors)."""
