@@ -41,7 +41,7 @@ def main() -> None:
         tables.append(table)
         single.append(next(entry for entry in report["rungs"] if entry["rung"] == 4))
         settings.add((report["adapter_epochs"], report["adapter_augment"]))
-        home = file.parent / name / ("fine_tuned" if report["way"] == "fine_tune" else "encoders")
+        home = file.parent / name / ("fine_tuned" if report["fine_tuning_seconds"] else "encoders")
         encoders |= {signal: home / signal for signal in table.info.signals}
     if len(settings) != 1:
         raise SystemExit(f"expected folds whose adapters learned alike (epochs, augment), found {sorted(settings)}")

@@ -5,10 +5,11 @@
 
 ``fold`` pretrains encoders on the fold's training people, trains an adapter, climbs the rungs and writes
 OUT/fold<NUMBER>.json (``--fine-tune``: the encoder learned the labels first), fold<NUMBER>_trained.json
-(``--train-encoder``: it learned with the adapter) or fold<NUMBER>_frozen.json (it never saw a label). Folds are
-independent, so that several can run side by side. What is there is kept: encoders, the run, and from an earlier report
-of the fold the baselines, which do not depend on the run. ``table`` prints mean and spread over the folds that are
-there as Markdown. Settings that are no option here are the defaults of the commands.
+(``--train-encoder``: it learned with the adapter), fold<NUMBER>_joint.json (first by itself, then with the adapter) or
+fold<NUMBER>_frozen.json (it never saw a label). Folds are independent, so that several can run side by side. What is
+there is kept: encoders, the run, and from an earlier report of the fold the baselines, which do not depend on the run.
+``table`` prints mean and spread over the folds that are there as Markdown. Settings that are no option here are the
+defaults of the commands.
 """
 
 import argparse
@@ -41,6 +42,7 @@ from sig2lm.train import train_adapter
 from sig2lm.trainer import TrainSettings
 
 FOLDS = 5
+ENDINGS = {"fine_tuned": "", "trained": "_trained", "joint": "_joint", "frozen": "_frozen"}
 RHYTHMS = ("normal sinus rhythm", "atrial fibrillation")
 
 
@@ -55,7 +57,7 @@ class Fold:
 
     @property
     def ending(self) -> str:
-        return {"fine_tune": "", "train_encoder": "_trained", "frozen": "_frozen"}[self.way]
+        return ENDINGS[self.way]
 
     @property
     def report(self) -> Path:
@@ -88,7 +90,8 @@ class Fold:
 def run_fold(arguments: argparse.Namespace) -> None:
     started = time.perf_counter()
     table = thinned(fold(load_table(arguments.table), arguments.number, FOLDS), arguments.every)
-    way = next((name for name in ("fine_tune", "train_encoder") if getattr(arguments, name)), "frozen")
+    ways = {(True, False): "fine_tuned", (False, True): "trained", (True, True): "joint", (False, False): "frozen"}
+    way = ways[arguments.fine_tune, arguments.train_encoder]
     pretraining = PretrainSettings(
         objective=arguments.objective, epochs=arguments.pretrain_epochs, normalisation=arguments.normalisation
     )
@@ -96,7 +99,7 @@ def run_fold(arguments: argparse.Namespace) -> None:
     encoders = one.pretrained()
     pretrained = {name: read_json(place / "train.json", "an encoder") for name, place in encoders.items()}
     classifier, tuning = None, None
-    if way == "fine_tune":
+    if arguments.fine_tune:
         encoders, classifier, tuning = one.taught(encoders)
     model, training = trained(one, encoders, arguments)
     rungs = tuple(int(rung) for rung in arguments.rungs.split(","))
@@ -134,7 +137,10 @@ def trained(one: Fold, encoders: dict[str, Path], arguments: argparse.Namespace)
             lm=FrozenLM.from_pretrained(arguments.lm),
             template=load_template(task),
             settings=TrainSettings(
-                epochs=arguments.epochs, augment=arguments.augment, train_encoder=one.way == "train_encoder"
+                epochs=arguments.epochs,
+                augment=arguments.augment,
+                train_encoder=arguments.train_encoder,
+                encoder_learning_rate=arguments.encoder_learning_rate,
             ),
         )
     return SignalLM.from_pretrained(run), read_json(run / "train.json", "a run")
@@ -293,9 +299,9 @@ def main() -> None:
     one.add_argument("out", type=Path)
     one.add_argument("number", type=int)
     one.add_argument("--rungs", default="4")
-    ways = one.add_mutually_exclusive_group()
-    ways.add_argument("--fine-tune", action="store_true", help="the encoder learns the labels before the adapter")
-    ways.add_argument("--train-encoder", action="store_true", help="the encoder learns with the adapter")
+    one.add_argument("--fine-tune", action="store_true", help="the encoder learns the labels before the adapter")
+    one.add_argument("--train-encoder", action="store_true", help="the encoder learns with the adapter")
+    one.add_argument("--encoder-learning-rate", type=float, default=TrainSettings.encoder_learning_rate)
     one.add_argument("--objective", default="masked", help="that encoders are pretrained with")
     one.add_argument("--normalisation", help="of the encoders, see EncoderConfig; by default what suits the signal")
     one.add_argument("--pretrain-epochs", type=int, default=PretrainSettings.epochs)
@@ -307,12 +313,12 @@ def main() -> None:
     one.add_argument("--lm", default="pocket")
     tables = commands.add_parser("table")
     tables.add_argument("out", type=Path)
-    tables.add_argument("--way", choices=["fine_tuned", "trained", "frozen"], default="fine_tuned")
+    tables.add_argument("--way", choices=list(ENDINGS), default="fine_tuned")
     arguments = parser.parse_args()
     if arguments.command == "fold":
         run_fold(arguments)
     else:
-        print_table(arguments.out, "" if arguments.way == "fine_tuned" else f"_{arguments.way}")
+        print_table(arguments.out, ENDINGS[arguments.way])
 
 
 if __name__ == "__main__":
