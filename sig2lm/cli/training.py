@@ -188,6 +188,7 @@ def train_adapter(
     gradient_accumulation: Annotated[int, typer.Option(min=1)] = 1,
     precision: Annotated[str, typer.Option(help="fp32, bf16 or fp16.")] = "fp32",
     train_encoder: Annotated[bool, typer.Option("--train-encoder", help="Train the encoder too.")] = False,
+    encoder_learning_rate: Annotated[float, typer.Option(min=0.0, help="With --train-encoder.")] = 2e-4,
     lora_rank: Annotated[int, typer.Option(min=0, help="Rank of LoRA layers in the LM; 0 for none.")] = 0,
     augment: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="Probability of each augmentation that suits the signal.")
@@ -235,6 +236,7 @@ def train_adapter(
         precision=cast(Precision, precision),
         seed=seed,
         train_encoder=train_encoder,
+        encoder_learning_rate=encoder_learning_rate,
         lora_rank=lora_rank,
         augment=augment,
         keep=keep,

@@ -18,7 +18,7 @@ from sig2lm.adapter import AdapterConfig
 from sig2lm.bridge import SignalLM
 from sig2lm.checkpoint import read_run
 from sig2lm.datasets import Table, load_table
-from sig2lm.encoder import EncoderConfig, SignalEncoder, save_encoder
+from sig2lm.encoder import EncoderConfig, SignalEncoder, load_encoder, save_encoder
 from sig2lm.errors import CheckpointError, DatasetError, PromptError, Sig2LMError
 from sig2lm.evaluate import evaluate
 from sig2lm.lm import FrozenLM
@@ -86,6 +86,17 @@ def test_what_else_is_trained_comes_back_too(
     assert (tmp_path / "run" / "lora").is_dir() == ("lora_rank" in changes)
     plain = train(simulated, days, tmp_path / "plain", settings={"epochs": 1}).model.trained_tensors()
     assert outcome.trained_parameters > sum(tensor.numel() for tensor in plain.values())
+
+
+@pytest.mark.parametrize(("rate", "moves"), [(0.0, False), (1e-3, True)])
+def test_an_encoder_learns_at_a_rate_of_its_own(
+    simulated: Path, days: Table, tmp_path: Path, rate: float, moves: bool
+) -> None:
+    settings = {"train_encoder": True, "encoder_learning_rate": rate, "epochs": 1}
+    outcome = train(simulated, days, tmp_path / "run", settings=settings)
+    before, after = load_encoder(simulated / "encoder"), outcome.model.modality("daily").encoder
+    pairs = zip(before.parameters(), after.parameters(), strict=True)
+    assert any(not torch.equal(one, other) for one, other in pairs) == moves
 
 
 class Interrupt(TrainerCallback):
