@@ -30,7 +30,7 @@ from timing import machine
 from sig2lm.bridge import SignalLM
 from sig2lm.datasets import Table, fold, load_table
 from sig2lm.encoder import PretrainSettings, pretrain_encoder, save_encoder
-from sig2lm.encoder.finetune import Classifier, classify, fine_tuned_encoders
+from sig2lm.encoder.finetune import Classifier, FineTuneSettings, classify, fine_tuned_encoders
 from sig2lm.encoder.tables import labelled
 from sig2lm.evaluate import predict
 from sig2lm.files import read_json, write_json
@@ -54,6 +54,7 @@ class Fold:
     way: str
     home: Path
     pretraining: PretrainSettings
+    fine_tuning: FineTuneSettings
 
     @property
     def ending(self) -> str:
@@ -80,7 +81,7 @@ class Fold:
         places = {name: self.home / "fine_tuned" / name for name in encoders}
         if self.earlier and all(place.exists() for place in places.values()):
             return places, None, self.earlier["fine_tuning_seconds"]
-        classifier, records = fine_tuned_encoders(self.table, encoders, self.table.info.labels)
+        classifier, records = fine_tuned_encoders(self.table, encoders, self.table.info.labels, self.fine_tuning)
         for name, record in records.items():
             if not places[name].exists():
                 save_encoder(classifier.encoder(name), places[name], record)
@@ -93,9 +94,16 @@ def run_fold(arguments: argparse.Namespace) -> None:
     ways = {(True, False): "fine_tuned", (False, True): "trained", (True, True): "joint", (False, False): "frozen"}
     way = ways[arguments.fine_tune, arguments.train_encoder]
     pretraining = PretrainSettings(
-        objective=arguments.objective, epochs=arguments.pretrain_epochs, normalisation=arguments.normalisation
+        objective=arguments.objective,
+        epochs=arguments.pretrain_epochs,
+        batch_size=arguments.batch_size or PretrainSettings.batch_size,
+        patch_size=arguments.patch_size,
+        normalisation=arguments.normalisation,
     )
-    one = Fold(table, way, arguments.out / f"fold{arguments.number}", pretraining)
+    fine_tuning = FineTuneSettings(
+        epochs=arguments.fine_tune_epochs, batch_size=arguments.batch_size or FineTuneSettings.batch_size
+    )
+    one = Fold(table, way, arguments.out / f"fold{arguments.number}", pretraining, fine_tuning)
     encoders = one.pretrained()
     pretrained = {name: read_json(place / "train.json", "an encoder") for name, place in encoders.items()}
     classifier, tuning = None, None
@@ -113,6 +121,7 @@ def run_fold(arguments: argparse.Namespace) -> None:
         "settings": asdict(ladder),
         "every": arguments.every,
         "way": way,
+        "fine_tuning": asdict(fine_tuning),
         "adapter_epochs": arguments.epochs,
         "adapter_augment": arguments.augment,
         "training_rows": len(table.data["train"]),
@@ -305,6 +314,9 @@ def main() -> None:
     one.add_argument("--objective", default="masked", help="that encoders are pretrained with")
     one.add_argument("--normalisation", help="of the encoders, see EncoderConfig; by default what suits the signal")
     one.add_argument("--pretrain-epochs", type=int, default=PretrainSettings.epochs)
+    one.add_argument("--fine-tune-epochs", type=float, default=FineTuneSettings.epochs)
+    one.add_argument("--batch-size", type=int, help="of pretraining and fine-tuning")
+    one.add_argument("--patch-size", type=int, help="samples in a patch of the encoders")
     one.add_argument("--epochs", type=float, default=5.0, help="of the adapter")
     one.add_argument("--augment", type=float, default=0.0, help="what the adapter learns from")
     one.add_argument("--every", type=int, default=1, help="learn from every so-manieth window of the training people")
