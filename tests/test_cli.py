@@ -86,6 +86,13 @@ def test_ask_writes_the_contracted_json(road: Path) -> None:
     assert "%" in words
 
 
+@pytest.mark.parametrize(("batch_size", "warned"), [(64, True), (8, False)])
+def test_a_training_of_few_steps_says_so(road: Path, tmp_path: Path, batch_size: int, warned: bool) -> None:
+    places = ("--data", road / "data" / "stress", "--encoder", road / "encoder", "--out", tmp_path / "taught")
+    said = sig2lm("fine-tune-encoder", *places, "--epochs", 1, "--batch-size", batch_size)
+    assert ("steps, which is few; raise --epochs" in said.stderr) == warned
+
+
 def test_chat_answers_line_by_line(road: Path) -> None:
     said = sig2lm("chat", road / "run", "--signal", road / "week.npz", stdin="/choices a,b: Which?\nHow?\n\n").stdout
     assert said.split()[1] in ("a", "b")

@@ -1,5 +1,6 @@
 """``sig2lm pretrain-encoder``, ``sig2lm fine-tune-encoder`` and ``sig2lm train-adapter``."""
 
+import math
 import os
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,6 +12,8 @@ from sig2lm.cli.options import DataOption, named
 ENCODER_HELP = (
     "An encoder for each named signal: a folder, or one of another library such as chronos:amazon/chronos-bolt-tiny."
 )
+
+_FEW_STEPS = 100  # a few hundred recordings at the default settings: weights have hardly moved by then
 
 
 def pretrain_encoder(
@@ -103,6 +106,7 @@ def pretrain_encoder(
     save_encoder(encoder, out, provenance)
     loss = provenance["loss"]
     typer.echo(f"{objective} loss {loss[0]:.4f} -> {loss[-1]:.4f} in {provenance['seconds']:.0f} s -> {out}")
+    _tell_few(epochs * math.ceil(provenance["data"]["windows"] / batch_size))
 
 
 def fine_tune_encoder(
@@ -159,6 +163,13 @@ def fine_tune_encoder(
         _tell_kept(record["self_training"])
     seconds = record["seconds"]
     typer.echo(f"{', '.join(records)} learned {len(table.info.labels)} labels in {seconds:.0f} s -> {out}")
+    _tell_few(math.ceil(epochs * record["data"]["windows"] / batch_size))
+
+
+def _tell_few(steps: int) -> None:
+    """Warn of a training that can hardly have taught anything."""
+    if steps < _FEW_STEPS:
+        typer.echo(f"that was {steps} steps, which is few; raise --epochs or lower --batch-size", err=True)
 
 
 def _tell_kept(found: dict[str, Any]) -> None:
@@ -259,3 +270,4 @@ def train_adapter(
         typer.echo(f"interrupted: {summary}; continue with the same command and --resume", err=True)
         raise typer.Exit(130)
     typer.echo(summary)
+    _tell_few(outcome.steps)
