@@ -30,8 +30,9 @@ _BATCH = 32
 _REMEMBERED = 256  # wordings
 _FITTED_ON = 512  # rows
 _RECORDINGS = 32  # by which the wordings of training are compared, where none are to be kept
-# Ridge towards where a fit begins, beside a loss summed over rows: finite where a label has no row.
-_SHIFT_RIDGE, _SCALE_RIDGE = 0.01, 1.0
+# Ridge towards where a fit begins, beside a loss summed over rows: finite where a label has no row, and small where the
+# answers are right already, so that the few rows at the edge alone would decide.
+_SHIFT_RIDGE, _SCALE_RIDGE = 0.1, 10.0
 _SCALES = (0.05, 20.0)
 
 Array = NDArray[np.float64]
