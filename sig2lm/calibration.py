@@ -31,7 +31,7 @@ _REMEMBERED = 256  # wordings
 _FITTED_ON = 512  # rows
 _RECORDINGS = 32  # by which the wordings of training are compared, where none are to be kept
 # Ridge towards where a fit begins, beside a loss summed over rows: finite where a label has no row, and small where the
-# answers are right already, so that the few rows at the edge alone would decide.
+# answers are right already, as there the few rows at the edge would decide alone.
 _SHIFT_RIDGE, _SCALE_RIDGE = 0.1, 10.0
 _SCALES = (0.05, 20.0)
 

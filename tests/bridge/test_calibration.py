@@ -79,6 +79,15 @@ def test_a_label_without_a_row_has_a_finite_bias() -> None:
     assert fit(np.zeros((0, 2)), np.zeros((0, 2)), start) == start  # nothing to learn from changes nothing
 
 
+def test_answers_that_are_right_already_are_hardly_moved() -> None:
+    """One label is scored more boldly than the other: a fit left alone would split the room between them evenly."""
+    truth = np.repeat([0, 1], 18)
+    scores = np.where(np.eye(2)[truth] > 0, [[4.0, 14.0]], 0.0)
+    found = fit(scores, np.eye(2)[truth])
+    assert np.abs(found.bias).max() < 1.0  # nats; 2.5 would split it
+    assert found.scale == pytest.approx(1.0, abs=0.1)
+
+
 def test_words_that_favour_a_label_are_answered_as_the_known_ones(model: SignalLM) -> None:
     """The scores of a new wording are those of a known one, a label made likelier throughout and all of them bolder."""
     task, calibration = model.tasks[0], model.calibrations[0]
