@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 # Before torch is imported, and for the commands that tests start: tiny models gain nothing from a second thread, and
-# threads that wait for each other on cores that are busy elsewhere make a test a hundred times as slow.
+# threads that wait for each other on cores that are busy elsewhere make a test many times as slow.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
