@@ -9,6 +9,7 @@ from sig2lm.cli.annotating import annotate
 from sig2lm.cli.asking import ask, chat
 from sig2lm.cli.demo import demo
 from sig2lm.cli.evaluation import evaluate
+from sig2lm.cli.formats import formats
 from sig2lm.cli.preparing import prepare
 from sig2lm.cli.probing import probe
 from sig2lm.cli.tokenizer_report import tokenizer_report
@@ -33,6 +34,7 @@ app.command()(ask)
 app.command()(chat)
 app.command()(annotate)
 app.command()(tokenizer_report)
+app.command()(formats)
 
 
 @app.callback(invoke_without_command=True)

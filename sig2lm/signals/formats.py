@@ -4,19 +4,20 @@ Text is UTF-8. Tables (csv, tsv, parquet) hold samples in rows; arrays (npy, npz
 """
 
 import csv
-import warnings
 import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from sig2lm.errors import SignalError
-from sig2lm.signals.recording import FloatMatrix, Recording
+from sig2lm.signals.edf import read_edf
+from sig2lm.signals.recording import FloatMatrix, Recording, Wanted, shorten
+from sig2lm.signals.streams import Streams
+from sig2lm.signals.wfdb import read_wfdb
 
 # Names of a time column, with the seconds its unit takes.
 _TIME_UNITS = {
@@ -44,8 +45,7 @@ _NPZ_ERRORS = (
 )
 _NULLS = ["", "NaN", "nan", "NAN", "NA", "N/A", "n/a", "null", "NULL", "None"]
 
-Wanted = tuple[str, ...] | None
-Reader = Callable[[Path, Wanted], Recording]
+Reader = Callable[[Path, Wanted], Recording | Streams]
 
 
 def read_delimited(path: Path, wanted: Wanted) -> Recording:
@@ -75,7 +75,7 @@ def read_delimited(path: Path, wanted: Wanted) -> Recording:
             ),
         )
     except ArrowInvalid as error:
-        raise SignalError(f"not a table of numbers: {_shorten(error)}") from error
+        raise SignalError(f"not a table of numbers: {shorten(error)}") from error
     return _from_columns(table, chosen, time, named=header is not None)
 
 
@@ -88,7 +88,7 @@ def read_parquet(path: Path, wanted: Wanted) -> Recording:
             chosen, time = _choose_columns(tuple(file.schema_arrow.names), wanted)
             table = file.read(columns=[*chosen, *([time] if time else [])])
     except (ArrowException, OSError, UnicodeDecodeError) as error:
-        raise SignalError(f"not a parquet file: {_shorten(error)}") from error
+        raise SignalError(f"not a parquet file: {shorten(error)}") from error
     return _from_columns(table, chosen, time, named=True)
 
 
@@ -98,7 +98,7 @@ def read_npy(path: Path, wanted: Wanted) -> Recording:
     try:
         array = np.load(path, allow_pickle=False)
     except (ValueError, EOFError, OSError) as error:
-        raise SignalError(f"not a numpy array of numbers: {_shorten(error)}") from error
+        raise SignalError(f"not a numpy array of numbers: {shorten(error)}") from error
     return Recording(_as_matrix(array))
 
 
@@ -110,7 +110,7 @@ def read_npz(path: Path, wanted: Wanted) -> Recording:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             found = {key: archive[key] for key in archive.files}
     except _NPZ_ERRORS as error:
-        raise SignalError(f"not an npz archive of numbers and names: {_shorten(error)}") from error
+        raise SignalError(f"not an npz archive of numbers and names: {shorten(error)}") from error
     if "values" not in found:
         raise SignalError(f"the key 'values' is missing, found {', '.join(sorted(found)) or 'no key'}; save it with it")
     return Recording(
@@ -123,63 +123,13 @@ def read_npz(path: Path, wanted: Wanted) -> Recording:
     )
 
 
-def read_wfdb(path: Path, wanted: Wanted) -> Recording:
-    """Read a WFDB record by the path of its header or signal file, or by its bare name (PhysioNet's formats)."""
-    del wanted
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # wfdb 4.3 meets pandas 3.1 with an old argument
-        import wfdb
-
-    header = path.with_suffix(".hea") if path.suffix else path.with_name(f"{path.name}.hea")
-    if not header.is_file():
-        raise SignalError(f"a WFDB record needs its header beside it, found no '{header}'")
-    try:
-        try:
-            record = wfdb.rdrecord(str(header.with_suffix("")))
-        except ValueError:
-            with TemporaryDirectory() as folder:
-                record = wfdb.rdrecord(str(_without_date(header, Path(folder))))
-    except FileNotFoundError as error:
-        raise SignalError(f"the WFDB record lacks a file: '{Path(error.filename).name}'") from error
-    except (ValueError, IndexError, KeyError, TypeError, AttributeError, ArithmeticError, OSError) as error:
-        raise SignalError(f"not a whole WFDB record: {_shorten(error)}") from error
-    if record.p_signal is None or not record.n_sig:
-        raise SignalError("the WFDB record holds no signals")
-    return Recording(
-        record.p_signal.T,
-        channels=_distinct(record.sig_name),
-        units=tuple(unit or "" for unit in record.units),
-        sampling_rate=float(record.fs),
-        states_clock=True,
-    )
-
-
-def read_edf(path: Path, wanted: Wanted) -> Recording:
-    """Read EDF or EDF+C; channels of different rates must be selected so that one rate remains."""
-    import edfio
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # edfio warns of every departure from the standard that it can mend
-            edf = edfio.read_edf(path, lazy_load_data=False)
-            labels = _distinct([signal.label for signal in edf.signals])
-            signals = dict(zip(labels, edf.signals, strict=True))
-            if wanted and set(wanted) <= set(labels):
-                signals = {name: signals[name] for name in wanted}
-            rates = {name: float(signal.sampling_frequency) for name, signal in signals.items()}
-            if len(set(rates.values())) > 1:
-                told = ", ".join(f"{name} {rate:g} Hz" for name, rate in rates.items())
-                raise SignalError(f"channels have different rates ({told}); select channels of one rate")
-            if not edf.is_continuous:
-                raise SignalError("the recording is interrupted (EDF+D); export it as EDF+C or cut it into pieces")
-            rows = [np.asarray(signal.data) for signal in signals.values()]
-    except (ValueError, OSError, IndexError, KeyError, TypeError, ArithmeticError, AttributeError) as error:
-        raise SignalError(f"not a whole EDF file: {_shorten(error)}") from error
-    if not rows:
-        raise SignalError("the EDF file holds no signals")
-    units = tuple(signal.physical_dimension for signal in signals.values())
-    return Recording(np.stack(rows), tuple(signals), units, next(iter(rates.values())), states_clock=True)
-
+GENERAL = (
+    ("tables", "csv, tsv, parquet: samples in rows, a column for each channel"),
+    ("arrays", "npy, npz: channels first; what sig2lm saves is npz"),
+    ("WFDB", "header and signal file of PhysioNet (.hea, .dat, .mat)"),
+    ("EDF", "EDF and EDF+C"),
+)
+"""Formats that belong to no device, for ``sig2lm formats``."""
 
 READERS: dict[str, Reader] = {
     ".csv": read_delimited,
@@ -199,7 +149,7 @@ def _first_line(path: Path, delimiter: str) -> list[str]:
         with path.open(encoding="utf-8-sig", newline="") as file:
             first = next(csv.reader(file, delimiter=delimiter), [])
     except (UnicodeDecodeError, csv.Error) as error:
-        raise SignalError(f"not a text file in UTF-8: {_shorten(error)}") from error
+        raise SignalError(f"not a text file in UTF-8: {shorten(error)}") from error
     if any("\0" in field for field in first):
         raise SignalError("not a text file: it holds zero bytes")
     if not any(field.strip() for field in first):
@@ -257,7 +207,7 @@ def _as_seconds(name: str, column: Any) -> npt.NDArray[np.float64]:
         try:
             stamps = column.cast(pa.timestamp("ns")).to_numpy()
         except pa.ArrowInvalid as error:
-            raise SignalError(f"column {name!r} holds dates that cannot be: {_shorten(error)}") from error
+            raise SignalError(f"column {name!r} holds dates that cannot be: {shorten(error)}") from error
         return np.asarray((stamps - stamps[0]) / np.timedelta64(1, "s"), dtype=np.float64)
     times = _as_floats(name, column)
     epoch = times.size > 0 and abs(times[0]) > _EPOCH_MILLISECONDS
@@ -272,21 +222,6 @@ def _as_matrix(array: npt.NDArray[Any]) -> FloatMatrix:
     return np.atleast_2d(array).astype(np.float64)
 
 
-def _without_date(header: Path, folder: Path) -> Path:
-    """Copy the header without its time and date, and link the signal files.
-
-    CinC 2017 writes the date first, which wfdb refuses; neither is needed here.
-    """
-    lines = header.read_text(encoding="ascii").splitlines()
-    first, *signals = [line for line in lines if line.strip() and not line.startswith("#")]
-    text = "\n".join([" ".join(first.split()[:4]), *signals])
-    (folder / header.name).write_text(text + "\n", encoding="ascii")
-    for name in {line.split()[0] for line in signals}:
-        if Path(name).name == name and (header.parent / name).is_file():
-            (folder / name).symlink_to((header.parent / name).resolve())
-    return folder / header.stem
-
-
 def _npz_names(found: dict[str, npt.NDArray[Any]], key: str) -> tuple[str, ...] | None:
     return tuple(str(name) for name in found[key].reshape(-1)) if key in found else None
 
@@ -298,13 +233,3 @@ def _npz_number(found: dict[str, npt.NDArray[Any]], key: str) -> float | None:
         raise SignalError(f"the key {key!r} must hold one number, found {found[key].dtype} of shape {found[key].shape}")
     number = float(found[key].reshape(-1)[0])
     return None if np.isnan(number) else number
-
-
-def _distinct(names: list[str]) -> tuple[str, ...]:
-    """Number the repeats, which WFDB and EDF allow: ECG, ECG -> ECG, ECG_2."""
-    return tuple(f"{name}_{names[:i].count(name) + 1}" if name in names[:i] else name for i, name in enumerate(names))
-
-
-def _shorten(error: BaseException) -> str:
-    text = " ".join(str(error).split())
-    return text if len(text) <= 200 else f"{text[:200]}..."

@@ -13,10 +13,13 @@ from sig2lm.errors import SignalError
 from sig2lm.files import replaced_file
 from sig2lm.signals.checks import as_names
 from sig2lm.signals.contract import Contract
-from sig2lm.signals.formats import READERS, read_wfdb
-from sig2lm.signals.recording import Recording, rate_of_times
+from sig2lm.signals.devices import device_of
+from sig2lm.signals.formats import READERS
+from sig2lm.signals.recording import Recording, Wanted, rate_of_times
 from sig2lm.signals.signal import Signal
+from sig2lm.signals.streams import Streams
 from sig2lm.signals.units import same_unit
+from sig2lm.signals.wfdb import read_wfdb
 
 
 def read_signal(
@@ -163,7 +166,15 @@ def save_signal(signal: Signal, path: str | Path) -> None:
         )
 
 
-def _read_recording(path: Path, wanted: tuple[str, ...] | None) -> Recording:
+def _read_recording(path: Path, wanted: Wanted) -> Recording:
+    found = _read_file(path, wanted)
+    return found.choose(wanted) if isinstance(found, Streams) else found
+
+
+def _read_file(path: Path, wanted: Wanted) -> Recording | Streams:
+    device = device_of(path) if path.exists() else None
+    if device is not None:
+        return device.read(path, wanted)
     if path.is_dir():
         raise SignalError("expected a file, found a folder; give one recording")
     reader = READERS.get(path.suffix.lower())
