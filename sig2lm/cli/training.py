@@ -186,7 +186,7 @@ def train_adapter(
     data: Annotated[list[Path], typer.Option(help="A prepared table; several are tasks that one run learns.")],
     out: Annotated[Path, typer.Option(help="A new folder for the run.")],
     encoder: Annotated[list[str], typer.Option("--encoder", metavar="[NAME=]FOLDER|LIBRARY:NAME", help=ENCODER_HELP)],
-    lm: Annotated[str, typer.Option("--lm", help="Folder, hub id, or 'pocket' (embedded, small).")] = "pocket",
+    lm: Annotated[str, typer.Option("--lm", help="Folder, GGUF file, hub id, 'smollm2', or 'pocket'.")] = "pocket",
     template: Annotated[
         list[str] | None,
         typer.Option(help="Template name or YAML file, one for each table; by default the task's own, else 'generic'."),

@@ -22,7 +22,7 @@ from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
 from sig2lm.errors import PromptError
 from sig2lm.lm.dialogue import DialogueTokenizer
-from sig2lm.lm.loading import fingerprint_folder, fingerprint_model, load_model, resolve
+from sig2lm.lm.loading import find_lm, fingerprint_model, load_model
 from sig2lm.lm.tree import TokenTree
 
 _NORM_SAMPLE = 4096  # rows of the embedding table that its norm is measured on
@@ -115,7 +115,7 @@ class FrozenLM(nn.Module):
     def from_pretrained(
         cls, name: str | Path, *, revision: str | None = None, dtype: torch.dtype | None = None
     ) -> Self:
-        """Load an LM from a folder, a hub id, or the embedded ``pocket``.
+        """Load an LM from a folder, a hub id, a GGUF file, or by the names ``pocket`` and ``smollm2``.
 
         Parameters
         ----------
@@ -129,12 +129,11 @@ class FrozenLM(nn.Module):
         Raises
         ------
         CheckpointError
-            When nothing loads under that name.
+            If nothing loads under that name.
         """
-        folder = resolve(name, revision)
-        model, tokenizer = load_model(folder, dtype or torch.float32)
-        known = str(folder.resolve()) if Path(name).expanduser().is_dir() else str(name)
-        return cls(model, tokenizer, known, revision, fingerprint_folder(folder))
+        source = find_lm(name, revision)
+        model, tokenizer = load_model(source.folder, dtype or torch.float32)
+        return cls(model, tokenizer, source.name, revision, source.fingerprint)
 
     def train(self, mode: bool = True) -> Self:
         """Set the training mode of LoRA layers only; the LM itself never leaves evaluation mode."""

@@ -1,10 +1,11 @@
-"""From a name to a folder to a model: every LM is loaded from a local folder, the hub only fills one.
+"""From a name to a folder to a model: every LM is loaded from a local folder; hub and GGUF files only fill one.
 
 Weights are read from safetensors only and code from a repository is never run.
 """
 
 import hashlib
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,23 +15,58 @@ from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 from transformers.utils import logging
 
 from sig2lm.errors import CheckpointError
+from sig2lm.files import cache_folder
 from sig2lm.hub import local_folder
+from sig2lm.lm.gguf import SMOLLM2, converted, fingerprint_gguf, gguf_file, is_gguf, smollm2_file
 from sig2lm.pocket_lm import POCKET, pocket_folder
 
 _HUB_FILES = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
 
 
-def resolve(name: str | Path, revision: str | None = None) -> Path:
-    """Return the local folder of an LM, filling the hub's cache first where ``name`` is a hub id.
+@dataclass(frozen=True)
+class LMSource:
+    """Where an LM lies.
+
+    Attributes
+    ----------
+    folder
+        In Hugging Face format.
+    name
+        What finds it again: ``pocket``, ``smollm2``, a hub id, or an absolute path.
+    fingerprint
+        Hash of what it is made of, whatever the folder is called.
+    """
+
+    folder: Path
+    name: str
+    fingerprint: str
+
+
+def find_lm(name: str | Path, revision: str | None = None) -> LMSource:
+    """Find an LM, filling a cache first where ``name`` is a hub id or means a GGUF file.
 
     Raises
     ------
     CheckpointError
-        When ``name`` is neither a folder nor something that the hub, as far as it can be reached, gives.
+        If ``name`` is no folder or file here, nor something that the hub, as far as it can be reached, gives.
     """
+    path = Path(name).expanduser()
+    if str(name) == SMOLLM2 and not path.is_dir():
+        return _find_gguf(smollm2_file(), SMOLLM2)
+    if is_gguf(path):
+        file = gguf_file(path)
+        return _find_gguf(file, str(file.resolve()))
     if str(name) == POCKET:
-        return pocket_folder()
-    return local_folder(name, f"an LM (or '{POCKET}')", _HUB_FILES, revision=revision)
+        folder = pocket_folder()
+    else:
+        folder = local_folder(name, f"an LM (or '{POCKET}', '{SMOLLM2}', a GGUF file)", _HUB_FILES, revision=revision)
+    named = str(name) == POCKET or not path.is_dir()
+    return LMSource(folder, str(name) if named else str(folder.resolve()), fingerprint_folder(folder))
+
+
+def _find_gguf(file: Path, name: str) -> LMSource:
+    fingerprint = fingerprint_gguf(file)
+    return LMSource(converted(file, fingerprint), name, fingerprint)
 
 
 def load_model(folder: Path, dtype: torch.dtype) -> tuple[Any, PreTrainedTokenizerBase]:
@@ -43,6 +79,8 @@ def load_model(folder: Path, dtype: torch.dtype) -> tuple[Any, PreTrainedTokeniz
     """
     if not (folder / "config.json").is_file():
         raise CheckpointError(f"expected a Hugging Face LM in '{folder}', found no config.json there; pass its folder")
+    made_here = cache_folder() in folder.parents
+    advice = f"remove '{folder}', it is made again" if made_here else "download or export the folder again"
     level = logging.get_verbosity()
     logging.set_verbosity_error()  # missing weights become an error below, not a table of log lines
     try:
@@ -59,14 +97,14 @@ def load_model(folder: Path, dtype: torch.dtype) -> tuple[Any, PreTrainedTokeniz
         raise CheckpointError(
             f"expected a causal LM with a fast tokenizer in '{folder}', but it does not load: "
             f"{str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__}; "
-            "download or export the folder again"
+            f"{advice}"
         ) from error
     finally:
         logging.set_verbosity(level)
     if missing := sorted(report["missing_keys"]):
         raise CheckpointError(
             f"expected all weights of {type(model).__name__} in '{folder}', but {len(missing)} are missing "
-            f"(first: {missing[0]}); download or export the folder again"
+            f"(first: {missing[0]}); {advice}"
         )
     return model, tokenizer
 
