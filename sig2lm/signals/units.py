@@ -30,10 +30,43 @@ _DEFINITIONS = (
     "step = count",
     "beats_per_minute = count / minute = bpm = BPM",
 )
-# What recorders write where a channel has no unit: WFDB "NU" and "adu" (digital units), BIDS "n/a".
-_UNITLESS = frozenset({"", "1", "NU", "adu", "n/a", "a.u."})
-# A power of a number or a bracket, as in 9**9**9, has no place in a unit and can keep the parser busy for hours.
-_POWER_OF_NUMBER = re.compile(r"[)\d]\s*(\^|\*\*)")
+# What recorders write where a channel has no unit, or numbers of a converter whose scale the file does not state.
+_UNITLESS = frozenset(
+    "|1|-|dimensionless|NU|n/a|N/A|none|unitless|no units|no_units|a.u.|A.U.|au|AU|arb. unit|adu|ADU|adc|ADC|LSB|lsb|raw|digit|digits|"
+    "local_flux".split("|")
+)
+# Spellings of recorders that pint does not know, or knows as something that no recorder means (C as coulomb).
+_ALIASES = {
+    "degC": "DegC deg_C deg.C degreeC C Cel °C ºC ℃",
+    "degF": "DegF deg_F °F ºF ℉",
+    "degree": "° º",
+    "degree/second": "dps",
+    "millidegree/second": "mdps",
+    "ohm": "Ω Ω",
+    "kiloohm": "kOhm kOhms kΩ kΩ",
+    "megaohm": "MOhm MOhms MΩ MΩ",
+    "mV": "mv mVolt mVolts",
+    "uV": "uv uVolt uVolts µVolt µVolts",
+    "uS": "uSiemens µSiemens",
+    "count": "cnt cnts",
+    "breath/minute": "brpm",
+}
+_BY_ALIAS = {alias: unit for unit, aliases in _ALIASES.items() for alias in aliases.split()}
+_SPACED = {"deg C": "degC", "deg F": "degF", "mm Hg": "mmHg", "cm H2O": "cmH2O"}
+# Words may be written with any capitals, and their prefixes are written out, so that M is never taken for m.
+_WORD = re.compile(
+    "(micro|milli|nano|kilo|mega)?"
+    "(volt|ohm|siemens|ampere|tesla|gauss|celsius|fahrenheit|kelvin|hertz|second|minute|hour|meter|gram|degree|radian|"
+    "pascal|count|beat|breath|step|percent|lux)s?",
+    re.IGNORECASE,
+)
+_LONGEST = 64  # characters
+# Names, with the power right behind them (m/s2, s^-1, m s⁻²); a power of a number, as in 9**9, is no unit.
+_TOKEN = re.compile(
+    r"(?P<one>1(?=\s*/))|(?P<name>[A-Za-zµμΩΩ°º℃℉%‰Å][A-Za-zµμΩΩ_0-9]*?)(?P<power>(?:\^|\*\*)?[-+]?[1-9]|⁻?[¹²³⁴])?"
+    r"(?![A-Za-zµμΩΩ_0-9^⁻¹²³⁴])(?!\*\*)|(?P<operator>[*·⋅/()])|(?P<space> +)"
+)
+_SUPERSCRIPTS = str.maketrans("⁻¹²³⁴", "-1234")
 _GRAM = re.compile(r"\b(m|u|µ|μ)?g\b")
 # pint's grammar leaves several kinds of error behind, depending on where the text stops making sense.
 _PINT_ERRORS = (
@@ -58,21 +91,73 @@ def _registry() -> "pint.UnitRegistry[Any]":
 
 @cache
 def _parse(unit: str) -> "pint.Unit":
-    if unit.strip() in _UNITLESS:
-        return _registry().dimensionless
     try:
-        if _POWER_OF_NUMBER.search(unit):
-            raise ValueError("a power of a number")
-        return _registry().parse_units(unit)
+        return _registry().parse_units(_normalise(unit.strip(" ")))
     except _PINT_ERRORS as error:
         raise SignalError(
-            f"unit {unit!r} is not known; write it as in m/s^2, rad/s, mV, uS, beats/min, ms, count or degC"
+            f"unit {unit!r} is not known; state the unit (--units) as in m/s^2, rad/s, mV, uS, beats/min, ms, count or "
+            "degC"
         ) from error
 
 
+def _normalise(unit: str) -> str:
+    """Return a unit as pint writes it; every character must have a meaning, since pint drops those it does not know.
+
+    Raises
+    ------
+    ValueError
+        If a part is not known.
+    """
+    if unit in _UNITLESS:
+        return "dimensionless"
+    unit = _SPACED.get(unit, unit)
+    if len(unit) > _LONGEST:
+        raise ValueError("too long")
+    found, place = [], 0
+    for token in _TOKEN.finditer(unit):
+        if token.start() != place:
+            break
+        place = token.end()
+        name, power = token["name"], token["power"]
+        if name is None:
+            found.append({"·": "*", "⋅": "*"}.get(token[0], token[0]))
+        else:
+            exponent = (power or "1").lstrip("^*").translate(_SUPERSCRIPTS)
+            found.append(f"({_name(name)})**({int(exponent)})" if power else _name(name))
+    if place != len(unit):
+        raise ValueError(f"{unit[place]!r} has no meaning in a unit")
+    text = "".join(found)
+    return f"1{text}" if text.startswith("/") else text
+
+
+def _name(name: str) -> str:
+    if name in _BY_ALIAS:
+        return _BY_ALIAS[name]
+    if _registry().parse_unit_name(name):
+        return name
+    if _WORD.fullmatch(name):
+        return name.lower()
+    raise ValueError(f"{name!r} is no unit")
+
+
 def check_unit(unit: str) -> None:
-    """Raise SignalError unless `unit` is one that pint, with the additions of this module, can read."""
+    """Raise SignalError unless every character of `unit` has a meaning that pint, or this module, knows."""
     _parse(unit)
+
+
+def is_unit(unit: str) -> bool:
+    """Whether ``check_unit`` accepts it.
+
+    Examples
+    --------
+    >>> [is_unit(unit) for unit in ("µV", "Volts", ".V", "m/s2", "")]
+    [True, True, False, True, True]
+    """
+    try:
+        _parse(unit)
+    except SignalError:
+        return False
+    return True
 
 
 @cache

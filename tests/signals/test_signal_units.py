@@ -49,6 +49,32 @@ def test_spellings_of_one_unit(first, second):
 
 
 @pytest.mark.parametrize(
+    ("written", "meant"),
+    [("DegC", "degC"), ("Celsius", "degC"), ("C", "degC"), ("Volts", "V"), ("Millivolts", "mV"), ("Ohm", "ohm"),
+     ("kOhm", "kiloohm"), ("dps", "deg/s"), ("m/s2", "m/s^2"), ("m/(s^2)", "m/s^2"), ("m s⁻²", "m/s^2"),
+     ("/min", "beats/min"), ("min^-1", "1/min"), ("uv", "uV"), ("MicroVolts", "µV"), ("adc", ""), ("local_flux", "")],
+)  # fmt: skip
+def test_spellings_of_recorders(written, meant):
+    assert same_unit(written, meant)
+
+
+# Each was read as volt once, since pint drops what it does not know.
+DAMAGED = [".V", "?V", "$V", "V..", "V,", "V\0", "\0V", "\ufffdV", "V\u200b", "Ｖ", "ÂµV", "~V", "V'", "1e3 V", "2V", "V^9^9"]
+
+
+@pytest.mark.parametrize("unit", DAMAGED)
+def test_a_unit_is_known_as_a_whole_or_refused(unit):
+    with pytest.raises(SignalError, match=r"is not known; state the unit \(--units\)"):
+        Signal([[1.0]], 1.0, ("x",), (unit,))
+
+
+@given(st.text(max_size=6), st.sampled_from(["V", "mV", "g", "s"]), st.text(max_size=6))
+def test_characters_around_a_unit_are_never_dropped(before, unit, after):
+    text = before + unit + after
+    assert text.strip(" ") == unit or not same_unit(text, unit) or set(before + after) <= set(" 1*/()^-" + unit)
+
+
+@pytest.mark.parametrize(
     ("source", "target"),
     [("rad/s", "Hz"), ("rad/s", "beats/min"), ("mV", "m/s^2"), ("g", "rad/s"), ("g", "uS"), ("degC", "s"), ("", "mV")],
 )
