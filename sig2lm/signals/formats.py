@@ -127,7 +127,6 @@ GENERAL = (
     ("tables", "csv, tsv, parquet: samples in rows, a column for each channel"),
     ("arrays", "npy, npz: channels first; what sig2lm saves is npz"),
     ("WFDB", "header and signal file of PhysioNet (.hea, .dat, .mat)"),
-    ("EDF", "EDF and EDF+C"),
 )
 """Formats that belong to no device, for ``sig2lm formats``."""
 

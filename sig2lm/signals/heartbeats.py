@@ -5,6 +5,7 @@ knows no missing samples and holds several copies of what it reads; here an ECG 
 stretch by itself, so memory does not grow with the recording and an interval is never taken across a gap.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -13,7 +14,7 @@ import numpy.typing as npt
 
 from sig2lm.errors import SignalError
 from sig2lm.signals.signal import Signal
-from sig2lm.signals.units import FloatArray, convert_values
+from sig2lm.signals.units import FloatArray, convert_values, is_unit
 
 Times = npt.NDArray[np.float64]
 
@@ -23,6 +24,20 @@ _REFRACTORY = 0.2  # s; no second beat follows sooner (Pan and Tompkins 1985)
 _BRIDGED = 0.04  # s; a QRS complex takes 0.06 to 0.1 s, so a shorter gap hides none
 _SHORTEST = 2.0  # s; the detector learns its thresholds in the first two seconds
 _BLOCK, _MARGIN = 600.0, 15.0  # s
+_ECG = re.compile(r"(?<![a-z])[ek][ck]g(?![a-z])|electrocardio", re.IGNORECASE)
+_LEAD = re.compile(
+    r"(lead[ _-]?)?(I|II|III|aV[RLF]|V[1-9]?R?|d[ _-]?I{1,3}|M[LV](I{1,3}|[1-6])|MCL[1-6]?|C[CM][2-6])", re.IGNORECASE
+)
+_SECOND = re.compile(r"(?<![a-z])(lead[ _-]?|ML|d[ _-]?)?II(?![a-z])", re.IGNORECASE)
+# What else is measured in volts.
+_OTHER = re.compile(
+    r"(?<![a-z])(eeg|eog|emg|erg|egg|mmg|meg|resp|breath|thor|abdo|chest|flow|snore|mic|sound|batt|vbat|vdd|ref|gnd|trig|"
+    r"stim|event|mark|status|ppg|pleth|bvp|pulse|spo2|sao2|abp|art|cvp|icp|eda|gsr|scl|temp|acc|gyr|mag|light|press|leg|"
+    r"chin|loc|roc|photo|red|ir|green)",
+    re.IGNORECASE,
+)
+# Electrodes of the 10-20 system, alone or as a derivation (Fp1, C3-A2).
+_ELECTRODE = re.compile(r"(fp|af|fc|ft|tp|cp|po|f|c|t|p|o)(z|\d{1,2})([ _-]+[a-z]{1,3}\d{0,2})?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -46,17 +61,54 @@ class HeartBeats:
 
 
 def ecg_lead(signal: Signal) -> str | None:
-    """Return the channel that holds an ECG, or None.
-
-    It is the first one that is sampled in a unit of voltage, or whose name speaks of an ECG.
-    """
+    """Return the channel that holds an ECG, or None; see :func:`choose_lead`."""
     if signal.sampling_rate is None:
         return None
-    for channel, unit in zip(signal.channels, signal.units, strict=True):
-        name = channel.casefold()
-        if "ecg" in name or "ekg" in name or _measures(unit, "mV"):
-            return channel
-    return None
+    return choose_lead(signal.channels, signal.units)
+
+
+def choose_lead(channels: Sequence[str], units: Sequence[str]) -> str | None:
+    """Return which of some sampled channels holds an ECG, or None.
+
+    A name decides: one that speaks of an ECG, or that of a lead (I, aVR, V5, MLII, MCL1). Of several leads of one
+    recording it is II, which shows beats best in most people, else the first. Without such a name, it is the only
+    channel in a unit of voltage, unless its name says that it is something else, such as an EEG or a battery.
+
+    Parameters
+    ----------
+    channels, units
+        As a file has them; a unit that is not known is no voltage.
+
+    Raises
+    ------
+    SignalError
+        If several channels in a unit of voltage may be it and no name decides.
+
+    Examples
+    --------
+    >>> choose_lead(["EEG Fpz-Cz", "ECG", "Batt"], ["uV", "mV", "V"])
+    'ECG'
+    >>> choose_lead(["RESP", "signal"], ["mV", "mV"])
+    'signal'
+    """
+    named = [name for name in channels if _ECG.search(name) and not _OTHER.search(_ECG.sub("", name))]
+    leads = named or [name for name in channels if _LEAD.fullmatch(name.strip())]
+    if leads:
+        return next((name for name in leads if _SECOND.search(name)), leads[0])
+    voltages = [
+        name
+        for name, unit in zip(channels, units, strict=True)
+        if is_unit(unit)
+        and _measures(unit, "mV")
+        and not _OTHER.search(name)
+        and not _ELECTRODE.fullmatch(name.strip())
+    ]
+    if len(voltages) > 1:
+        raise SignalError(
+            f"expected one ECG, but {', '.join(voltages)} are all in units of voltage and no name says which it is; "
+            "choose it (--channels)"
+        )
+    return voltages[0] if voltages else None
 
 
 def are_intervals(units: Sequence[str], sampling_rate: float | None, period: float | None) -> bool:
@@ -83,7 +135,8 @@ def find_heart_beats(signal: Signal, lead: str | None = None) -> HeartBeats:
     lead = lead or ecg_lead(signal)
     if lead is None:
         raise SignalError(
-            f"expected an ECG, found the channels {', '.join(signal.channels)}; state its unit, such as mV"
+            f"expected an ECG, found the channels {', '.join(signal.channels)}; choose it (--channels) and state its "
+            "unit, such as mV (--units)"
         )
     rate = signal.sampling_rate
     if rate is None or rate < LOWEST_RATE:

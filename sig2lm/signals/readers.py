@@ -15,10 +15,11 @@ from sig2lm.signals.checks import as_names
 from sig2lm.signals.contract import Contract
 from sig2lm.signals.devices import device_of
 from sig2lm.signals.formats import READERS
+from sig2lm.signals.heartbeats import are_intervals, choose_lead
 from sig2lm.signals.recording import Recording, Wanted, rate_of_times
 from sig2lm.signals.signal import Signal
 from sig2lm.signals.streams import Streams
-from sig2lm.signals.units import same_unit
+from sig2lm.signals.units import is_unit, same_unit
 from sig2lm.signals.wfdb import read_wfdb
 
 
@@ -121,7 +122,8 @@ def read_signal_for(path: str | Path, contract: Contract, *, allow_missing: bool
     """
     path = Path(path).expanduser()
     try:
-        recording = _read_recording(path, contract.channels)
+        beats = are_intervals(contract.units, contract.sampling_rate, contract.period)
+        recording = _read_recording(path, contract.channels, beats=beats)
         if recording.channels is None:
             recording = _name_channels(recording, contract.channels)
         elif set(contract.channels) <= set(recording.channels):
@@ -166,9 +168,16 @@ def save_signal(signal: Signal, path: str | Path) -> None:
         )
 
 
-def _read_recording(path: Path, wanted: Wanted) -> Recording:
+def _read_recording(path: Path, wanted: Wanted, *, beats: bool = False) -> Recording:
     found = _read_file(path, wanted)
-    return found.choose(wanted) if isinstance(found, Streams) else found
+    if isinstance(found, Streams):
+        return found.choose(wanted, beats=beats)
+    sampled = found.sampling_rate is not None or found.times is not None
+    if beats and sampled and found.channels and found.units and not set(wanted or ()) & set(found.channels):
+        # only the lead is needed, so neither the units nor the values of the other channels matter
+        lead = choose_lead(found.channels, found.units)
+        return found if lead is None else found.select((lead,))
+    return found
 
 
 def _read_file(path: Path, wanted: Wanted) -> Recording | Streams:
@@ -238,7 +247,7 @@ def _stated_units(recording: Recording, units: Sequence[str] | None) -> tuple[st
     if len(given) != count:
         raise SignalError(f"{count} units are needed, one per channel, found {len(given)}: {', '.join(given)}")
     for channel, stated, unit in zip(recording.channels or (), recording.units or (), given, strict=False):
-        if not same_unit(stated, unit):
+        if is_unit(stated) and not same_unit(stated, unit):
             raise SignalError(
                 f"channel {channel} is in {stated or 'no unit'!r} by the file's own word, but {unit!r} was given; "
                 "leave it out, then call convert()"

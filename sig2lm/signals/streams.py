@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from sig2lm.errors import SignalError
+from sig2lm.signals.heartbeats import choose_lead
 from sig2lm.signals.recording import Recording, Wanted
 
 _NAMED = 12  # channels that a message lists
@@ -54,8 +55,15 @@ class Streams:
     headers: tuple[Header, ...]
     load: Callable[[list[int]], Recording]
 
-    def choose(self, wanted: Wanted = None) -> Recording:
+    def choose(self, wanted: Wanted = None, *, beats: bool = False) -> Recording:
         """Read the channels asked for, or all of them, if they share a clock.
+
+        Parameters
+        ----------
+        wanted
+            Names of channels; None is all.
+        beats
+            Whether intervals between heart beats are wanted: without a channel of these names, the ECG alone is read.
 
         Raises
         ------
@@ -68,6 +76,8 @@ class Streams:
         places = list(range(len(names)))
         if wanted and set(wanted) <= set(names):
             places = [names.index(name) for name in wanted]
+        elif beats and (lead := self._lead()) is not None:
+            places = [names.index(lead)]
         elif wanted and (set(wanted) & set(names) or len(set(self._clocks(places))) > 1):
             missing = ", ".join(name for name in wanted if name not in names)
             raise SignalError(f"found no channel named {missing}; the file holds {self.told()}; choose among these")
@@ -76,6 +86,10 @@ class Streams:
                 f"channels have different rates ({self.told(places)}); choose channels of one rate by name (--channels)"
             )
         return self.load(places)
+
+    def _lead(self) -> str | None:
+        sampled = [header for header in self.headers if header.sampling_rate is not None]
+        return choose_lead([header.name for header in sampled], [header.unit for header in sampled])
 
     def told(self, places: list[int] | None = None) -> str:
         """Name the channels with their clocks, for a message."""

@@ -31,10 +31,24 @@ _DEFINITIONS = (
     "beats_per_minute = count / minute = bpm = BPM",
 )
 # What recorders write where a channel has no unit, or numbers of a converter whose scale the file does not state.
-_UNITLESS = frozenset(
-    "|1|-|dimensionless|NU|n/a|N/A|none|unitless|no units|no_units|a.u.|A.U.|au|AU|arb. unit|adu|ADU|adc|ADC|LSB|lsb|raw|digit|digits|"
-    "local_flux".split("|")
-)
+_UNITLESS = {"", "1", "-", "dimensionless", "NU", "n/a", "N/A", "none", "unitless", "no units", "no_units"}
+_UNITLESS |= {
+    "a.u.",
+    "A.U.",
+    "au",
+    "AU",
+    "arb. unit",
+    "adu",
+    "ADU",
+    "adc",
+    "ADC",
+    "LSB",
+    "lsb",
+    "raw",
+    "digit",
+    "digits",
+}
+_UNITLESS |= {"local_flux"}
 # Spellings of recorders that pint does not know, or knows as something that no recorder means (C as coulomb).
 _ALIASES = {
     "degC": "DegC deg_C deg.C degreeC C Cel °C ºC ℃",

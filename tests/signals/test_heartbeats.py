@@ -10,7 +10,7 @@ import pytest
 
 from sig2lm.errors import SignalError
 from sig2lm.signals import Contract, Signal, read_signal, read_signal_as, read_signal_for
-from sig2lm.signals.heartbeats import ecg_lead, find_heart_beats
+from sig2lm.signals.heartbeats import choose_lead, ecg_lead, find_heart_beats
 
 RR = Contract(("rr",), ("ms",), None, None, 60.0)
 # Time from the R peak (s), height (mV), width (s) of the waves of one beat; shapes after McSharry et al. 2003,
@@ -128,11 +128,22 @@ def test_a_table_with_times_is_read_as_an_ecg_where_intervals_are_expected(tmp_p
         (("MLII", "V5"), ("mV", "mV"), "MLII"),
         (("resp", "my_ekg"), ("", ""), "my_ekg"),
         (("acc_x",), ("m/s^2",), None),
+        (("EEG Fpz-Cz", "ECG"), ("uV", "mV"), "ECG"),
+        (("RESP", "Battery", "signal"), ("mV", "V", "mV"), "signal"),
+        (("V5", "II"), ("mV", "mV"), "II"),
+        (("Fp1", "C3-A2"), ("uV", "uV"), None),
+        (("ECG 1", "odd"), ("", ".V"), "ECG 1"),
         (("channel_1",), ("",), None),
     ],
 )
 def test_a_lead_is_known_by_its_unit_or_its_name(channels: tuple[str], units: tuple[str], expected: str | None) -> None:
-    assert ecg_lead(Signal(np.zeros((len(channels), 600)), 300.0, channels, units)) == expected
+    assert choose_lead(channels, units) == expected
+
+
+def test_a_lead_that_nothing_decides_is_refused() -> None:
+    signal = Signal(np.zeros((2, 600)), 300.0, ("channel_1", "channel_2"), ("mV", "mV"))
+    with pytest.raises(SignalError, match=r"channel_1, channel_2 are all in units of voltage.*--channels"):
+        ecg_lead(signal)
 
 
 def test_what_is_no_ecg_is_refused_as_before() -> None:

@@ -73,7 +73,7 @@ def test_edf(tmp_path):
     signal = read_signal(tmp_path / "a.edf", channels=["ecg", "ecg_2"])
     np.testing.assert_allclose(signal.values, rows, atol=1e-4)
     assert (signal.sampling_rate, signal.units) == (100.0, ("mV", "mV"))
-    with pytest.raises(SignalError, match=r"different rates \(ecg 100 Hz, ecg_2 100 Hz, temp 1 Hz\); select"):
+    with pytest.raises(SignalError, match=r"different rates \(ecg 100 Hz, ecg_2 100 Hz, temp 1 Hz\); choose"):
         read_signal(tmp_path / "a.edf")
 
 

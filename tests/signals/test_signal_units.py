@@ -59,7 +59,24 @@ def test_spellings_of_recorders(written, meant):
 
 
 # Each was read as volt once, since pint drops what it does not know.
-DAMAGED = [".V", "?V", "$V", "V..", "V,", "V\0", "\0V", "\ufffdV", "V\u200b", "Ｖ", "ÂµV", "~V", "V'", "1e3 V", "2V", "V^9^9"]
+DAMAGED = [
+    ".V",
+    "?V",
+    "$V",
+    "V..",
+    "V,",
+    "V\0",
+    "\0V",
+    "\ufffdV",
+    "V\u200b",
+    "Ｖ",
+    "ÂµV",
+    "~V",
+    "V'",
+    "1e3 V",
+    "2V",
+    "V^9^9",
+]
 
 
 @pytest.mark.parametrize("unit", DAMAGED)

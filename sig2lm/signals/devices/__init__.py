@@ -8,9 +8,10 @@ from pathlib import Path
 
 from sig2lm.errors import SignalError
 from sig2lm.signals.devices.device import HEAD, Device
+from sig2lm.signals.devices.edf import DEVICE as EDF
 from sig2lm.signals.devices.empatica import DEVICE as EMPATICA
 
-DEVICES: tuple[Device, ...] = (EMPATICA,)
+DEVICES: tuple[Device, ...] = (EDF, EMPATICA)
 
 __all__ = ["DEVICES", "Device", "device_of"]
 
