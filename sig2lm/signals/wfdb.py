@@ -120,7 +120,7 @@ def _check_lines(header: Path) -> None:
         lines = [line.split() for line in file if line.strip() and not line.startswith("#")]
     if not lines or not _RECORD.match(" ".join(lines[0])):
         raise SignalError(
-            "not a whole WFDB record: expected a name, the number of channels, the rate in Hz and the number of samples, "
+            "not a whole WFDB record: expected a name, how many channels, the rate in Hz and how many samples, "
             f"found {' '.join(lines[0] if lines else [])[:80]!r}"
         )
     if "/" in lines[0][0]:  # segments are listed instead of signals
