@@ -13,6 +13,7 @@ from sig2lm.cli.evaluation import evaluate
 from sig2lm.cli.formats import formats
 from sig2lm.cli.preparing import prepare
 from sig2lm.cli.probing import probe
+from sig2lm.cli.quantities import quantities
 from sig2lm.cli.tokenizer_report import tokenizer_report
 from sig2lm.cli.training import fine_tune_encoder, pretrain_encoder, train_adapter
 from sig2lm.errors import Sig2LMError
@@ -34,6 +35,7 @@ app.command()(evaluate)
 app.command()(ask)
 app.command()(chat)
 app.command()(annotate)
+app.command()(quantities)
 app.command()(tokenizer_report)
 app.command()(formats)
 
