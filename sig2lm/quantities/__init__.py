@@ -1,6 +1,7 @@
 """Measured facts of a signal: value, unit, tolerance, how it was computed and from what. No torch, no model."""
 
 from sig2lm.quantities import acceleration, daily, ecg, intervals, pulse, rotation, skin  # each registers its own
+from sig2lm.quantities.grounding import Check, check_numbers
 from sig2lm.quantities.measuring import lacking_packages, measure, measure_many, together
 from sig2lm.quantities.quantity import Measurement, Need, Quantity
 from sig2lm.quantities.registry import QUANTITIES
@@ -9,9 +10,11 @@ _ROOMS = (acceleration, rotation, intervals, ecg, pulse, skin, daily)
 
 __all__ = [
     "QUANTITIES",
+    "Check",
     "Measurement",
     "Need",
     "Quantity",
+    "check_numbers",
     "lacking_packages",
     "measure",
     "measure_many",

@@ -11,7 +11,9 @@ DAYS = Need("daily rows", days, each=True)
 _FEWEST = 3  # days; fewer show no trend
 
 
-@quantity("mean {channel}", "{unit}", DAYS, relative=0.05, words=("average {channel}", "{channel} on average"))
+@quantity(
+    "mean {channel}", "{unit}", DAYS, relative=0.05, words=("average {channel}", "{channel} on average", "{channel}")
+)
 def daily_mean(values: Values, rate: float) -> Values:
     """Mean of the days."""
     return mean(values[:, 0])

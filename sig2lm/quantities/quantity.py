@@ -144,7 +144,7 @@ class Measurement:
 
     def holds(self, said: float) -> bool:
         """Whether a value in the same unit lies within the tolerance."""
-        return abs(said - self.value) <= self.tolerance * (1 + 1e-9)
+        return abs(said - self.value) <= self.tolerance + 1e-6 * abs(self.value)
 
     @property
     def rounded(self) -> str:
