@@ -7,11 +7,51 @@ one line in ``DEVICES``.
 from pathlib import Path
 
 from sig2lm.errors import SignalError
+from sig2lm.signals.devices import (
+    actigraph,
+    apple_ecg,
+    apple_health,
+    axivity,
+    edf,
+    empatica,
+    fit,
+    fitbit,
+    geneactiv,
+    labchart,
+    matlab,
+    movesense,
+    muse,
+    nilspod,
+    opensignals,
+    polar,
+    shimmer,
+    withings,
+)
 from sig2lm.signals.devices.device import HEAD, Device
-from sig2lm.signals.devices.edf import DEVICE as EDF
-from sig2lm.signals.devices.empatica import DEVICE as EMPATICA
 
-DEVICES: tuple[Device, ...] = (EDF, EMPATICA)
+DEVICES: tuple[Device, ...] = tuple(
+    module.DEVICE
+    for module in (
+        actigraph,
+        apple_ecg,
+        apple_health,
+        axivity,
+        edf,
+        empatica,
+        fit,
+        fitbit,
+        geneactiv,
+        labchart,
+        matlab,
+        movesense,
+        muse,
+        nilspod,
+        opensignals,
+        polar,
+        shimmer,
+        withings,
+    )
+)
 
 __all__ = ["DEVICES", "Device", "device_of"]
 
