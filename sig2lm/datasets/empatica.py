@@ -1,10 +1,10 @@
 """Files of an Empatica E4 wristband, and what Stress-Predict and WESAD make of them alike.
 
-`BVP.csv`, `EDA.csv`, `TEMP.csv`, `ACC.csv` and `HR.csv` hold the start (UTC, s since 1970) in the first row, the rate
-in the second, then samples. Four named signals come of them, each at its own rate: blood volume pulse (64 Hz; the
-device states no unit, so it is dimensionless), electrodermal activity (4 Hz, µS), skin temperature (4 Hz, °C) and
-acceleration (32 Hz, stored in 1/64 g, kept in m/s²). HR.csv is the device's own average over about ten seconds, derived
-from the pulse; its mean in a window is the fact `heart_rate`, never a signal. IBI.csv and the tags are not read.
+The files are read by :mod:`sig2lm.signals.devices.empatica`. Four named signals come of them, each at its own rate:
+blood volume pulse (64 Hz; the device states no unit, so it is dimensionless), electrodermal activity (4 Hz, µS), skin
+temperature (4 Hz, °C) and acceleration (32 Hz, stored in 1/64 g, kept in m/s²). HR.csv is the device's own average over
+about ten seconds, derived from the pulse; its mean in a window is the fact `heart_rate`, never a signal. IBI.csv and
+the tags are not read.
 
 Examples are windows of 60 s every 30 s. A window has a label where every second of it has that label; the others are
 left out and counted: mixed ones, and unlabelled ones. So are windows that begin in the first minute of a recording,
@@ -21,8 +21,9 @@ import numpy as np
 import numpy.typing as npt
 
 from sig2lm.datasets.windows import Window, cut
-from sig2lm.errors import DatasetError
+from sig2lm.errors import DatasetError, SignalError
 from sig2lm.signals import Contract, Signal
+from sig2lm.signals.devices.empatica import read_stream
 
 WINDOW = Window(length=60.0, stride=30.0)  # s
 SETTLING = 60.0  # s at the beginning of a recording in which no window begins
@@ -42,7 +43,6 @@ SIGNALS = {
 # Sensors of one recording stop within some seconds of each other (7 s in Stress-Predict); a file that ends earlier is
 # cut off.
 _END_TOLERANCE = 60.0  # s
-_COUNTS_PER_G = np.float32(64)
 
 Track = npt.NDArray[np.int8]
 """(seconds,) of labels, one for each second since the recording's start."""
@@ -130,9 +130,8 @@ def _describe_heart(recording: Recording, start: float) -> dict[str, str]:
 def _as_signal(name: str, begin: float, values: npt.NDArray[np.float64], start: float) -> Signal:
     contract = SIGNALS[name]
     samples = values[:, round((start - begin) * _rate(name)) :].astype(np.float32)
-    if name == "acc":
-        return Signal(samples / _COUNTS_PER_G, _rate(name), contract.channels, ("g",) * 3).convert(contract.units)
-    return Signal(samples, _rate(name), contract.channels, contract.units)
+    units = ("g",) * 3 if name == "acc" else contract.units
+    return Signal(samples, _rate(name), contract.channels, units).convert(contract.units)
 
 
 def _rate(name: str) -> float:
@@ -145,11 +144,11 @@ def _read_stream(path: Path, contract: Contract) -> tuple[float, npt.NDArray[np.
     if not path.is_file():
         raise DatasetError(f"expected '{path}' of an Empatica E4 ({expected}), found no such file; get what is missing")
     try:
-        text = path.read_text(encoding="ascii")
-        rows = np.loadtxt(text.splitlines(), delimiter=",", ndmin=2) if text.strip() else np.empty((0, 0))
-    except ValueError as error:
+        start, rate, values = read_stream(path, path.stem)
+    except SignalError as error:
         raise DatasetError(f"'{path}': expected {expected}, but it is unreadable: {error}") from error
-    if len(rows) < 3 or rows.shape[1] != len(contract.channels) or (rows[1] != contract.sampling_rate).any():
-        found = f"{len(rows)} rows of {rows.shape[1]}" + (f", the rate {rows[1, 0]:g} Hz" if len(rows) > 1 else "")
-        raise DatasetError(f"'{path}': expected {expected}, found {found}; give the files as the device exports them")
-    return float(rows[0, 0]), rows[2:].T
+    if rate != contract.sampling_rate:
+        raise DatasetError(
+            f"'{path}': expected {expected}, found the rate {rate:g} Hz; give the files as the device exports them"
+        )
+    return start, values

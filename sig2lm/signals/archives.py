@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import IO
+from typing import IO, Any
 
 from sig2lm.errors import SignalError
 
@@ -19,18 +19,25 @@ _DAMAGED = (OSError, EOFError, RuntimeError, NotImplementedError, ValueError, zi
 
 
 @contextmanager
-def unpacked(path: Path) -> Iterator[Path]:
+def unpacked(path: Path, depth: int = 2) -> Iterator[Path]:
     """Yield the file or folder to be read: what is in a .gz or .zip, else the path itself.
 
     A zip with one file yields that file, one with a WFDB header that header, any other the folder of its files. npz
     files and office documents, which are zips too, are left alone. What is unpacked is gone afterwards.
+
+    Parameters
+    ----------
+    path
+        Any file or folder.
+    depth
+        How often an archive in an archive is unpacked.
 
     Raises
     ------
     SignalError
         If the archive is damaged, encrypted, empty, or would unpack to far more than recordings do.
     """
-    kind = _kind(path)
+    kind = _kind(path) if depth else ""
     if not kind:
         yield path
         return
@@ -40,7 +47,7 @@ def unpacked(path: Path) -> Iterator[Path]:
             inside = _gunzip(path, folder) if kind == "gz" else _unzip(path, folder)
         except _DAMAGED as error:
             raise SignalError(f"the .{kind} cannot be unpacked: {error}; get it again or unpack it yourself") from error
-        with unpacked(inside) if inside.is_file() else _itself(inside) as found:
+        with unpacked(inside, depth - 1) if inside.is_file() else _itself(inside) as found:
             yield found
 
 
@@ -113,7 +120,7 @@ def _common(files: list[Path]) -> Path:
     return max(dict.fromkeys(folders), key=folders.count)
 
 
-def _copy(packed: IO[bytes], file: IO[bytes], most: int) -> int:
+def _copy(packed: Any, file: IO[bytes], most: int) -> int:
     written = 0
     while block := packed.read(1 << 20):
         written += len(block)

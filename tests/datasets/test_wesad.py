@@ -106,7 +106,11 @@ def test_german_winter_time_is_an_hour_from_utc(layout, tmp_path):
         ("S4_respiban.txt", "", r"S4_respiban\.txt': expected a chest device's header .*, but it is unreadable"),
         ("S4_respiban.txt", '# OpenSignals\n# {"a": {"date": 1}}\n', r"respiban\.txt': expected a chest device's"),
         ("S4_respiban.txt", '# OpenSignals\n# {"a": 3}\n', r"respiban\.txt': expected a chest device's"),
-        ("S4_E4_Data/BVP.csv", "1495437325.000000\n64.000000\n", r"BVP\.csv': expected a start time, .* found 2 rows"),
+        (
+            "S4_E4_Data/BVP.csv",
+            "1495437325.000000\n64.000000\n",
+            r"BVP\.csv': expected a start time, .* after the header, found none",
+        ),
     ],
 )
 def test_files_that_hold_something_else_are_named_and_nothing_is_left(layout, tmp_path, file, text, message):
