@@ -109,7 +109,8 @@ def write_actigraph_raw(path):
         "------------ Data File Created By ActiGraph GT3X+ ActiLife v6 date format M/d/yyyy at 30 Hz  Filter Normal ---"
     )
     header = [first, "Serial Number: 0", "Start Time 07:08:09", "Start Date 5/6/2024",
-              "Epoch Period (hh:mm:ss) 00:00:00", *("-" * 50,) * 5, "Accelerometer X,Accelerometer Y,Accelerometer Z"]  # fmt: skip
+              "Epoch Period (hh:mm:ss) 00:00:00", *("-" * 50,) * 5,
+              "Accelerometer X,Accelerometer Y,Accelerometer Z"]  # fmt: skip
     text(path, *header, *(["0.1,-0.2,0.97"] * 20))
     return ("acc_x", "acc_y", "acc_z"), ("g",) * 3, 30.0, (0.1, -0.2, 0.97)
 
