@@ -11,11 +11,12 @@ from pathlib import Path
 
 from sig2lm import SignalLM, load_table, load_template, prepare
 from sig2lm.datasets import Table
-from sig2lm.encoder import PretrainSettings, pretrain_encoder, save_encoder
-from sig2lm.evaluate import evaluate
+from sig2lm.encoder import save_encoder
+from sig2lm.evaluation.evaluate import evaluate
 from sig2lm.lm import FrozenLM
-from sig2lm.train import train_adapter
-from sig2lm.trainer import TrainSettings
+from sig2lm.pretraining import PretrainSettings, pretrain_encoder
+from sig2lm.training.train_adapter import train_adapter
+from sig2lm.training.trainer import TrainSettings
 
 
 def learn(table: Table, home: Path) -> SignalLM:
@@ -49,7 +50,7 @@ def main() -> None:
 
     report = evaluate(model, table).report
     print(f"people never seen: macro-F1 {report['macro_f1']:.2f}, 95 % over people {report['ci']['macro_f1']}")
-    for control, scores in report["reliance"].items():
+    for control, scores in report["controls"].items():
         print(f"  signals {control}: {scores['macro_f1']:.2f}")
     print(f"  linear probe, no LM: {report['probe']['macro_f1']:.2f}")
 

@@ -13,11 +13,12 @@ from pathlib import Path
 import numpy as np
 
 from sig2lm import SignalLM, load_table, load_template, prepare, read_signal
-from sig2lm.encoder import PretrainSettings, pretrain_encoder, save_encoder
+from sig2lm.encoder import save_encoder
 from sig2lm.lm import FrozenLM
-from sig2lm.synthetic import simulate
-from sig2lm.train import train_adapter
-from sig2lm.trainer import TrainSettings
+from sig2lm.pretraining import PretrainSettings, pretrain_encoder
+from sig2lm.signals.simulation import simulate
+from sig2lm.training.train_adapter import train_adapter
+from sig2lm.training.trainer import TrainSettings
 
 LABELS = ("walking", "jogging", "sitting")
 

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from sig2lm import Contract, SignalLM, load_table, load_template, prepare
 from sig2lm.lm import FrozenLM
-from sig2lm.train import train_adapter
-from sig2lm.trainer import TrainSettings
+from sig2lm.training.train_adapter import train_adapter
+from sig2lm.training.trainer import TrainSettings
 
 
 class HalfSeconds(nn.Module):

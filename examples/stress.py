@@ -10,10 +10,11 @@ import argparse
 from pathlib import Path
 
 from sig2lm import load_table, load_template, prepare
-from sig2lm.encoder import PretrainSettings, pretrain_encoder, save_encoder
+from sig2lm.encoder import save_encoder
 from sig2lm.lm import FrozenLM
-from sig2lm.train import train_adapter
-from sig2lm.trainer import TrainSettings
+from sig2lm.pretraining import PretrainSettings, pretrain_encoder
+from sig2lm.training.train_adapter import train_adapter
+from sig2lm.training.trainer import TrainSettings
 
 
 def main() -> None:

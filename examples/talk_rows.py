@@ -16,7 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from sig2lm.pocket_lm import pocket_folder
+from sig2lm.pages.tokenizer_report import to_html
+from sig2lm.pocket import pocket_folder
 from sig2lm.tokenization import load_tokenizer, tokenizer_report
 from sig2lm.tokenization.report import excerpt
 from sig2lm.tokenization.series import Series, series_from_values
@@ -52,7 +53,7 @@ def main(folder: str, page: str | None = None, wisdm: str | None = None) -> None
     print("|".join(text.replace("\n", "⏎\n") for text, _ in shown["tokens"]))
     print(*(token for _, token in shown["tokens"] if token is not None))
     if page is not None:
-        Path(page).write_text(tokenizer_report(tokenizer, talk_series()).to_html(), encoding="utf-8")
+        Path(page).write_text(to_html(tokenizer_report(tokenizer, talk_series())), encoding="utf-8")
         print(f"wrote {page}")
     if wisdm is not None:
         rows = Path(wisdm).read_text(encoding="utf-8").split()

@@ -3,7 +3,7 @@
     python scripts/bench_annotate.py RUN SIGNAL [--stride S] [--rounds 5]
 
 SIGNAL is a recording that the run reads; a MotionSense file (``A_DeviceMotion_data/wlk_7/sub_1.csv``), which is read as
-the data set is; or ``ecg``, an hour of 300 Hz ECG simulated around the intervals of ``sig2lm.synthetic``.
+the data set is; or ``ecg``, an hour of 300 Hz ECG simulated around the intervals of ``sig2lm.signals.simulation``.
 
 The ways take turns. ``annotate`` begins with the recording: its time includes resampling and the search for heart
 beats. One by one, ``model.ask`` gets each window ready-made, with all of torch's threads and with one, which is faster
@@ -21,10 +21,10 @@ import numpy as np
 import torch
 from timing import alternate, machine, ratio
 
-from sig2lm.bridge import SignalLM
-from sig2lm.datasets.motionsense import _TRIAL, _read_motion
+from sig2lm.datasets.public.motionsense import _TRIAL, _read_motion
+from sig2lm.model.signal_lm import SignalLM
 from sig2lm.signals import Signal, read_signal_for
-from sig2lm.synthetic import simulate
+from sig2lm.signals.simulation import simulate
 
 RATE = 300.0  # Hz, of the simulated ECG
 # Time from the R peak (s), height (mV), width (s) of the waves of a beat; shapes after McSharry et al. 2003, doi
@@ -54,7 +54,7 @@ def load(model: SignalLM, source: str) -> Signal:
     path = Path(source)
     if _TRIAL.fullmatch(path.parent.name):
         return _read_motion(path)
-    return read_signal_for(path, model.modality(next(iter(model.modalities))).encoder.contract)
+    return read_signal_for(path, model.branch(next(iter(model.branches))).encoder.contract)
 
 
 def finished_windows(model: SignalLM, signal: Signal, stride: float | None) -> list[Signal]:

@@ -26,16 +26,16 @@ from timing import alternate, machine, milliseconds, ratio
 from torch.nn.functional import cross_entropy
 from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
-from sig2lm.adapter import AdapterConfig, build_adapter
-from sig2lm.bridge import SignalLM
-from sig2lm.data import Example, collate, encode_values
 from sig2lm.encoder import EncoderConfig, SignalEncoder
 from sig2lm.lm import FrozenLM
-from sig2lm.pocket_lm import pocket_folder
-from sig2lm.prompts import Template
+from sig2lm.model.adapter import AdapterConfig, build_adapter
+from sig2lm.model.examples import Example, collate, encode_values
+from sig2lm.model.signal_branch import SignalBranch
+from sig2lm.model.signal_lm import SignalLM
+from sig2lm.pocket import pocket_folder
 from sig2lm.signals import Contract, Signal
-from sig2lm.soft_prompt import Modality
-from sig2lm.task import Task
+from sig2lm.templates.task import Task
+from sig2lm.templates.template import Template
 
 CONTRACT = Contract(("acc_x", "acc_y", "acc_z"), ("m/s^2",) * 3, 50.0)
 INSTRUCTIONS = (
@@ -45,7 +45,7 @@ INSTRUCTIONS = (
     "regular too, faster, and shakes more; stairs are uneven. Look at the size of the movement first, then at its "
     "rhythm, then at the direction of gravity. Do not guess from how often an activity occurs in daily life, and do "
     "not take noise of the sensor for movement. If two activities seem to fit, choose the one whose rhythm fits "
-    "better. On the way up the steps are slower than on level ground and each one lifts the body; on the way down the "
+    "better. On the way up the steps are slower than on level context and each one lifts the body; on the way down the "
     "foot lands harder and the peaks are sharper. A person who stands may sway a little; a person who sits moves the "
     "arms. Answer with one of the labels and nothing else. "
 )
@@ -55,7 +55,7 @@ TEMPLATE = Template(
     version=1,
     source="scripts/bench_bridge.py",
     system=INSTRUCTIONS,
-    prompt="Recording: $motion\n$question",
+    prompt="SignalInput: $motion\n$question",
     question=("What is the person doing?", "Is the person still or moving?"),
     labels=("walking", "jogging", "walking upstairs", "walking downstairs", "sitting", "standing"),
 )
@@ -88,7 +88,9 @@ def build_model(
     torch.manual_seed(0)
     encoder = SignalEncoder(EncoderConfig(CONTRACT, patch_size, patch_size, mean=(0.0,) * 3, std=(1.0,) * 3))
     adapter = build_adapter(AdapterConfig(kind, num_virtual_tokens=16), encoder.width, lm.width, lm.embedding_norm)
-    return SignalLM(lm, {"motion": Modality(encoder.eval(), adapter, train_encoder)}, Task.of(template(sentences)))
+    return SignalLM(
+        lm, {"motion": SignalBranch(encoder.eval(), adapter, train_encoder)}, Task.from_template(template(sentences))
+    )
 
 
 def recordings(count: int, samples: int = 1000) -> list[Signal]:
@@ -103,7 +105,7 @@ def examples(model: SignalLM, signals: list[Signal], cached: bool) -> list[Examp
     for number, signal in enumerate(signals):
         raw = model.recordings(signal)
         if cached:
-            encoder = model.modality("motion").encoder
+            encoder = model.branch("motion").encoder
             raw = {place: encode_values(encoder, "motion", [signal.values])[0] for place in raw}
         found.append(model.prompter(model.tasks[0]).example(raw, TEMPLATE.question[0], TEMPLATE.labels[number % 6]))
     return found

@@ -13,10 +13,10 @@ import numpy as np
 from datasets import concatenate_datasets
 from timing import machine
 
-from sig2lm.bridge import SignalLM
 from sig2lm.datasets import load_table
 from sig2lm.errors import SignalError
 from sig2lm.metrics import Predictions, label_numbers, scores, subject_intervals
+from sig2lm.model.signal_lm import SignalLM
 
 RHYTHMS = ("normal sinus rhythm", "atrial fibrillation")
 

@@ -29,13 +29,14 @@ from timing import machine
 from transformers import TrainerCallback
 
 from sig2lm.datasets import Table, load_table
-from sig2lm.encoder import PretrainSettings, load_encoder, pretrain_encoder, save_encoder
-from sig2lm.encoder.augmentations import Augmentation
-from sig2lm.encoder.objectives import OBJECTIVES
-from sig2lm.encoder.probing import ProbeSettings, probe_encoder
-from sig2lm.encoder.windows import PairedWindows
+from sig2lm.encoder import load_encoder, save_encoder
 from sig2lm.errors import DatasetError
+from sig2lm.evaluation.probing import ProbeSettings, probe_encoder
 from sig2lm.files import read_json, write_json
+from sig2lm.pretraining import PretrainSettings, pretrain_encoder
+from sig2lm.pretraining.augmentations import Augmentation
+from sig2lm.pretraining.objectives import OBJECTIVES
+from sig2lm.pretraining.windows import PairedWindows
 
 TARGET = 0.15
 

@@ -5,8 +5,9 @@
 
 Encoders are pretrained on complete windows without labels (masked, crossl random, crossl spatial) or learn nothing but
 the labels (supervised). Then a classifier (the linear probe; the supervised encoder's own layer) and an adapter in
-front of the LM learn from complete windows, and from windows without each modality (channels that share a unit), and
-both are judged on complete windows and on windows without it. OUT/<way>.json is kept, so that it can be interrupted.
+front of the LM learn from complete windows, and from windows without each channel group (channels that share a unit),
+and both are judged on complete windows and on windows without it. OUT/<way>.json is kept, so that it can be
+interrupted.
 """
 
 import argparse
@@ -20,20 +21,21 @@ from datasets import DatasetDict
 from timing import machine
 
 from sig2lm.datasets import Table, load_table
-from sig2lm.encoder import PretrainSettings, SignalEncoder, load_encoder, pretrain_encoder, save_encoder
-from sig2lm.encoder.finetune import classify, fine_tune
-from sig2lm.encoder.patch_transformer import modalities
-from sig2lm.encoder.probing.classifiers import linear_probe
-from sig2lm.encoder.probing.features import mean_patches, untrained
+from sig2lm.encoder import SignalEncoder, load_encoder, save_encoder
+from sig2lm.encoder.patch_transformer import channel_groups
 from sig2lm.encoder.tables import without_channels
-from sig2lm.encoder.windows import Windows
-from sig2lm.evaluate import held_out_question, predict
+from sig2lm.evaluation.evaluate import held_out_question, predict
+from sig2lm.evaluation.probing.classifiers import linear_probe
+from sig2lm.evaluation.probing.features import mean_patches, untrained
 from sig2lm.files import read_json, write_json
 from sig2lm.lm import FrozenLM
 from sig2lm.metrics import Predictions, label_numbers, scores
-from sig2lm.prompts import list_templates, load_template
-from sig2lm.train import train_adapter
-from sig2lm.trainer import TrainSettings
+from sig2lm.pretraining import PretrainSettings, pretrain_encoder
+from sig2lm.pretraining.fine_tuning import classify, fine_tune
+from sig2lm.pretraining.windows import WindowDataset
+from sig2lm.templates.template import list_templates, load_template
+from sig2lm.training.train_adapter import train_adapter
+from sig2lm.training.trainer import TrainSettings
 
 WAYS: dict[str, PretrainSettings | None] = {
     "supervised": None,
@@ -52,7 +54,7 @@ def measure(way: str, arguments: argparse.Namespace) -> dict[str, Any]:
     thinned = {split: found.select(range(0, len(found), every[split])) for split, found in rows.items()}
     table = replace(table, data=DatasetDict(thinned))
     (name,) = table.info.signals
-    groups = modalities(table.info.signals[name])
+    groups = channel_groups(table.info.signals[name])
     tables = [table, *(without_channels(table, name, group) for group in groups)]
     encoder = pretrained(way, table, name, arguments.out)
     found: dict[str, list[dict[str, Found]]] = {"classifier": [], "lm": []}
@@ -97,9 +99,9 @@ def classify_with(
         answers = [classify(model, table, "test", labels) for table in asked]
         return model.encoder(name), named(asked, answers)
     truth = label_numbers(learned.data["train"]["label"], labels)
-    features = mean_patches(encoder, Windows(learned, name, "train"))
+    features = mean_patches(encoder, WindowDataset(learned, name, "train"))
     answers = [
-        linear_probe(features, truth, mean_patches(encoder, Windows(table, name, "test")), len(labels))
+        linear_probe(features, truth, mean_patches(encoder, WindowDataset(table, name, "test")), len(labels))
         for table in asked
     ]
     return encoder, named(asked, answers)

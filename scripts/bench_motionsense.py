@@ -15,13 +15,14 @@ from typing import Any
 from timing import machine
 
 from sig2lm.datasets import load_table, prepare
-from sig2lm.encoder import PretrainSettings, pretrain_encoder, save_encoder
-from sig2lm.evaluate import evaluate
+from sig2lm.encoder import save_encoder
+from sig2lm.evaluation.evaluate import evaluate
 from sig2lm.files import write_json
 from sig2lm.lm import FrozenLM
-from sig2lm.prompts import load_template
-from sig2lm.train import train_adapter
-from sig2lm.trainer import TrainSettings
+from sig2lm.pretraining import PretrainSettings, pretrain_encoder
+from sig2lm.templates.template import load_template
+from sig2lm.training.train_adapter import train_adapter
+from sig2lm.training.trainer import TrainSettings
 
 COLUMNS = (
     "| LM | macro-F1 (95 %) | accuracy | AUROC | ECE | probe F1 | shuffled F1 | zeroed F1 | text-only F1 "
@@ -34,7 +35,7 @@ def score(value: float, interval: list[float] | None = None) -> str:
 
 
 def row(name: str, report: dict[str, Any], seconds: float) -> str:
-    reliance = report["reliance"]
+    controls = report["controls"]
     cells = [
         name,
         score(report["macro_f1"], report["ci"]["macro_f1"]),
@@ -42,7 +43,7 @@ def row(name: str, report: dict[str, Any], seconds: float) -> str:
         score(report["auroc"]),
         score(report["ece"]),
         score(report["probe"]["macro_f1"]),
-        *(score(reliance[control]["macro_f1"]) for control in ("shuffled", "zeroed", "text_only")),
+        *(score(controls[control]["macro_f1"]) for control in ("shuffled", "zeroed", "text_only")),
         f"{seconds:.0f} s",
         f"{1000 * report['seconds_per_answer']:.1f} ms",
     ]

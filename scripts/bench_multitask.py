@@ -16,13 +16,13 @@ from bench_tasks import FOLDS, thinned
 from timing import machine
 
 from sig2lm.datasets import fold, load_table
-from sig2lm.evaluate import held_out_question, predict
+from sig2lm.evaluation.evaluate import held_out_question, predict
 from sig2lm.files import write_json
 from sig2lm.lm import FrozenLM
 from sig2lm.metrics import scores
-from sig2lm.prompts import load_template
-from sig2lm.train import train_adapter
-from sig2lm.trainer import TrainSettings
+from sig2lm.templates.template import load_template
+from sig2lm.training.train_adapter import train_adapter
+from sig2lm.training.trainer import TrainSettings
 
 
 def main() -> None:
@@ -39,7 +39,7 @@ def main() -> None:
         name = file.stem.partition("_")[0]
         table = thinned(fold(load_table(place), int(name.removeprefix("fold")), FOLDS), report["every"])
         tables.append(table)
-        single.append(next(entry for entry in report["rungs"] if entry["rung"] == 4))
+        single.append(next(entry for entry in report["methods"] if entry["method"] == 4))
         settings.add((report["adapter_epochs"], report["adapter_augment"]))
         home = file.parent / name / ("fine_tuned" if report["fine_tuning_seconds"] else "encoders")
         encoders |= {signal: home / signal for signal in table.info.signals}

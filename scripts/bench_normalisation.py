@@ -15,12 +15,13 @@ from timing import machine
 
 from sig2lm.cli.demo import ADAPTER_EPOCHS, BATCH_SIZE, PRETRAIN_EPOCHS
 from sig2lm.datasets import load_table, prepare
-from sig2lm.encoder import PretrainSettings, pretrain_encoder, save_encoder
-from sig2lm.evaluate import evaluate
+from sig2lm.encoder import save_encoder
+from sig2lm.evaluation.evaluate import evaluate
 from sig2lm.lm import FrozenLM
-from sig2lm.prompts import load_template
-from sig2lm.train import train_adapter
-from sig2lm.trainer import TrainSettings
+from sig2lm.pretraining import PretrainSettings, pretrain_encoder
+from sig2lm.templates.template import load_template
+from sig2lm.training.train_adapter import train_adapter
+from sig2lm.training.trainer import TrainSettings
 
 
 def main() -> None:

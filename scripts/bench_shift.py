@@ -16,10 +16,11 @@ from datasets import DatasetDict
 from timing import machine
 
 from sig2lm.datasets import Table, load_table
-from sig2lm.encoder import PretrainSettings, SignalEncoder, load_encoder, pretrain_encoder, save_encoder
-from sig2lm.encoder.probing import ProbeSettings, probe_encoder
+from sig2lm.encoder import SignalEncoder, load_encoder, save_encoder
 from sig2lm.encoder.tables import labelled, renamed
+from sig2lm.evaluation.probing import ProbeSettings, probe_encoder
 from sig2lm.files import write_json
+from sig2lm.pretraining import PretrainSettings, pretrain_encoder
 
 METHODS = ("linear", "fine_tuned")
 

@@ -1,9 +1,9 @@
 """The ladder on a prepared data set, in folds by subject: one encoder a signal, one adapter, one frozen LM.
 
-    python scripts/bench_tasks.py fold TABLE OUT NUMBER [--rungs 4] [--questions N] [--training-rows N] [--lm pocket]
+    python scripts/bench_tasks.py fold TABLE OUT NUMBER [--methods 4] [--questions N] [--training-rows N] [--lm pocket]
     python scripts/bench_tasks.py table OUT
 
-``fold`` pretrains encoders on the fold's training people, trains an adapter, climbs the rungs and writes
+``fold`` pretrains encoders on the fold's training people, trains an adapter, climbs the methods and writes
 OUT/fold<NUMBER>.json (``--fine-tune``: the encoder learned the labels first), fold<NUMBER>_trained.json
 (``--train-encoder``: it learned with the adapter), fold<NUMBER>_joint.json (first by itself, then with the adapter) or
 fold<NUMBER>_frozen.json (it never saw a label). Folds are independent, so that several can run side by side. What is
@@ -27,19 +27,21 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from timing import machine
 
-from sig2lm.bridge import SignalLM
 from sig2lm.datasets import Table, fold, load_table
-from sig2lm.encoder import PretrainSettings, pretrain_encoder, save_encoder
-from sig2lm.encoder.finetune import Classifier, FineTuneSettings, classify, fine_tuned_encoders
+from sig2lm.encoder import save_encoder
 from sig2lm.encoder.tables import labelled
-from sig2lm.evaluate import predict
+from sig2lm.evaluation.comparison import ComparisonSettings
+from sig2lm.evaluation.comparison import compare as compare
+from sig2lm.evaluation.evaluate import predict
 from sig2lm.files import read_json, write_json
-from sig2lm.ladder import LadderSettings, climb
 from sig2lm.lm import FrozenLM
 from sig2lm.metrics import Predictions, label_numbers, scores, subject_intervals
-from sig2lm.prompts import list_templates, load_template
-from sig2lm.train import train_adapter
-from sig2lm.trainer import TrainSettings
+from sig2lm.model.signal_lm import SignalLM
+from sig2lm.pretraining import PretrainSettings, pretrain_encoder
+from sig2lm.pretraining.fine_tuning import Classifier, FineTuneSettings, classify, fine_tuned_encoders
+from sig2lm.templates.template import list_templates, load_template
+from sig2lm.training.train_adapter import train_adapter
+from sig2lm.training.trainer import TrainSettings
 
 FOLDS = 5
 ENDINGS = {"fine_tuned": "", "trained": "_trained", "joint": "_joint", "frozen": "_frozen"}
@@ -76,7 +78,7 @@ class Fold:
                 save_encoder(encoder, place, provenance)
         return encoders
 
-    def taught(self, encoders: dict[str, Path]) -> tuple[dict[str, Path], Classifier | None, float | None]:
+    def training_record(self, encoders: dict[str, Path]) -> tuple[dict[str, Path], Classifier | None, float | None]:
         """Encoders that have learned the labels, the classifier that they learned in, and the seconds that it took."""
         places = {name: self.home / "fine_tuned" / name for name in encoders}
         if self.earlier and all(place.exists() for place in places.values()):
@@ -110,9 +112,9 @@ def run_fold(arguments: argparse.Namespace) -> None:
     if arguments.fine_tune:
         encoders, classifier, tuning = one.taught(encoders)
     model, training = trained(one, encoders, arguments)
-    rungs = tuple(int(rung) for rung in arguments.rungs.split(","))
-    ladder = LadderSettings(rungs, arguments.questions, arguments.training_rows, baselines=not one.earlier)
-    report = climb(model, table, settings=ladder, training=training, classifier=classifier)
+    methods = tuple(int(method) for method in arguments.methods.split(","))
+    ladder = ComparisonSettings(methods, arguments.questions, arguments.training_rows, baselines=not one.earlier)
+    report = compare(model, table, settings=ladder, training=training, classifier=classifier)
     report["baselines"] = one.earlier.get("baselines") or report["baselines"] + others(table)
     if table.info.task == "af_ecg":
         report["af_or_normal"] = af_or_normal(model, classifier, table, one.earlier)
@@ -191,7 +193,7 @@ def others(table: Table) -> list[dict[str, Any]]:
         found.append({"name": "logistic regression on heart rate", **_heart_rate(table, facts)})
     if table.info.task == "stress_daily":
         found += _constants(table)
-    return [{"rung": None, **one} for one in found]
+    return [{"method": None, **one} for one in found]
 
 
 def _heart_rate(table: Table, facts: dict[str, list[dict[str, str]]]) -> dict[str, Any]:
@@ -229,7 +231,7 @@ def _constants(table: Table) -> list[dict[str, Any]]:
 
 
 def entries(report: dict[str, Any]) -> list[dict[str, Any]]:
-    return [*report["rungs"], *report["baselines"]]
+    return [*report["methods"], *report["baselines"]]
 
 
 MEASURES = ("macro_f1", "accuracy", "auroc", "ece", "mae", "mae_expected", "quadratic_kappa")
@@ -238,7 +240,7 @@ COSTS = ("tokens_per_question", "seconds_per_answer", "trained_parameters", "tra
 
 def line(entry: dict[str, Any]) -> str:
     told = [f"{name} {entry[name]:.3f}" for name in MEASURES if entry.get(name) is not None]
-    return f"{entry['rung'] or '-'} {entry['name']}: {', '.join(told)}"
+    return f"{entry['method'] or '-'} {entry['name']}: {', '.join(told)}"
 
 
 def print_table(out: Path, ending: str) -> None:
@@ -251,21 +253,21 @@ def print_table(out: Path, ending: str) -> None:
     names = dict.fromkeys(entry["name"] for report in reports for entry in entries(report))
     for name in names:
         found = [entry for report in reports for entry in entries(report) if entry["name"] == name]
-        rung = f"{found[0]['rung']} " if found[0]["rung"] else ""
+        method = f"{found[0]['method']} " if found[0]["method"] else ""
         cells = [_spread([entry.get(measure) for entry in found]) for measure in shown]
         costs = [_mean([entry.get(cost) for entry in found], 1000 if "answer" in cost else 1) for cost in COSTS]
         note = f" ({len(found)} fold)" if len(found) < len(reports) else ""
-        print("| " + " | ".join([f"{rung}{name}{note}", *cells, *costs]) + " |")
+        print("| " + " | ".join([f"{method}{name}{note}", *cells, *costs]) + " |")
     print_af_or_normal([report["af_or_normal"] for report in reports if "af_or_normal" in report])
     for control in ("shuffled", "zeroed", "text_only"):
-        values = [report["reliance"][control]["macro_f1"] for report in reports]
+        values = [report["controls"][control]["macro_f1"] for report in reports]
         print(f"{control}: macro-F1 {_spread(values)}")
     for way in ("held_out", "uncalibrated", "of_training"):
-        found = [report["wordings"][way] for report in reports if way in report["wordings"]]
+        found = [report["paraphrases"][way] for report in reports if way in report["paraphrases"]]
         told = [f"{name} {_spread([one[name] for one in found])}" for name in ("macro_f1", "accuracy", "auroc")]
-        print(f"wording {way}: {', '.join(told)}")
-    for entry in first["rungs"]:
-        print(f"rung {entry['rung']}: {'; '.join(entry['notes']) or '-'}")
+        print(f"paraphrase {way}: {', '.join(told)}")
+    for entry in first["methods"]:
+        print(f"method {entry['method']}: {'; '.join(entry['notes']) or '-'}")
     rows = _mean([report["training_rows"] for report in reports], 1)
     print(f"learned from {rows} windows a fold (every {first['every']} of the training people's)")
     pretraining = _mean([report["pretraining_seconds"] for report in reports], 1)
@@ -307,7 +309,7 @@ def main() -> None:
     one.add_argument("table", type=Path)
     one.add_argument("out", type=Path)
     one.add_argument("number", type=int)
-    one.add_argument("--rungs", default="4")
+    one.add_argument("--methods", default="4")
     one.add_argument("--fine-tune", action="store_true", help="the encoder learns the labels before the adapter")
     one.add_argument("--train-encoder", action="store_true", help="the encoder learns with the adapter")
     one.add_argument("--encoder-learning-rate", type=float, default=TrainSettings.encoder_learning_rate)

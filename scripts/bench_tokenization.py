@@ -16,6 +16,8 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from sig2lm.pages.tokenizer_report import to_html
+
 os.environ["TOKENIZERS_PARALLELISM"] = "true"
 
 import numpy as np
@@ -116,7 +118,7 @@ def bench_report(folders: list[Path], place: Path) -> None:
     write_table(path, 10_000)
     loading = seconds(lambda: [load_tokenizer(folder) for folder in folders])
     processor = time.process_time()
-    taken = seconds(lambda: tokenizer_report(folders, read_series(path)).to_html())
+    taken = seconds(lambda: to_html(tokenizer_report(folders, read_series(path))))
     processor = time.process_time() - processor
     print(f"\nFull report, 10,000 rows x 3 channels, {len(folders)} tokenizers: {taken:.1f} s", end="")
     print(f" ({processor:.1f} s of processor time, {loading:.1f} s loading)")

@@ -19,14 +19,14 @@ from datasets import DatasetDict
 from scipy.signal import welch
 from timing import machine
 
-from sig2lm.bridge import SignalLM
 from sig2lm.datasets import Table, fold, load_table
 from sig2lm.files import write_json
 from sig2lm.lm import FrozenLM
-from sig2lm.prompts import load_template
+from sig2lm.model.signal_lm import SignalLM
 from sig2lm.signals import Signal
-from sig2lm.train import train_adapter
-from sig2lm.trainer import TrainSettings
+from sig2lm.templates.template import load_template
+from sig2lm.training.train_adapter import train_adapter
+from sig2lm.training.trainer import TrainSettings
 
 STILL = ("sitting", "standing")
 STAIRS = ("walking upstairs", "walking downstairs")

@@ -1,6 +1,6 @@
 """Build the pocket LM: write its text, train its tokenizer and its weights, save it in Hugging Face format.
 
-    python scripts/build_pocket_lm.py --out sig2lm/pocket_lm
+    python scripts/build_pocket_lm.py --out sig2lm/pocket/lm
 
 The text comes from `scripts/pocket_lm_text`. All of it follows from the seed: the same machine, thread count and
 library versions give the same weights; elsewhere the sums round differently and the weights drift apart.
@@ -94,12 +94,12 @@ def pack(documents: Sequence[Row], length: int) -> list[Row]:
 
 
 def write_text(path: Path, count: int, seed: int) -> list[Document]:
-    """Write the training text as JSON lines, and make sure that no held-out wording is in it."""
+    """Write the training text as JSON lines, and make sure that no held-out paraphrase is in it."""
     written = list(islice(documents(seed), count))
     everything = "\n".join(document.content for document in written).lower()
-    found = [wording for wording in held_out() if pattern(wording).search(everything)]
+    found = [paraphrase for paraphrase in held_out() if pattern(paraphrase).search(everything)]
     if found:
-        raise SystemExit(f"held-out wordings occur in the training text: {found}")
+        raise SystemExit(f"held-out paraphrases occur in the training text: {found}")
     with path.open("w", encoding="utf-8") as file:
         for document in written:
             messages = [{"role": message.role, "content": message.text} for message in document.messages]
@@ -197,7 +197,9 @@ def save(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, out: Path)
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, default=ROOT / "sig2lm" / "pocket_lm", help="folder of the model; replaced")
+    parser.add_argument(
+        "--out", type=Path, default=ROOT / "sig2lm" / "pocket" / "lm", help="folder of the model; replaced"
+    )
     parser.add_argument(
         "--text", type=Path, default=ROOT / "runs" / "pocket_lm.jsonl", help="where the training text goes"
     )

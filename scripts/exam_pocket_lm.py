@@ -1,6 +1,6 @@
-"""Examine the pocket LM on descriptions and questions in wordings that its training text does not have.
+"""Examine the pocket LM on descriptions and questions in paraphrases that its training text does not have.
 
-    python scripts/exam_pocket_lm.py sig2lm/pocket_lm --json exam.json --card
+    python scripts/exam_pocket_lm.py sig2lm/pocket/lm --json exam.json --card
 
 A closed question is right when the true label followed by <|end|> has the highest likelihood of all labels of the task.
 Beside it stands the same score with the description taken out of the prompt, which must be near chance.
@@ -50,7 +50,7 @@ class Report:
     closed: dict[str, dict[str, float]] = field(default_factory=dict)
     perplexity: dict[str, float] = field(default_factory=dict)
     numbers: dict[str, float] = field(default_factory=dict)
-    known_sequences: float = 0.0  # share of the held-out wordings' sequences of four words that training text has
+    known_sequences: float = 0.0  # share of the held-out paraphrases' sequences of four words that training text has
     seconds: float = 0.0
 
 
@@ -127,7 +127,7 @@ def _answered(task: Task, description: Description, rng: Random) -> tuple[str, s
     settled = [question for question in task.details if question.answer(description, rng) is not None]
     if settled and rng.random() < 0.7:
         question = rng.choice(settled)
-        return question.wordings.choose(rng), str(question.answer(description, rng))
+        return question.paraphrases.choose(rng), str(question.answer(description, rng))
     return "What is the name of the person?", "The recording does not say."
 
 
@@ -171,7 +171,9 @@ def examine_task(examinee: Examinee, task: Task, count: int, seed: int) -> dict[
         scores[kind] = share([right for (right, _), item in zip(results, items, strict=True) if item.kind == kind])
     few = count // 3
     scores["greedy"] = share([greedy for _, greedy in results])
-    scores["trained wordings"] = share([r for r, _ in score(examinee, closed_items(task, few, seed, held_out=False))])
+    scores["trained paraphrases"] = share(
+        [r for r, _ in score(examinee, closed_items(task, few, seed, held_out=False))]
+    )
     scores["follow-up"] = share([r for r, _ in score(examinee, closed_items(task, few, seed, follow_up_item))])
     scores["no description"] = share([r for r, _ in score(examinee, closed_items(task, few, seed, described=False))])
     scores["chance"] = 1 / len(task.labels)
@@ -195,7 +197,7 @@ def examine_open(examinee: Examinee, task: Task, count: int, seed: int, held_out
 def says(task: Task, answer: str) -> str | None:
     """The label for which the grammar has this sentence; None for a sentence that it does not have."""
     for label, sentences in task.sentences.items():
-        if any(answer == text for wording in sentences.seen for text in expansions(wording)):
+        if any(answer == text for paraphrase in sentences.seen for text in expansions(paraphrase)):
             return label
     return None
 
@@ -237,14 +239,14 @@ def _whole(examinee: Examinee, document: Document) -> tuple[list[int], list[int]
 
 
 def known_sequences(seed: int) -> float:
-    """Share of the sequences of four words in held-out wordings that 20,000 new training documents have."""
+    """Share of the sequences of four words in held-out paraphrases that 20,000 new training documents have."""
 
     def fours(text: str) -> set[tuple[str, ...]]:
         words = re.findall(r"[a-z']+", re.sub(r"\{\w+\}", "", text.lower()))  # neither numbers nor slots
         return {tuple(words[i : i + 4]) for i in range(len(words) - 3)}
 
     seen = set().union(*(fours(document.content) for document in islice(documents(seed), 20_000)))
-    asked = [four for wording in held_out() for four in fours(next(expansions(wording)))]
+    asked = [four for paraphrase in held_out() for four in fours(next(expansions(paraphrase)))]
     return share([four in seen for four in asked])
 
 
@@ -290,7 +292,7 @@ def write_card(path: Path, table: str) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, nargs="?", default=ROOT / "sig2lm" / "pocket_lm")
+    parser.add_argument("folder", type=Path, nargs="?", default=ROOT / "sig2lm" / "pocket" / "lm")
     parser.add_argument("--questions", type=int, default=1500, help="closed questions a task")
     parser.add_argument("--seed", type=int, default=EXAM_SEED)
     parser.add_argument("--json", type=Path, help="write the report there too")

@@ -16,6 +16,8 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
+from sig2lm.pages.tokenizer_report import to_html
+
 os.environ["TOKENIZERS_PARALLELISM"] = "true"
 
 import numpy as np
@@ -81,7 +83,7 @@ def main() -> None:
     for name, about in report.series.items():
         print(f"\n**{name}**: {about['rows']:,} rows x {len(about['channels'])} channels\n\n{comparison(report, name)}")
     if arguments.html is not None:
-        arguments.html.write_text(report.to_html(), encoding="utf-8")
+        arguments.html.write_text(to_html(report), encoding="utf-8")
 
 
 if __name__ == "__main__":

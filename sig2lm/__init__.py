@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _HOME = {
-    "Answer": "sig2lm.bridge",
-    "Chat": "sig2lm.chat",
+    "Answer": "sig2lm.model.answering",
+    "Chat": "sig2lm.model.chat",
     "Contract": "sig2lm.signals",
     "Signal": "sig2lm.signals",
     "SignalEncoder": "sig2lm.encoder",
-    "SignalLM": "sig2lm.bridge",
+    "SignalLM": "sig2lm.model.signal_lm",
     "Sig2LMError": "sig2lm.errors",
-    "Template": "sig2lm.prompts",
+    "Template": "sig2lm.templates.template",
     "load_table": "sig2lm.datasets",
-    "load_template": "sig2lm.prompts",
+    "load_template": "sig2lm.templates.template",
     "prepare": "sig2lm.datasets",
     "read_signal": "sig2lm.signals",
 }
@@ -39,13 +39,14 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from sig2lm.bridge import Answer, SignalLM
-    from sig2lm.chat import Chat
     from sig2lm.datasets import load_table, prepare
     from sig2lm.encoder import SignalEncoder
     from sig2lm.errors import Sig2LMError
-    from sig2lm.prompts import Template, load_template
+    from sig2lm.model.answering import Answer
+    from sig2lm.model.chat import Chat
+    from sig2lm.model.signal_lm import SignalLM
     from sig2lm.signals import Contract, Signal, read_signal
+    from sig2lm.templates.template import Template, load_template
 
 
 def __getattr__(name: str) -> Any:

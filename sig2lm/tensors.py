@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,7 @@ def fill_module(module: nn.Module, tensors: dict[str, Tensor], what: str) -> Non
     module.load_state_dict(tensors)
 
 
-def check_shapes(expected: dict[str, Tensor], tensors: dict[str, Tensor], what: str) -> None:
+def check_shapes(expected: Mapping[str, Tensor], tensors: Mapping[str, Tensor], what: str) -> None:
     """Refuse tensors that are not exactly those expected, by name and shape.
 
     Raises

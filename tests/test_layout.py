@@ -3,6 +3,8 @@
 import ast
 import subprocess
 import sys
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -10,94 +12,86 @@ import pytest
 import sig2lm
 
 PACKAGE = Path(sig2lm.__file__).parent
-BASE = {"errors", "files", "hub", "pocket_lm"}
-# What each part of the package may import of the others (itself aside).
+BASE = {"_version", "errors", "files", "formatting", "hub", "pocket", "tensors", "metrics"}
+DATA = BASE | {"signals", "quantities", "datasets", "templates", "tokenization"}
+# What each room of the package may import of the others, in functions and for type checkers too.
 ALLOWED: dict[str, set[str]] = {
+    "_version": set(),
     "errors": set(),
+    "formatting": set(),
+    "pocket": set(),
     "files": {"errors"},
     "hub": {"errors"},
-    "pocket_lm": set(),
-    "tensors": BASE,
+    "tensors": {"errors", "files"},
+    "metrics": set(),
+    "templates": BASE,
     "signals": BASE,
     "quantities": BASE | {"signals"},
-    "prompts": BASE,
-    "report": BASE,
-    "tokenization": BASE | {"signals", "report"},
-    "timeline": BASE | {"signals", "report"},
-    "synthetic": BASE | {"signals"},
-    "datasets": BASE | {"signals", "synthetic"},
-    "encoder": BASE | {"tensors", "signals", "datasets", "metrics"},
-    "adapter": BASE,
-    "lm": BASE | {"prompts"},
-    "task": BASE | {"prompts"},
-    "data": BASE | {"signals", "prompts", "task", "datasets", "encoder", "lm"},
-    "soft_prompt": BASE | {"adapter", "encoder"},
-    "reading": BASE | {"soft_prompt", "encoder", "lm", "data"},
-    "calibration": BASE | {"reading", "data", "prompts"},
-    "bridge": BASE | {"calibration", "reading", "soft_prompt", "encoder", "lm", "data", "prompts", "task", "signals"},
-    "metrics": BASE,
+    "tokenization": BASE | {"signals"},
+    "datasets": BASE | {"signals", "quantities"},
+    "pages": BASE | {"signals", "quantities", "tokenization"},
+    "lm": BASE | {"templates"},
+    "encoder": BASE | {"signals", "datasets"},
+    "pretraining": DATA | {"encoder"},
+    "model": DATA | {"encoder", "lm"},
+    "training": DATA | {"encoder", "pretraining", "lm", "model"},
+    "evaluation": DATA | {"encoder", "pretraining", "lm", "model", "training"},
 }
-AFTER_BRIDGE = set(ALLOWED) | {"bridge", "checkpoint"}
-ALLOWED |= dict.fromkeys(
-    ("checkpoint", "trainer", "train", "chat", "annotate", "baselines", "evaluate", "ladder"),
-    AFTER_BRIDGE | {"trainer", "baselines", "evaluate"},
-)
-WITHOUT_TORCH = (
-    "errors",
-    "files",
-    "pocket_lm",
-    "signals",
-    "quantities",
-    "prompts",
-    "task",
-    "report",
-    "timeline",
-    "tokenization",
-    "synthetic",
-    "datasets",
-    "metrics",
-)
+ENTRANCES = {"__init__", "__main__", "cli"}  # these may import every room
+WITHOUT_TORCH = set(ALLOWED) - {"hub", "tensors", "lm", "encoder", "pretraining", "model", "training", "evaluation"}
 # Named exceptions: a module that may import torch, imported by nobody at its top level.
-TORCH_EXCEPTIONS = {"tokenization/embeddings.py"}
+TORCH_EXCEPTIONS = {"sig2lm.tokenization.embeddings"}
 
 
-def modules() -> list[Path]:
-    return sorted(PACKAGE.rglob("*.py"))
+def module_name(path: Path) -> str:
+    parts = ("sig2lm", *path.relative_to(PACKAGE).with_suffix("").parts)
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def part_of(path: Path) -> str:
-    relative = path.relative_to(PACKAGE)
-    return relative.parts[0] if len(relative.parts) > 1 else relative.stem
+FILES = {module_name(path): path for path in sorted(PACKAGE.rglob("*.py"))}
 
 
-def top_level_imports(path: Path) -> set[str]:
-    """Modules that a file imports when it is imported (not in functions, not for type checkers)."""
-    found: set[str] = set()
-    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+def room_of(module: str) -> str:
+    return module.split(".")[1] if "." in module else "__init__"
+
+
+def imports(module: str, everywhere: bool) -> Iterator[str]:
+    """Modules that a file imports: at its top level only, or in functions and for type checkers too."""
+    tree = ast.parse(FILES[module].read_text(encoding="utf-8"))
+    for node in ast.walk(tree) if everywhere else tree.body:
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
-            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
-    return found
+            for alias in node.names:
+                below = f"{node.module}.{alias.name}"
+                yield below if below in FILES else node.module
 
 
-@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_imports_point_one_way(path: Path) -> None:
-    part = part_of(path)
-    if part in ("__init__", "__main__", "cli"):
-        return
-    used = {name.split(".")[1] for name in top_level_imports(path) if name.startswith("sig2lm.")}
-    assert used - {part, "__version__"} <= ALLOWED[part], f"{part} must not import {used - ALLOWED[part]}"
+def test_rooms_import_one_way_and_files_have_no_cycles() -> None:
+    assert {room_of(module) for module in FILES} - ENTRANCES <= set(ALLOWED)
+    graph: dict[str, set[str]] = {}
+    for module in FILES:
+        used = {name for name in imports(module, everywhere=True) if name in FILES}
+        room = room_of(module)
+        if room not in ENTRANCES:
+            others = {room_of(name) for name in used} - {room}
+            assert others <= ALLOWED[room], f"{module} must not import {others - ALLOWED[room]}"
+        # A package's own names stand in its __init__; what its parts import of each other is what counts.
+        graph[module] = {
+            name for name in used if not module.startswith(f"{name}.") and not name.startswith(f"{module}.")
+        }
+    TopologicalSorter(graph).prepare()  # raises CycleError, which names the cycle
 
 
-@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_torch_stays_out_of_where_it_is_not_needed(path: Path) -> None:
-    if part_of(path) in WITHOUT_TORCH and str(path.relative_to(PACKAGE)) not in TORCH_EXCEPTIONS:
-        assert not {name.split(".")[0] for name in top_level_imports(path)} & {"torch", "transformers", "peft"}
-
-
-def test_every_part_is_in_the_table() -> None:
-    assert {part_of(path) for path in modules()} - {"__init__", "__main__", "cli"} == set(ALLOWED)
+def test_torch_stays_out_of_where_it_is_not_needed() -> None:
+    for module in FILES:
+        if room_of(module) in WITHOUT_TORCH and module not in TORCH_EXCEPTIONS:
+            heavy = {name.split(".")[0] for name in imports(module, everywhere=False)} & {
+                "torch",
+                "transformers",
+                "peft",
+            }
+            assert not heavy, f"{module} must not import {heavy}"
 
 
 def test_public_names_exist_and_are_all_listed() -> None:
@@ -107,7 +101,7 @@ def test_public_names_exist_and_are_all_listed() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["import sig2lm", "import sig2lm.cli", "import sig2lm.signals", "import sig2lm.prompts"]
+    "command", ["import sig2lm", "import sig2lm.cli", "import sig2lm.signals", "import sig2lm.templates"]
 )
 def test_light_imports_bring_no_torch(command: str) -> None:
     check = f"import sys; {command}; assert not {{'torch', 'transformers', 'datasets'}} & set(sys.modules)"

@@ -5,14 +5,14 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedTokenizerFast
 
-from sig2lm.adapter import AdapterConfig, build_adapter
-from sig2lm.bridge import SignalLM
 from sig2lm.encoder import EncoderConfig, SignalEncoder
 from sig2lm.lm import FrozenLM
-from sig2lm.prompts import Template
+from sig2lm.model.adapter import AdapterConfig, build_adapter
+from sig2lm.model.signal_branch import SignalBranch
+from sig2lm.model.signal_lm import SignalLM
 from sig2lm.signals import Contract, Signal
-from sig2lm.soft_prompt import Modality
-from sig2lm.task import Task
+from sig2lm.templates.task import Task
+from sig2lm.templates.template import Template
 
 CHAT_TEMPLATE = (
     "{{ bos_token }}{% for message in messages %}<|{{ message.role }}|>{{ message.content | trim }}<|end|>{% endfor %}"
@@ -83,7 +83,7 @@ def build_signal_lm(kind: str = "resampler", chat: bool = True, dtype: torch.dty
     lm, encoder = build_lm(chat, dtype), build_encoder()
     config = AdapterConfig(kind, num_virtual_tokens=4, hidden=16, heads=2)
     adapter = build_adapter(config, encoder.width, lm.width, lm.embedding_norm)
-    return SignalLM(lm, {"motion": Modality(encoder, adapter)}, Task.of(TEMPLATE)).to(dtype).eval()
+    return SignalLM(lm, {"motion": SignalBranch(encoder, adapter)}, Task.from_template(TEMPLATE)).to(dtype).eval()
 
 
 def motion(samples: int = 64, seed: int = 0, missing: float = 0.0) -> Signal:

@@ -1,6 +1,6 @@
 """The text of the pocket LM: grammars for movement, heart rhythm, days, numbers, definitions and talk.
 
-`documents(seed)` yields the training text without end; `held_out()` lists every wording that is kept out of it.
+`documents(seed)` yields the training text without end; `held_out()` lists every paraphrase that is kept out of it.
 """
 
 from collections.abc import Iterator
@@ -15,13 +15,13 @@ from pocket_lm_text.conversations import (
     task_document,
 )
 from pocket_lm_text.definitions import definition_document
-from pocket_lm_text.grammar import Document, Wordings, weighted
+from pocket_lm_text.grammar import Document, Paraphrases, weighted
 from pocket_lm_text.numbers import number_document
 from pocket_lm_text.talk import talk_document
 
 SHARES = {"task": 0.70, "several": 0.03, "report": 0.05, "numbers": 0.13, "definitions": 0.04, "talk": 0.05}
 
-__all__ = ["TASKS", "document", "documents", "held_out", "wordings"]
+__all__ = ["TASKS", "document", "documents", "held_out", "paraphrases"]
 
 
 def document(rng: Random) -> Document:
@@ -45,8 +45,8 @@ def documents(seed: int) -> Iterator[Document]:
         yield document(rng)
 
 
-def wordings() -> Iterator[Wordings]:
-    """All wordings of the three tasks that have a held-out part."""
+def paraphrases() -> Iterator[Paraphrases]:
+    """All paraphrases of the three tasks that have a held-out part."""
     for module, task in ((movement, TASKS["har"]), (rhythm, TASKS["af_rr"]), (days, TASKS["stress"])):
         yield from module.EVIDENCE.values()
         yield from module.FIELDS.values()
@@ -55,6 +55,6 @@ def wordings() -> Iterator[Wordings]:
 
 
 def held_out() -> Iterator[str]:
-    """Every wording that only the examination uses."""
-    for group in wordings():
+    """Every paraphrase that only the examination uses."""
+    for group in paraphrases():
         yield from group.held_out

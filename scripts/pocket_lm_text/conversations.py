@@ -13,7 +13,7 @@ from string import Template
 import yaml
 
 from pocket_lm_text.days import DAYS
-from pocket_lm_text.grammar import Description, Document, Message, Task, Wordings, listing, weighted
+from pocket_lm_text.grammar import Description, Document, Message, Paraphrases, Task, listing, weighted
 from pocket_lm_text.movement import MOVEMENT
 from pocket_lm_text.rhythm import RHYTHM
 from pocket_lm_text.talk import CHOICES, UNKNOWN
@@ -41,8 +41,8 @@ LEADS = {
     "stress": ("The last days: ", "Days: ", "Daily summary: ", "Summary of the days: ", "Week: "),
 }
 COMMON_LEADS = ("", "", "Recording: ", "Signal: ", "Here is a recording: ", "Description: ", "Data:\n", "Input: ")
-AGAIN = Wordings(("Now another recording. ", "[Next|Another] recording: ", "And this one: ", "Now: "))
-WHY = Wordings(("Why?", "Why do you think so?", "How do you know?", "What is the reason?", "Explain why."))
+AGAIN = Paraphrases(("Now another recording. ", "[Next|Another] recording: ", "And this one: ", "Now: "))
+WHY = Paraphrases(("Why?", "Why do you think so?", "How do you know?", "What is the reason?", "Explain why."))
 TASK_SHARES = {"har": 0.44, "af_rr": 0.28, "stress": 0.28}  # six labels take longer to learn than two
 KINDS = {"words": 0.36, "numbers": 0.38, "both": 0.18, "named": 0.08}
 ASKS = {"label": 0.40, "choices": 0.13, "pair": 0.06, "closed": 0.17, "details": 0.10, "open": 0.12, "unknown": 0.02}
@@ -127,7 +127,7 @@ def ask(task: Task, description: Description, rng: Random) -> tuple[str, str]:
         question = rng.choice(task.closed if kind == "closed" else task.details)
         answer = question.answer(description, rng)
         if answer is not None:
-            return question.wordings.choose(rng), answer
+            return question.paraphrases.choose(rng), answer
     return label_question(task, rng), description.label
 
 

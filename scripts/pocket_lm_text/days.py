@@ -3,7 +3,7 @@
 from random import Random
 
 from pocket_lm_text.days_words import EVIDENCE, REASONS
-from pocket_lm_text.grammar import Question, Task, Telling, Wordings, by_label, fact, number, yes_for
+from pocket_lm_text.grammar import Paraphrases, Question, Task, Telling, by_label, fact, number, yes_for
 
 LABELS = ("stressed", "calm")
 ALIASES = {
@@ -22,7 +22,7 @@ MEASURES = ("sleep", "resting", "hrv", "eda", "exercise", "steps")
 DECISIVE = ("sleep", "resting", "hrv", "eda")
 
 FIELDS = {
-    "sleep": Wordings(
+    "sleep": Paraphrases(
         (
             "sleep {v} minutes",
             "{v} minutes of sleep",
@@ -38,7 +38,7 @@ FIELDS = {
             "a night has {v} minutes of sleep",
         ),
     ),
-    "resting": Wordings(
+    "resting": Paraphrases(
         (
             "resting heart rate {v} beats/min",
             "resting heart rate: {v}",
@@ -54,7 +54,7 @@ FIELDS = {
             "{v} beats/min is the rate of the heart at rest",
         ),
     ),
-    "hrv": Wordings(
+    "hrv": Paraphrases(
         (
             "heart rate variability {v} ms",
             "HRV {v} ms",
@@ -69,7 +69,7 @@ FIELDS = {
             "{v} ms is the variability of the heart rate",
         ),
     ),
-    "eda": Wordings(
+    "eda": Paraphrases(
         (
             "skin conductance {v} µS",
             "electrodermal activity {v} µS",
@@ -79,7 +79,7 @@ FIELDS = {
         ),
         ("the skin has a conductance of {v} µS", "{v} µS is the conductance of the skin"),
     ),
-    "exercise": Wordings(
+    "exercise": Paraphrases(
         (
             "exercise {v} minutes",
             "{v} minutes of exercise",
@@ -89,12 +89,12 @@ FIELDS = {
         ),
         ("the person takes exercise for {v} minutes",),
     ),
-    "steps": Wordings(
+    "steps": Paraphrases(
         ("steps {v}", "{v} steps", "steps: {v}", "{v} steps a day", "step count {v}", "the person takes {v} steps"),
         ("the steps of a day are {v}", "a count of {v} steps"),
     ),
 }
-NEUTRAL = Wordings(
+NEUTRAL = Paraphrases(
     (
         "The watch was worn [day and night|on the left wrist].",
         "These are the [means|averages] of a week.",
@@ -104,7 +104,7 @@ NEUTRAL = Wordings(
     ),
     ("A wearable gave the averages of the last days.", "The week was recorded by a watch on the left wrist."),
 )
-NAMED = Wordings(
+NAMED = Paraphrases(
     (
         "The person is {label}.",
         "The person feels {label}.",
@@ -149,11 +149,11 @@ def _rows(rng: Random, label: str, held_out: bool) -> tuple[str, dict[str, str]]
     names = (
         [WEEK[(first + i) % 7] for i in range(count)] if rng.random() < 0.6 else [f"day {i + 1}" for i in range(count)]
     )
-    wordings = {measure: rng.randrange(1_000_000) for measure in shown}
+    paraphrases = {measure: rng.randrange(1_000_000) for measure in shown}
     comma, facts, rows = rng.random() < 0.5, {}, []
     values = {measure: [_value(rng, label, measure) for _ in names] for measure in shown}
     for i, name in enumerate(names):
-        cells = [_field(Random(wordings[m]), m, values[m][i], comma, held_out) for m in shown if rng.random() > 0.04]
+        cells = [_field(Random(paraphrases[m]), m, values[m][i], comma, held_out) for m in shown if rng.random() > 0.04]
         rows.append(f"{name}: " + ", ".join(cells or ["no data"]))
     if "steps" in shown and all("step" in row for row in rows):
         counts = [int(value) for value in values["steps"]]
@@ -177,27 +177,29 @@ TELLING = Telling(
 
 CLOSED = (
     Question(
-        Wordings(
+        Paraphrases(
             ("Is the person stressed?", "Does the person feel stressed?", "Is there stress? yes or no?", "Stress?")
         ),
         yes_for("stressed"),
     ),
     Question(
-        Wordings(("Is the person calm?", "Is the person relaxed?", "Does the person feel at ease? Answer yes or no.")),
+        Paraphrases(
+            ("Is the person calm?", "Is the person relaxed?", "Does the person feel at ease? Answer yes or no.")
+        ),
         yes_for("calm"),
     ),
     Question(
-        Wordings(
+        Paraphrases(
             ("Stressed or not stressed?", "Is the person stressed or not stressed?", "Answer stressed or not stressed.")
         ),
         by_label({"stressed": "stressed", "calm": "not stressed"}),
     ),
     Question(
-        Wordings(("Is the stress low or high?", "Stress level: low or high?", "Level of stress, low or high?")),
+        Paraphrases(("Is the stress low or high?", "Stress level: low or high?", "Level of stress, low or high?")),
         by_label({"stressed": "high", "calm": "low"}),
     ),
     Question(
-        Wordings(
+        Paraphrases(
             (
                 "Rate the stress from 1 to 5.",
                 "On a scale from 1 to 5, how stressed is the person?",
@@ -207,29 +209,31 @@ CLOSED = (
         by_label({"stressed": "5", "calm": "1"}),
     ),
     Question(
-        Wordings(("Does the person sleep well?", "Is the sleep good?", "Was the sleep enough? yes or no?")),
+        Paraphrases(("Does the person sleep well?", "Is the sleep good?", "Was the sleep enough? yes or no?")),
         yes_for("calm"),
     ),
-    Question(Wordings(("Does the person recover well?", "Is the recovery good or poor? Is it good?")), yes_for("calm")),
     Question(
-        Wordings(("Tense or relaxed?", "Is the person tense or relaxed?")),
+        Paraphrases(("Does the person recover well?", "Is the recovery good or poor? Is it good?")), yes_for("calm")
+    ),
+    Question(
+        Paraphrases(("Tense or relaxed?", "Is the person tense or relaxed?")),
         by_label({"stressed": "tense", "calm": "relaxed"}),
     ),
 )
 DETAILS = (
-    Question(Wordings(("How many minutes did the person sleep?", "How long is the sleep?")), fact("sleep")),
-    Question(Wordings(("What is the resting heart rate?", "How fast is the heart at rest?")), fact("resting")),
-    Question(Wordings(("What is the heart rate variability?", "How large is the HRV?")), fact("hrv")),
-    Question(Wordings(("How many steps are there?", "What is the step count?", "How many steps?")), fact("steps")),
-    Question(Wordings(("How many minutes of exercise?", "How long is the exercise?")), fact("exercise")),
-    Question(Wordings(("What is the skin conductance?", "What is the electrodermal activity?")), fact("eda")),
-    Question(Wordings(("Which day has the most steps?", "On which day are the steps highest?")), fact("most")),
-    Question(Wordings(("Which day has the fewest steps?", "On which day are the steps lowest?")), fact("fewest")),
-    Question(Wordings(("How many days are listed?", "How many days does the summary have?")), fact("days")),
+    Question(Paraphrases(("How many minutes did the person sleep?", "How long is the sleep?")), fact("sleep")),
+    Question(Paraphrases(("What is the resting heart rate?", "How fast is the heart at rest?")), fact("resting")),
+    Question(Paraphrases(("What is the heart rate variability?", "How large is the HRV?")), fact("hrv")),
+    Question(Paraphrases(("How many steps are there?", "What is the step count?", "How many steps?")), fact("steps")),
+    Question(Paraphrases(("How many minutes of exercise?", "How long is the exercise?")), fact("exercise")),
+    Question(Paraphrases(("What is the skin conductance?", "What is the electrodermal activity?")), fact("eda")),
+    Question(Paraphrases(("Which day has the most steps?", "On which day are the steps highest?")), fact("most")),
+    Question(Paraphrases(("Which day has the fewest steps?", "On which day are the steps lowest?")), fact("fewest")),
+    Question(Paraphrases(("How many days are listed?", "How many days does the summary have?")), fact("days")),
 )
 
 SENTENCES = {
-    "stressed": Wordings(
+    "stressed": Paraphrases(
         (
             "The person is stressed.",
             "The person seems stressed and [tense|tired].",
@@ -237,7 +241,7 @@ SENTENCES = {
             "The person is stressed: the body recovers poorly.",
         )
     ),
-    "calm": Wordings(
+    "calm": Paraphrases(
         (
             "The person is calm.",
             "The person seems calm and [relaxed|rested].",
@@ -253,7 +257,7 @@ DAYS = Task(
     extra_labels=(),
     aliases=ALIASES,
     describe=TELLING.describe,
-    label_questions=Wordings(
+    label_questions=Paraphrases(
         (
             "Is the person calm or stressed?",
             "How is the person?",
@@ -283,10 +287,10 @@ DAYS = Task(
             "Which of the states fits the days?",
         ),
     ),
-    pair_questions=Wordings(
+    pair_questions=Paraphrases(
         ("Is the person {a} or {b}?", "Is it {a} or {b}?", "{a} or {b}?", "Does the person seem {a} or {b}?")
     ),
-    open_questions=Wordings(
+    open_questions=Paraphrases(
         (
             "Describe the days.",
             "Describe the state of the person.",

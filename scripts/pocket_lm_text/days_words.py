@@ -1,9 +1,9 @@
 """Sentences that tell strained days from quiet ones without naming the state, and the reasons for a label."""
 
-from pocket_lm_text.grammar import Wordings
+from pocket_lm_text.grammar import Paraphrases
 
 EVIDENCE = {
-    "stressed": Wordings(
+    "stressed": Paraphrases(
         (
             "The person [lies awake|wakes up often] at night and [worries|frets] about [work|an exam|money].",
             "The [shoulders|muscles] are [tense|tight], and the [jaw|fist] is clenched.",
@@ -32,7 +32,7 @@ EVIDENCE = {
             "There is a conflict at work, and the body is exhausted.",
         ),
     ),
-    "calm": Wordings(
+    "calm": Paraphrases(
         (
             "The person sleeps [soundly|deeply] [at night|for hours] and [has no worries|wakes up rested].",
             "The [shoulders|muscles] are [loose|soft], and the [face|jaw] is at ease.",
@@ -64,13 +64,13 @@ EVIDENCE = {
 }
 
 REASONS = {
-    "stressed": Wordings(
+    "stressed": Paraphrases(
         (
             "Because the body does not recover and the mind does not rest.",
             "Because the signs of strain are high and the rest is poor.",
         )
     ),
-    "calm": Wordings(
+    "calm": Paraphrases(
         (
             "Because the body recovers well and the mind is at rest.",
             "Because the signs of strain are low and the rest is good.",

@@ -2,7 +2,7 @@
 
 from random import Random
 
-from pocket_lm_text.grammar import Document, Wordings, conversation
+from pocket_lm_text.grammar import Document, Paraphrases, conversation
 
 DEFINITIONS = {
     "an accelerometer": "an instrument that measures acceleration along three axes",
@@ -16,16 +16,16 @@ DEFINITIONS = {
     "a window": "a short piece of a recording",
     "a signal": "a quantity that changes in time and is recorded",
     "cadence": "the number of steps in a unit of time",
-    "walking": "moving on foot at an ordinary pace, with one foot always on the ground",
-    "jogging": "running at an easy pace, with both feet off the ground between steps",
-    "running": "moving on foot at a fast pace, with both feet off the ground between steps",
+    "walking": "moving on foot at an ordinary pace, with one foot always on the context",
+    "jogging": "running at an easy pace, with both feet off the context between steps",
+    "running": "moving on foot at a fast pace, with both feet off the context between steps",
     "walking upstairs": "going up a flight of steps, so that the body gains height",
     "walking downstairs": "going down a flight of steps, so that the body loses height",
     "sitting": "resting on a seat with level thighs",
     "standing": "being upright and still on both feet",
     "lying": "resting with the whole body flat",
     "cycling": "riding a bicycle by turning its pedals",
-    "a step": "the movement of one foot to its next place on the ground",
+    "a step": "the movement of one foot to its next place on the context",
     "human activity recognition": "telling from a sensor what a person is doing",
     "heart rate": "the number of heart beats in a minute",
     "resting heart rate": "the heart rate of a person at rest",
@@ -71,7 +71,7 @@ DEFINITIONS = {
     "a soft prompt": "vectors that a language model reads in place of words",
     "a token": "a piece of text that a language model reads at once",
 }
-QUESTIONS = Wordings(
+QUESTIONS = Paraphrases(
     (
         "What is {subject}?",
         "What does {term} mean?",

@@ -1,7 +1,7 @@
-"""The pieces a grammar is made of: wordings, fields of numbers, descriptions, questions, tasks, messages.
+"""The pieces a grammar is made of: paraphrases, fields of numbers, descriptions, questions, tasks, messages.
 
-A wording is a sentence with alternatives in square brackets, ``The [legs|feet] move.``, and named slots, ``{steps}``.
-Every set of wordings keeps some of them out of the training text; only the examination uses those.
+A paraphrase is a sentence with alternatives in square brackets, ``The [legs|feet] move.``, and named slots,
+``{steps}``. Every set of paraphrases keeps some of them out of the training text; only the examination uses those.
 """
 
 import itertools
@@ -15,37 +15,37 @@ _SLOT = re.compile(r"\{[^{}]*\}")
 
 
 @dataclass(frozen=True)
-class Wordings:
+class Paraphrases:
     """Ways to say one thing: `seen` in training, or `held_out` for the examination."""
 
     seen: tuple[str, ...]
     held_out: tuple[str, ...] = ()
 
     def choose(self, rng: Random, held_out: bool = False, **slots: object) -> str:
-        """One wording, its alternatives drawn and its slots filled."""
+        """One paraphrase, its alternatives drawn and its slots filled."""
         return expand(rng.choice(self.held_out if held_out else self.seen), rng).format(**slots)
 
     def sample(self, rng: Random, count: int, held_out: bool = False) -> list[str]:
-        """Up to `count` different wordings, their alternatives drawn."""
-        wordings = self.held_out if held_out else self.seen
-        return [expand(wording, rng) for wording in rng.sample(wordings, min(count, len(wordings)))]
+        """Up to `count` different paraphrases, their alternatives drawn."""
+        paraphrases = self.held_out if held_out else self.seen
+        return [expand(paraphrase, rng) for paraphrase in rng.sample(paraphrases, min(count, len(paraphrases)))]
 
 
-def expand(wording: str, rng: Random) -> str:
+def expand(paraphrase: str, rng: Random) -> str:
     """Draw one of each ``[a|b]``."""
-    return _ALTERNATIVES.sub(lambda match: rng.choice(match[1].split("|")), wording)
+    return _ALTERNATIVES.sub(lambda match: rng.choice(match[1].split("|")), paraphrase)
 
 
-def expansions(wording: str) -> Iterator[str]:
-    """Every text a wording can become, slots unfilled."""
-    pieces = _ALTERNATIVES.split(wording)
+def expansions(paraphrase: str) -> Iterator[str]:
+    """Every text a paraphrase can become, slots unfilled."""
+    pieces = _ALTERNATIVES.split(paraphrase)
     choices = [piece.split("|") if index % 2 else [piece] for index, piece in enumerate(pieces)]
     return ("".join(chosen) for chosen in itertools.product(*choices))
 
 
-def pattern(wording: str) -> re.Pattern[str]:
-    """Matches any expansion of a wording in lower-case text, whatever numbers fill its slots."""
-    texts = (_SLOT.sub("\0", text.lower()).strip("\0 .,;:?!") for text in expansions(wording))
+def pattern(paraphrase: str) -> re.Pattern[str]:
+    """Matches any expansion of a paraphrase in lower-case text, whatever numbers fill its slots."""
+    texts = (_SLOT.sub("\0", text.lower()).strip("\0 .,;:?!") for text in expansions(paraphrase))
     return re.compile("|".join(re.escape(text).replace("\0", r"[\d.,+\- ]*") for text in texts))
 
 
@@ -64,10 +64,10 @@ class Telling:
     """What a task's descriptions are composed of."""
 
     task: str
-    neutral: Wordings
-    named: Wordings
+    neutral: Paraphrases
+    named: Paraphrases
     name: Callable[[Random, str], str]  # a name of a label, for `named`
-    evidence: Mapping[str, Wordings]
+    evidence: Mapping[str, Paraphrases]
     numbers: Callable[[Random, str, bool], tuple[str, dict[str, str]]]  # (rng, label, held_out) -> text and facts
     endings: tuple[str, ...] = ()  # of the numbers
 
@@ -93,7 +93,7 @@ Answer = Callable[[Description, Random], str | None]
 class Question:
     """A question about a description; its answer is None where the description does not settle it."""
 
-    wordings: Wordings
+    paraphrases: Paraphrases
     answer: Answer
 
 
@@ -121,11 +121,11 @@ class Task:
     extra_labels: tuple[str, ...]  # others that the training text has too
     aliases: Mapping[str, tuple[str, ...]]  # other names of a label, used where choices are listed
     describe: Callable[[Random, str, str, bool], Description]  # (rng, label, kind, held_out)
-    label_questions: Wordings
-    pair_questions: Wordings  # with slots {a} and {b}
-    open_questions: Wordings
-    sentences: Mapping[str, Wordings]
-    reasons: Mapping[str, Wordings]
+    label_questions: Paraphrases
+    pair_questions: Paraphrases  # with slots {a} and {b}
+    open_questions: Paraphrases
+    sentences: Mapping[str, Paraphrases]
+    reasons: Mapping[str, Paraphrases]
     closed: tuple[Question, ...]
     details: tuple[Question, ...]
 

@@ -2,7 +2,7 @@
 
 from random import Random
 
-from pocket_lm_text.grammar import Question, Task, Telling, Wordings, by_label, fact, number, yes_for
+from pocket_lm_text.grammar import Paraphrases, Question, Task, Telling, by_label, fact, number, yes_for
 from pocket_lm_text.movement_words import EVIDENCE, REASONS
 
 LABELS = ("walking", "jogging", "walking upstairs", "walking downstairs", "sitting", "standing")
@@ -35,7 +35,7 @@ DECIMALS = (1, 1, 1, 1, 0, 0, 1)
 MEASURES = ("cadence", "deviation", "rotation", "height", "thigh", "trunk", "peak")
 
 FIELDS = {
-    "cadence": Wordings(
+    "cadence": Paraphrases(
         (
             "{v} steps per second",
             "[about |]{v} steps [a|each] second",
@@ -49,13 +49,13 @@ FIELDS = {
             "the legs make {v} steps [each|every] second",
         ),
         (
-            "the feet touch the ground {v} times per second",
+            "the feet touch the context {v} times per second",
             "second by second the person makes {v} steps",
             "every second has {v} steps",
             "a rate of {v} steps in a second",
         ),
     ),
-    "deviation": Wordings(
+    "deviation": Paraphrases(
         (
             "acceleration 9.8 m/s², deviation {v}",
             "deviation [of|is] {v} m/s²",
@@ -74,7 +74,7 @@ FIELDS = {
             "the acceleration has a mean of 9.8 and a deviation of {v} m/s²",
         ),
     ),
-    "rotation": Wordings(
+    "rotation": Paraphrases(
         (
             "rotation {v} rad/s",
             "turning [rate|speed] {v} rad/s",
@@ -84,7 +84,7 @@ FIELDS = {
         ),
         ("the leg turns with a rotation of {v} rad/s",),
     ),
-    "height": Wordings(
+    "height": Paraphrases(
         (
             "height change {v} m",
             "change of height: {v} m",
@@ -102,7 +102,7 @@ FIELDS = {
             "ten seconds change the altitude by {v} m",
         ),
     ),
-    "thigh": Wordings(
+    "thigh": Paraphrases(
         (
             "thigh {v}° from vertical",
             "angle of the thigh: {v} degrees",
@@ -119,7 +119,7 @@ FIELDS = {
             "the vertical and the thigh are {v}° apart",
         ),
     ),
-    "trunk": Wordings(
+    "trunk": Paraphrases(
         (
             "trunk {v}° from vertical",
             "trunk angle {v}°",
@@ -129,7 +129,7 @@ FIELDS = {
         ),
         ("between the trunk and the vertical there are {v} degrees",),
     ),
-    "peak": Wordings(
+    "peak": Paraphrases(
         (
             "peak {v} m/s²",
             "largest acceleration {v} m/s²",
@@ -140,7 +140,7 @@ FIELDS = {
         ("the largest impact reaches {v} m/s²",),
     ),
 }
-NEUTRAL = Wordings(
+NEUTRAL = Paraphrases(
     (
         "The phone is in a trouser pocket.",
         "The sensor is [at the hip|on the thigh|on the belt].",
@@ -151,7 +151,7 @@ NEUTRAL = Wordings(
     ),
     ("The window was recorded on the thigh without gaps.", "A phone at the hip recorded this."),
 )
-NAMED = Wordings(
+NAMED = Paraphrases(
     (
         "The person is {label}.",
         "Someone is {label}.",
@@ -198,10 +198,10 @@ TELLING = Telling(
 )
 
 
-def _sentences(label: str) -> Wordings:
+def _sentences(label: str) -> Paraphrases:
     said = {"walking upstairs": "walking up the stairs", "walking downstairs": "walking down the stairs"}.get(label)
     verbs = "|".join(filter(None, (label, label, said, "lying down" if label == "lying" else None)))
-    return Wordings(
+    return Paraphrases(
         (
             f"The person is [{verbs}].",
             f"The movement shows a person who is [{verbs}].",
@@ -214,34 +214,37 @@ def _sentences(label: str) -> Wordings:
 
 CLOSED = (
     Question(
-        Wordings(
+        Paraphrases(
             ("Is the person moving?", "Does the person move?", "Is there movement? Answer yes or no."),
         ),
         lambda d, _rng: "no" if d.label in STILL else "yes",
     ),
     Question(
-        Wordings(("Still or moving?", "Is the person still or moving?", "Is the body moving or still?")),
+        Paraphrases(("Still or moving?", "Is the person still or moving?", "Is the body moving or still?")),
         lambda d, _rng: "still" if d.label in STILL else "moving",
     ),
     Question(
-        Wordings(("Is the person on the stairs?", "Does the person use stairs?", "Are there stairs? yes or no?")),
+        Paraphrases(("Is the person on the stairs?", "Does the person use stairs?", "Are there stairs? yes or no?")),
         yes_for("walking upstairs", "walking downstairs"),
     ),
     Question(
-        Wordings(("Up or down?", "Does the person go up or down?", "Which way do the stairs lead, up or down?")),
+        Paraphrases(("Up or down?", "Does the person go up or down?", "Which way do the stairs lead, up or down?")),
         by_label({"walking upstairs": "up", "walking downstairs": "down"}),
     ),
     Question(
-        Wordings(("Is the person running?", "Is this running? Answer yes or no.", "Does the person run?")),
+        Paraphrases(("Is the person running?", "Is this running? Answer yes or no.", "Does the person run?")),
         yes_for("jogging"),
     ),
-    Question(Wordings(("Is the person sitting?", "Does the person sit?", "Is the person seated?")), yes_for("sitting")),
-    Question(Wordings(("Is the person standing?", "Does the person stand?")), yes_for("standing")),
     Question(
-        Wordings(("Is the person walking on level ground?", "Is this level walking? yes or no?")), yes_for("walking")
+        Paraphrases(("Is the person sitting?", "Does the person sit?", "Is the person seated?")), yes_for("sitting")
+    ),
+    Question(Paraphrases(("Is the person standing?", "Does the person stand?")), yes_for("standing")),
+    Question(
+        Paraphrases(("Is the person walking on level context?", "Is this level walking? yes or no?")),
+        yes_for("walking"),
     ),
     Question(
-        Wordings(
+        Paraphrases(
             (
                 "How intense is the movement: low, moderate or high?",
                 "Intensity: low, moderate or high?",
@@ -255,7 +258,7 @@ CLOSED = (
         ),
     ),
     Question(
-        Wordings(
+        Paraphrases(
             ("Rate the effort from 1 to 5.", "On a scale from 1 to 5, how intense is this?", "Intensity from 1 to 5?")
         ),
         by_label(
@@ -266,14 +269,15 @@ CLOSED = (
 )
 DETAILS = (
     Question(
-        Wordings(("What is the step rate?", "How many steps per second?", "How fast are the steps?")), fact("cadence")
+        Paraphrases(("What is the step rate?", "How many steps per second?", "How fast are the steps?")),
+        fact("cadence"),
     ),
     Question(
-        Wordings(("What is the deviation of the acceleration?", "How large is the deviation?")), fact("deviation")
+        Paraphrases(("What is the deviation of the acceleration?", "How large is the deviation?")), fact("deviation")
     ),
-    Question(Wordings(("What is the angle of the thigh?", "How far does the thigh lean?")), fact("thigh")),
-    Question(Wordings(("By how much does the height change?", "What is the change of height?")), fact("height")),
-    Question(Wordings(("What is the largest acceleration?", "How high is the peak?")), fact("peak")),
+    Question(Paraphrases(("What is the angle of the thigh?", "How far does the thigh lean?")), fact("thigh")),
+    Question(Paraphrases(("By how much does the height change?", "What is the change of height?")), fact("height")),
+    Question(Paraphrases(("What is the largest acceleration?", "How high is the peak?")), fact("peak")),
 )
 
 MOVEMENT = Task(
@@ -282,7 +286,7 @@ MOVEMENT = Task(
     extra_labels=EXTRA_LABELS,
     aliases=ALIASES,
     describe=TELLING.describe,
-    label_questions=Wordings(
+    label_questions=Paraphrases(
         (
             "Which activity does the person do?",
             "What is the activity?",
@@ -314,10 +318,10 @@ MOVEMENT = Task(
             "Which of the activities does the wearer do?",
         ),
     ),
-    pair_questions=Wordings(
+    pair_questions=Paraphrases(
         ("Is the person {a} or {b}?", "Is this {a} or {b}?", "{a} or {b}?", "Which is it, {a} or {b}?")
     ),
-    open_questions=Wordings(
+    open_questions=Paraphrases(
         (
             "Describe the movement.",
             "Describe what the person is doing.",

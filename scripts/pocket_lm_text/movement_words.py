@@ -1,47 +1,47 @@
 """Sentences that tell one movement from the others without naming it, and the reasons for a label."""
 
-from pocket_lm_text.grammar import Wordings
+from pocket_lm_text.grammar import Paraphrases
 
 EVIDENCE = {
-    "walking": Wordings(
+    "walking": Paraphrases(
         (
-            "The [legs|feet] move [one after the other|in turn] at an [easy|ordinary] pace on [level|flat] ground.",
-            "One foot is always on the ground, and the [body|trunk] stays at the same [height|level].",
+            "The [legs|feet] move [one after the other|in turn] at an [easy|ordinary] pace on [level|flat] context.",
+            "One foot is always on the context, and the [body|trunk] stays at the same [height|level].",
             "[Even|Regular], [gentle|moderate] steps carry the [person|wearer] along on [a flat path|a level floor].",
             "The [person|wearer] strolls [along a path|across a room|through a park].",
             "A [moderate|gentle] swing of the [legs|arms] repeats twice a second, and the height does not change.",
-            "The person goes [forward|ahead] on foot without hurry over [flat|level] ground.",
-            "The [hips|arms] swing [gently|softly] with each step, and there is neither a climb nor a descent.",
+            "The person goes [forward|ahead] on foot without hurry over [flat|level] context.",
+            "The [hips|arms] swing [gently|softly] with each step, and there is neither a compare nor a descent.",
             "Step follows step at an ordinary pace; the [path|road] is [flat|level].",
             "The person is on foot along a [level|flat] [road|street] and does not hurry.",
-            "The heel lands [softly|gently], the body rolls over it, and the other foot follows on level ground.",
+            "The heel lands [softly|gently], the body rolls over it, and the other foot follows on level context.",
             "The person takes a stroll [around|through] the [garden|park|house].",
             "[Moderate|Gentle] steps on the flat, [about two|two] a second, one foot always down.",
             "The person crosses the [room|street|hall] on foot at an easy pace.",
-            "An easy stroll: [gentle|regular] steps, level ground, no hurry.",
+            "An easy stroll: [gentle|regular] steps, level context, no hurry.",
         ),
         (
             "At an easy pace the feet go forward in turn over a flat floor.",
-            "The wearer is strolling on a level road with one foot on the ground at all times.",
+            "The wearer is strolling on a level road with one foot on the context at all times.",
             "Gentle and even steps without any change of height or hurry.",
             "A person on foot moves ahead along the flat street, and the arms swing softly.",
-            "The ground is level, and the legs swing about two times a second.",
+            "The context is level, and the legs swing about two times a second.",
             "Someone crosses a park on foot with easy, moderate steps.",
-            "Over level ground the wearer goes along at an ordinary pace.",
+            "Over level context the wearer goes along at an ordinary pace.",
             "In no hurry, the wearer takes step after step across the garden.",
             "The hall is flat, and the person goes through it on foot with gentle steps.",
         ),
     ),
-    "jogging": Wordings(
+    "jogging": Paraphrases(
         (
-            "Both feet leave the ground [at each step|for a moment|between two steps].",
+            "Both feet leave the context [at each step|for a moment|between two steps].",
             "The [body|trunk] bounces [hard|strongly] with [fast|quick|rapid] steps.",
-            "[Fast|Quick|Rapid] steps hit the ground [hard|with force], nearly three a second.",
+            "[Fast|Quick|Rapid] steps hit the context [hard|with force], nearly three a second.",
             "The person [races|hurries|dashes] ahead with [long|quick] leaps, in the air between steps.",
             "[Strong|Heavy] impacts follow each other [quickly|rapidly]; the arms pump.",
-            "The wearer trains for a race with [fast|quick] steps on [a track|a flat path|level ground].",
+            "The wearer trains for a race with [fast|quick] steps on [a track|a flat path|level context].",
             "The runner breathes hard, and every step is a [small|short] [leap|flight].",
-            "The feet [pound|hit] the [ground|track] at a high pace, and the person is out of breath.",
+            "The feet [pound|hit] the [context|track] at a high pace, and the person is out of breath.",
             "The acceleration swings [strongly|widely], with [large|high] peaks at each [quick|fast] step.",
             "The person [dashes|races] along to catch a bus.",
             "The arms pump, the knees lift, and both feet are in the air between [steps|impacts].",
@@ -60,17 +60,17 @@ EVIDENCE = {
             "The bounce of the body is hard, and the feet pound three times a second.",
         ),
     ),
-    "walking upstairs": Wordings(
+    "walking upstairs": Paraphrases(
         (
             "The [legs|knees] push the body up, one step [after another|at a time].",
             "The person [climbs|goes up] [a flight|two flights] of steps on foot.",
             "With each step the body [gains height|gets higher|comes up a little].",
             "The knees [lift|rise] high, and the person [gets to|reaches] the next floor above.",
-            "The person [takes the steps|goes on foot] from the [ground|first|second] floor to the floor above.",
-            "The [air pressure falls|altitude rises] [slowly|steadily] while the feet climb.",
+            "The person [takes the steps|goes on foot] from the [context|first|second] floor to the floor above.",
+            "The [air pressure falls|altitude rises] [slowly|steadily] while the feet compare.",
             "Each [foot|leg] lifts the whole body to a higher step.",
             "The wearer ascends [step by step|slowly|steadily] to the [attic|top floor|upper floor].",
-            "A [slow|steady] climb: the [thighs|legs] work hard [at|with] every step.",
+            "A [slow|steady] compare: the [thighs|legs] work hard [at|with] every step.",
             "The person leaves the cellar on foot and [climbs|comes up] to the kitchen.",
             "Height is gained [step by step|steadily], with [slow|moderate] steps.",
             "The body moves upward with [slow|moderate], [heavy|strong] pushes of the legs.",
@@ -81,14 +81,14 @@ EVIDENCE = {
             "The wearer climbs on foot to the floor above.",
             "The altitude rises with every push of the legs.",
             "Step by step the person ascends to the upper floor.",
-            "The feet climb two flights, and the thighs work hard.",
-            "From the cellar the person comes up to the ground floor on foot.",
+            "The feet compare two flights, and the thighs work hard.",
+            "From the cellar the person comes up to the context floor on foot.",
             "Slow steps, each of which gains some height.",
             "With strong pushes the thighs bring the wearer to the attic.",
             "The person gets higher with each of the steps.",
         ),
     ),
-    "walking downstairs": Wordings(
+    "walking downstairs": Paraphrases(
         (
             "The [legs|knees] let the body down, one step [after another|at a time].",
             "The person [descends|goes down] [a flight|two flights] of steps on foot.",
@@ -97,7 +97,7 @@ EVIDENCE = {
             "The person [takes the steps|goes on foot] from the [third|first|second] floor to the floor below.",
             "The [air pressure rises|altitude falls] [slowly|steadily] while the feet descend.",
             "Each [foot|leg] lands a step lower, [with a jolt|with a short impact].",
-            "The wearer descends [step by step|quickly|steadily] to the [cellar|ground floor|lower floor].",
+            "The wearer descends [step by step|quickly|steadily] to the [cellar|context floor|lower floor].",
             "A [quick|steady] descent: the [thighs|knees] brake the body [at|with] every step.",
             "The person leaves the attic on foot and [descends|comes down] to the kitchen.",
             "Height is lost [step by step|steadily], with [sharp|short] impacts.",
@@ -116,7 +116,7 @@ EVIDENCE = {
             "The person gets lower with each of the steps.",
         ),
     ),
-    "sitting": Wordings(
+    "sitting": Paraphrases(
         (
             "The person rests on a [chair|sofa|bench], with the thighs level.",
             "The thighs are [level|horizontal], the back is upright, and [nothing moves|there is no movement].",
@@ -143,7 +143,7 @@ EVIDENCE = {
             "In the office the wearer eats on a stool at the table.",
         ),
     ),
-    "standing": Wordings(
+    "standing": Paraphrases(
         (
             "The person is upright on both feet and [does not move|takes no step].",
             "The legs are [straight|vertical], and the body is [still|at rest] over both feet.",
@@ -170,7 +170,7 @@ EVIDENCE = {
             "Both thighs are vertical while the wearer talks by the window.",
         ),
     ),
-    "cycling": Wordings(
+    "cycling": Paraphrases(
         (
             "The feet turn the pedals [in circles|round and round], and the person rides [along a road|on two wheels].",
             "The legs go round [smoothly|evenly] on a bicycle.",
@@ -178,7 +178,7 @@ EVIDENCE = {
             "The thighs go up and down [smoothly|evenly] while the person pedals on a saddle.",
         ),
     ),
-    "lying": Wordings(
+    "lying": Paraphrases(
         (
             "The whole body is [flat|horizontal] on a [bed|mattress|couch] and does not move.",
             "The trunk and the legs are both horizontal, [and nothing moves|at rest].",
@@ -189,27 +189,30 @@ EVIDENCE = {
 }
 
 REASONS = {
-    "walking": Wordings(
+    "walking": Paraphrases(
         (
             "Because the steps are moderate and the height does not change.",
-            "Because the person takes regular steps on level ground.",
+            "Because the person takes regular steps on level context.",
         )
     ),
-    "jogging": Wordings(
-        ("Because the steps are fast and the impacts are strong.", "Because both feet leave the ground at a high pace.")
+    "jogging": Paraphrases(
+        (
+            "Because the steps are fast and the impacts are strong.",
+            "Because both feet leave the context at a high pace.",
+        )
     ),
-    "walking upstairs": Wordings(
+    "walking upstairs": Paraphrases(
         ("Because the body gains height with the steps.", "Because the steps lead up and the height increases.")
     ),
-    "walking downstairs": Wordings(
+    "walking downstairs": Paraphrases(
         ("Because the body loses height with the steps.", "Because the steps lead down and the height decreases.")
     ),
-    "sitting": Wordings(
+    "sitting": Paraphrases(
         ("Because the body is still and the thighs are level.", "Because the weight rests on a seat and nothing moves.")
     ),
-    "standing": Wordings(
+    "standing": Paraphrases(
         ("Because the body is still and the thighs are vertical.", "Because the person is upright and takes no step.")
     ),
-    "cycling": Wordings(("Because the feet turn pedals instead of taking steps.",)),
-    "lying": Wordings(("Because the whole body is horizontal and still.",)),
+    "cycling": Paraphrases(("Because the feet turn pedals instead of taking steps.",)),
+    "lying": Paraphrases(("Because the whole body is horizontal and still.",)),
 }

@@ -3,40 +3,40 @@
 from collections.abc import Callable
 from random import Random
 
-from pocket_lm_text.grammar import Document, Wordings, conversation
+from pocket_lm_text.grammar import Document, Paraphrases, conversation
 
 Exercise = tuple[str, str]  # question, answer
 
-LARGER = Wordings(
+LARGER = Paraphrases(
     (
         "Which is larger, {a} or {b}?",
         "Which number is [greater|larger|higher]: {a} or {b}?",
         "{a} or {b}, which is more?",
     )
 )
-SMALLER = Wordings(
+SMALLER = Paraphrases(
     ("Which is smaller, {a} or {b}?", "Which number is [less|smaller|lower]: {a} or {b}?", "{a} or {b}, which is less?")
 )
-ABOVE = Wordings(("Is {a} [above|larger than|greater than|more than] {b}?", "Is {a} > {b}? yes or no?"))
-BELOW = Wordings(("Is {a} [below|smaller than|less than] {b}?", "Is {a} < {b}? yes or no?"))
-LARGEST = Wordings(
+ABOVE = Paraphrases(("Is {a} [above|larger than|greater than|more than] {b}?", "Is {a} > {b}? yes or no?"))
+BELOW = Paraphrases(("Is {a} [below|smaller than|less than] {b}?", "Is {a} < {b}? yes or no?"))
+LARGEST = Paraphrases(
     ("What is the [largest|highest] of {list}?", "{list}\nWhich is the [largest|highest]?", "Maximum of {list}?")
 )
-SMALLEST = Wordings(
+SMALLEST = Paraphrases(
     ("What is the [smallest|lowest] of {list}?", "{list}\nWhich is the [smallest|lowest]?", "Minimum of {list}?")
 )
-COUNT = Wordings(
+COUNT = Paraphrases(
     (
         "How many numbers are in the list {list}?",
         "{list}\nHow many numbers [are listed|are there]?",
         "Count the numbers: {list}",
     )
 )
-COUNT_ABOVE = Wordings(
+COUNT_ABOVE = Paraphrases(
     ("How many of {list} are [above|larger than] {b}?", "{list}\nHow many are [above|more than] {b}?")
 )
-NEXT = Wordings(("What comes after {a}?", "Which number follows {a}?"))
-TREND = Wordings(
+NEXT = Paraphrases(("What comes after {a}?", "Which number follows {a}?"))
+TREND = Paraphrases(
     ("Do the numbers rise or fall: {list}?", "{list}\nRise or fall?", "{list}\nDo the numbers go up or down?")
 )
 

@@ -5,7 +5,7 @@ import math
 from collections.abc import Sequence
 from random import Random
 
-from pocket_lm_text.grammar import Description, Question, Task, Telling, Wordings, by_label, fact, number, yes_for
+from pocket_lm_text.grammar import Description, Paraphrases, Question, Task, Telling, by_label, fact, number, yes_for
 from pocket_lm_text.rhythm_words import EVIDENCE, REASONS
 
 AF = "atrial fibrillation"
@@ -16,7 +16,7 @@ ALIASES = {
     NORMAL: (NORMAL, "normal", "regular", "sinus rhythm", "normal", "sinus rhythm"),
 }
 
-LISTS = Wordings(
+LISTS = Paraphrases(
     (
         "RR intervals: {list} ms",
         "RR {list} ms",
@@ -37,7 +37,7 @@ LISTS = Wordings(
     ),
 )
 FIELDS = {
-    "mean": Wordings(
+    "mean": Paraphrases(
         (
             "mean RR interval {v} ms",
             "mean {v} ms",
@@ -47,7 +47,7 @@ FIELDS = {
         ),
         ("the intervals have a mean of {v} ms",),
     ),
-    "rate": Wordings(
+    "rate": Paraphrases(
         (
             "heart rate {v} beats/min",
             "{v} beats per minute",
@@ -57,7 +57,7 @@ FIELDS = {
         ),
         ("the heart beats at a rate of {v} beats/min",),
     ),
-    "sdnn": Wordings(
+    "sdnn": Paraphrases(
         (
             "SDNN {v} ms",
             "deviation {v} ms",
@@ -72,7 +72,7 @@ FIELDS = {
             "the RR intervals deviate by {v} ms from their mean",
         ),
     ),
-    "rmssd": Wordings(
+    "rmssd": Paraphrases(
         (
             "RMSSD {v} ms",
             "RMSSD: {v} ms",
@@ -87,7 +87,7 @@ FIELDS = {
             "an RMSSD with a value of {v} ms",
         ),
     ),
-    "cv": Wordings(
+    "cv": Paraphrases(
         (
             "variation {v} %",
             "coefficient of variation {v} %",
@@ -98,7 +98,7 @@ FIELDS = {
         ),
         ("relative to their mean the intervals vary by {v} %", "a coefficient of variation that is {v} %"),
     ),
-    "pnn50": Wordings(
+    "pnn50": Paraphrases(
         (
             "pNN50 {v} %",
             "pNN50: {v} %",
@@ -107,17 +107,17 @@ FIELDS = {
         ),
         ("{v} % of the differences are above 50 ms",),
     ),
-    "shortest": Wordings(
+    "shortest": Paraphrases(
         ("shortest interval {v} ms", "shortest {v} ms", "shortest RR: {v} ms", "the shortest interval has {v} ms"),
         ("the shortest of the intervals lasts {v} ms",),
     ),
-    "longest": Wordings(
+    "longest": Paraphrases(
         ("longest interval {v} ms", "longest {v} ms", "longest RR: {v} ms", "the longest interval has {v} ms"),
         ("the longest of the intervals lasts {v} ms",),
     ),
 }
 DECISIVE = ("sdnn", "rmssd", "cv", "pnn50")
-NEUTRAL = Wordings(
+NEUTRAL = Paraphrases(
     (
         "The [intervals|beats] were recorded [at night|during the day|at rest].",
         "The [sensor|watch] is on the wrist.",
@@ -128,7 +128,7 @@ NEUTRAL = Wordings(
     ),
     ("A watch on the wrist recorded the beats at rest.", "The beats belong to a longer recording of the night."),
 )
-NAMED = Wordings(
+NAMED = Paraphrases(
     (
         "The rhythm is {label}.",
         "The heart shows {label}.",
@@ -212,22 +212,22 @@ def _pace(description: Description, _rng: Random) -> str | None:
 
 CLOSED = (
     Question(
-        Wordings(("Is the rhythm regular?", "Does the heart beat regularly?", "Is the pulse regular? yes or no?")),
+        Paraphrases(("Is the rhythm regular?", "Does the heart beat regularly?", "Is the pulse regular? yes or no?")),
         yes_for(NORMAL),
     ),
-    Question(Wordings(("Is the rhythm irregular?", "Is the pulse irregular? Answer yes or no.")), yes_for(AF)),
+    Question(Paraphrases(("Is the rhythm irregular?", "Is the pulse irregular? Answer yes or no.")), yes_for(AF)),
     Question(
-        Wordings(
+        Paraphrases(
             ("Regular or irregular?", "Is the rhythm regular or irregular?", "Are the intervals regular or irregular?")
         ),
         by_label({AF: "irregular", NORMAL: "regular"}),
     ),
     Question(
-        Wordings(("AF or normal?", "Is this AF or normal?", "Answer AF or normal.", "Label: AF or normal?")),
+        Paraphrases(("AF or normal?", "Is this AF or normal?", "Answer AF or normal.", "Label: AF or normal?")),
         by_label({AF: "AF", NORMAL: "normal"}),
     ),
     Question(
-        Wordings(
+        Paraphrases(
             (
                 "Is this AF?",
                 "Does the heart show AF?",
@@ -237,15 +237,15 @@ CLOSED = (
         ),
         yes_for(AF),
     ),
-    Question(Wordings(("Is the heart rhythm normal?", "Is this a normal rhythm?", "Is all well?")), yes_for(NORMAL)),
+    Question(Paraphrases(("Is the heart rhythm normal?", "Is this a normal rhythm?", "Is all well?")), yes_for(NORMAL)),
     Question(
-        Wordings(
+        Paraphrases(
             ("Do the intervals vary little or a lot?", "Is the variation low or high?", "Variation: low or high?")
         ),
         lambda d, _rng: "high" if d.label == AF else "low",
     ),
     Question(
-        Wordings(
+        Paraphrases(
             (
                 "Rate the irregularity from 1 to 5.",
                 "From 1 to 5, how irregular is the rhythm?",
@@ -255,24 +255,24 @@ CLOSED = (
         by_label({AF: "5", NORMAL: "1"}),
     ),
     Question(
-        Wordings(("Is the heart rate slow, medium or fast?", "Does the heart beat slow, medium or fast?")),
+        Paraphrases(("Is the heart rate slow, medium or fast?", "Does the heart beat slow, medium or fast?")),
         _pace,
     ),
 )
 DETAILS = (
-    Question(Wordings(("What is the heart rate?", "How fast does the heart beat?")), fact("rate")),
-    Question(Wordings(("What is the mean interval?", "How long is the mean RR interval?")), fact("mean")),
-    Question(Wordings(("What is the shortest interval?", "How long is the shortest interval?")), fact("shortest")),
-    Question(Wordings(("What is the longest interval?", "How long is the longest interval?")), fact("longest")),
-    Question(Wordings(("What is the first interval?", "Which interval comes first?")), fact("first")),
-    Question(Wordings(("What is the last interval?", "Which interval comes last?")), fact("last")),
-    Question(Wordings(("How many intervals are listed?", "How many intervals are there?")), fact("count")),
-    Question(Wordings(("What is the RMSSD?",)), fact("rmssd")),
-    Question(Wordings(("What is the coefficient of variation?", "By how much do the intervals vary?")), fact("cv")),
+    Question(Paraphrases(("What is the heart rate?", "How fast does the heart beat?")), fact("rate")),
+    Question(Paraphrases(("What is the mean interval?", "How long is the mean RR interval?")), fact("mean")),
+    Question(Paraphrases(("What is the shortest interval?", "How long is the shortest interval?")), fact("shortest")),
+    Question(Paraphrases(("What is the longest interval?", "How long is the longest interval?")), fact("longest")),
+    Question(Paraphrases(("What is the first interval?", "Which interval comes first?")), fact("first")),
+    Question(Paraphrases(("What is the last interval?", "Which interval comes last?")), fact("last")),
+    Question(Paraphrases(("How many intervals are listed?", "How many intervals are there?")), fact("count")),
+    Question(Paraphrases(("What is the RMSSD?",)), fact("rmssd")),
+    Question(Paraphrases(("What is the coefficient of variation?", "By how much do the intervals vary?")), fact("cv")),
 )
 
 SENTENCES = {
-    AF: Wordings(
+    AF: Paraphrases(
         (
             "The heart shows atrial fibrillation.",
             "The rhythm is irregular, as in atrial fibrillation.",
@@ -280,7 +280,7 @@ SENTENCES = {
             "This is atrial fibrillation.",
         )
     ),
-    NORMAL: Wordings(
+    NORMAL: Paraphrases(
         (
             "The heart shows normal sinus rhythm.",
             "The rhythm is regular, as in normal sinus rhythm.",
@@ -296,7 +296,7 @@ RHYTHM = Task(
     extra_labels=(),
     aliases=ALIASES,
     describe=TELLING.describe,
-    label_questions=Wordings(
+    label_questions=Paraphrases(
         (
             "What is the rhythm?",
             "Which rhythm is this?",
@@ -327,10 +327,10 @@ RHYTHM = Task(
             "Which of the rhythms was recorded?",
         ),
     ),
-    pair_questions=Wordings(
+    pair_questions=Paraphrases(
         ("Is the rhythm {a} or {b}?", "Is this {a} or {b}?", "{a} or {b}?", "Is the heart in {a} or {b}?")
     ),
-    open_questions=Wordings(
+    open_questions=Paraphrases(
         (
             "Describe the rhythm.",
             "Describe the heart rhythm.",

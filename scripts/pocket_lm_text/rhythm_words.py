@@ -1,12 +1,12 @@
 """Sentences that tell fibrillation from sinus rhythm without naming either, and the reasons for a label."""
 
-from pocket_lm_text.grammar import Wordings
+from pocket_lm_text.grammar import Paraphrases
 
 AF = "atrial fibrillation"
 NORMAL = "normal sinus rhythm"
 
 EVIDENCE = {
-    AF: Wordings(
+    AF: Paraphrases(
         (
             "The [intervals|gaps] follow no [pattern|order]; long and short ones [mix|alternate] at random.",
             "The [pulse|heartbeat] is irregularly irregular.",
@@ -34,7 +34,7 @@ EVIDENCE = {
             "The last interval tells nothing about the next, and the pulse is disordered.",
         ),
     ),
-    NORMAL: Wordings(
+    NORMAL: Paraphrases(
         (
             "Each beat follows the last after [nearly|almost] the same time.",
             "The [pulse|heartbeat] is [steady|even] like [a clock|clockwork].",
@@ -65,10 +65,10 @@ EVIDENCE = {
 }
 
 REASONS = {
-    AF: Wordings(
+    AF: Paraphrases(
         ("Because the intervals are irregular and follow no pattern.", "Because the beats come without order.")
     ),
-    NORMAL: Wordings(
+    NORMAL: Paraphrases(
         ("Because the intervals are regular and nearly the same.", "Because the beats come in good order.")
     ),
 }

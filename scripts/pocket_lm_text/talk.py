@@ -3,7 +3,7 @@
 from itertools import chain
 from random import Random
 
-from pocket_lm_text.grammar import Document, Wordings, conversation, listing
+from pocket_lm_text.grammar import Document, Paraphrases, conversation, listing
 
 _ACTIVITIES = """
 kneeling swimming rowing skating dancing jumping crawling skiing cooking painting reading writing typing singing driving
@@ -17,18 +17,18 @@ tachycardia bradycardia noise flutter apnea snoring tremor fever artifact pacing
 motion drift ectopy"""
 THINGS = {"doing": _ACTIVITIES.split(), "feeling": _FEELINGS.split(), "showing": _FINDINGS.split()}
 STATEMENTS = {
-    "doing": Wordings(
+    "doing": Paraphrases(
         ("The person is {x}.", "Someone is {x} in the [garden|house|park].", "The wearer was {x} all the time.")
     ),
-    "feeling": Wordings(("The person is {x}.", "The person feels {x}.", "The diary says that the person was {x}.")),
-    "showing": Wordings(("The recording shows {x}.", "The doctor wrote: {x}.", "There are signs of {x}.")),
+    "feeling": Paraphrases(("The person is {x}.", "The person feels {x}.", "The diary says that the person was {x}.")),
+    "showing": Paraphrases(("The recording shows {x}.", "The doctor wrote: {x}.", "There are signs of {x}.")),
 }
 QUESTIONS = {
-    "doing": Wordings(("What is the person doing?", "Which activity is this?", "What does the wearer do?")),
-    "feeling": Wordings(("How does the person feel?", "What is the state of the person?", "Which state is this?")),
-    "showing": Wordings(("What does the recording show?", "What is this?", "Which label fits?")),
+    "doing": Paraphrases(("What is the person doing?", "Which activity is this?", "What does the wearer do?")),
+    "feeling": Paraphrases(("How does the person feel?", "What is the state of the person?", "Which state is this?")),
+    "showing": Paraphrases(("What does the recording show?", "What is this?", "Which label fits?")),
 }
-CHOICES = Wordings(
+CHOICES = Paraphrases(
     (
         "Choices: {choices}.",
         "Choose one: {choices}.",

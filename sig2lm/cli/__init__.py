@@ -6,13 +6,13 @@ import sys
 
 import typer
 
-from sig2lm.cli.annotating import annotate
-from sig2lm.cli.asking import ask, chat
+from sig2lm.cli.annotate import annotate
+from sig2lm.cli.ask import ask, chat
 from sig2lm.cli.demo import demo
-from sig2lm.cli.evaluation import evaluate
+from sig2lm.cli.evaluate import evaluate
 from sig2lm.cli.formats import formats
-from sig2lm.cli.preparing import prepare
-from sig2lm.cli.probing import probe
+from sig2lm.cli.prepare import prepare
+from sig2lm.cli.probe import probe
 from sig2lm.cli.quantities import quantities
 from sig2lm.cli.tokenizer_report import tokenizer_report
 from sig2lm.cli.training import fine_tune_encoder, pretrain_encoder, train_adapter
@@ -43,9 +43,9 @@ app.command()(formats)
 @app.callback(invoke_without_command=True)
 def _main(version: bool = typer.Option(False, "--version", help="Print the version and leave.")) -> None:
     if version:
-        import sig2lm
+        from sig2lm._version import __version__
 
-        typer.echo(sig2lm.__version__)
+        typer.echo(__version__)
         raise typer.Exit
 
 

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sig2lm.cli.evaluation import show_report
+from sig2lm.cli.evaluate import show_report
 
 if TYPE_CHECKING:
-    from sig2lm.bridge import SignalLM
     from sig2lm.datasets import Table
+    from sig2lm.model.signal_lm import SignalLM
 
 # For minutes on two cores: these data sets are small, so they are seen more often, in smaller batches.
 PRETRAIN_EPOCHS, ADAPTER_EPOCHS, BATCH_SIZE = 10, 8, 16
@@ -47,14 +47,15 @@ def demo(
 
 def _learn(table: "Table", out: Path) -> "tuple[SignalLM, dict[str, Any]]":
     """Pretrain an encoder, teach it the labels, train an adapter, and score it."""
-    from sig2lm.encoder import PretrainSettings, pretrain_encoder, save_encoder
-    from sig2lm.encoder.finetune import fine_tuned_encoders
-    from sig2lm.evaluate import evaluate
+    from sig2lm.encoder import save_encoder
+    from sig2lm.evaluation.evaluate import evaluate
     from sig2lm.lm import FrozenLM
-    from sig2lm.pocket_lm import POCKET
-    from sig2lm.prompts import load_template
-    from sig2lm.train import train_adapter
-    from sig2lm.trainer import TrainSettings
+    from sig2lm.pocket import POCKET
+    from sig2lm.pretraining import PretrainSettings, pretrain_encoder
+    from sig2lm.pretraining.fine_tuning import fine_tuned_encoders
+    from sig2lm.templates.template import load_template
+    from sig2lm.training.train_adapter import train_adapter
+    from sig2lm.training.trainer import TrainSettings
 
     task = table.info.task
     # The quickest objective: what the labels teach afterwards leaves little of the difference.

@@ -9,14 +9,14 @@ from sig2lm.cli.options import named
 from sig2lm.errors import Sig2LMError, SignalError
 
 if TYPE_CHECKING:
-    from sig2lm.bridge import SignalLM
+    from sig2lm.model.signal_lm import SignalLM
     from sig2lm.signals import Signal
 
 
 def load_run(run: str, lm: str | None, encoders: list[str] | None) -> "SignalLM":
     """Load a run; ``encoders`` are ``[NAME=]FOLDER`` texts."""
-    from sig2lm.bridge import SignalLM
-    from sig2lm.checkpoint import run_signals
+    from sig2lm.model.checkpoint import run_signals
+    from sig2lm.model.signal_lm import SignalLM
 
     places = named(encoders, run_signals(run), "--encoder") if encoders else {}
     return SignalLM.from_pretrained(run, lm=lm, encoders=places)
@@ -29,7 +29,7 @@ def load_signals(model: "SignalLM", texts: list[str]) -> "dict[str, Signal]":
 
     found = {}
     for name, file in signal_files(model, texts).items():
-        contract = model.modality(name).encoder.contract
+        contract = model.branch(name).encoder.contract
         signal = read_signal_for(file, contract)
         try:
             found[name] = contract.conform(signal, f"the encoder of '{name}'")
@@ -47,8 +47,8 @@ def say_beats(count: int, lead: str | None) -> None:
 
 def signal_files(model: "SignalLM", texts: list[str]) -> dict[str, Path]:
     """Read ``[NAME=]FILE`` texts: a file for each signal that a task of the run shows."""
-    files = named(texts, list(model.modalities), "--signal")
-    shown = model.task(files).template.shown(list(model.modalities))
+    files = named(texts, list(model.branches), "--signal")
+    shown = model.task(files).template.shown(list(model.branches))
     if missing := [name for name in shown if name not in files]:
         raise Sig2LMError(
             f"expected --signal {missing[0]}=FILE, found none; this run reads {', '.join(shown)} together"

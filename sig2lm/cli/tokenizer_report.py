@@ -42,8 +42,10 @@ def tokenizer_report(
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+    from sig2lm.pages.tokenizer_report import to_html
     from sig2lm.tokenization import load_tokenizer, pocket_tokenizer
     from sig2lm.tokenization import tokenizer_report as analyse
+    from sig2lm.tokenization.markdown import to_markdown
     from sig2lm.tokenization.terminal import summary
 
     tokenizers = [load_tokenizer(name) for name in tokenizer or []]
@@ -62,7 +64,7 @@ def tokenizer_report(
             progress=lambda text, part: progress.update(task, description=text, completed=part),
         )
     Console().print(summary(report))
-    _write({html: report.to_html, json: report.to_json, markdown: report.to_markdown})
+    _write({html: lambda: to_html(report), json: report.to_json, markdown: lambda: to_markdown(report)})
 
 
 def _write(outputs: dict[Path | None, Callable[[], str]]) -> None:
@@ -87,7 +89,7 @@ def built_in_series() -> list[Series]:
     """Simulate one recording for each of the three tasks."""
     import numpy as np
 
-    from sig2lm.synthetic import simulate
+    from sig2lm.signals.simulation import simulate
     from sig2lm.tokenization import series_from_signal
 
     series = []

@@ -40,10 +40,10 @@ def pretrain_encoder(
         bool, typer.Option("--momentum-encoder", help="Of contrastive: a slow copy makes the keys.")
     ] = False,
     latent_mask: Annotated[
-        str | None, typer.Option(help="Of crossl: spatial (whole modalities, default) or random.")
+        str | None, typer.Option(help="Of crossl: spatial (whole channel groups, default) or random.")
     ] = None,
     target: Annotated[
-        str | None, typer.Option(help="Of cross_modal: a channel; its modality is predicted from the others.")
+        str | None, typer.Option(help="Of cross_modal: a channel; its channel group is predicted from the others.")
     ] = None,
     subject_invariant: Annotated[
         float, typer.Option(min=0.0, help="Weight of an adversary that tells the subject; 0 for none.")
@@ -63,12 +63,13 @@ def pretrain_encoder(
     from typing import cast, get_args
 
     from sig2lm.datasets import load_table
-    from sig2lm.encoder import PretrainSettings, save_encoder
-    from sig2lm.encoder import pretrain_encoder as pretrain
+    from sig2lm.encoder import save_encoder
     from sig2lm.encoder.patch_transformer import Normalisation
-    from sig2lm.encoder.pretrain import DivergedError
     from sig2lm.errors import Sig2LMError
     from sig2lm.files import check_new
+    from sig2lm.pretraining import PretrainSettings
+    from sig2lm.pretraining import pretrain_encoder as pretrain
+    from sig2lm.pretraining.pretrain import DivergedError
 
     if normalisation is not None and normalisation not in get_args(Normalisation):
         raise Sig2LMError(f"normalisation is '{normalisation}', but there are {', '.join(get_args(Normalisation))}")
@@ -134,10 +135,10 @@ def fine_tune_encoder(
     """Teach encoders the labels of the training subjects, before an adapter learns to read them."""
     from sig2lm.datasets import load_table
     from sig2lm.encoder import save_encoder
-    from sig2lm.encoder.finetune import FineTuneSettings, fine_tuned_encoders
-    from sig2lm.encoder.self_training import SelfTrainingSettings, self_trained_encoders
     from sig2lm.errors import Sig2LMError
     from sig2lm.files import check_new, new_folder
+    from sig2lm.pretraining.fine_tuning import FineTuneSettings, fine_tuned_encoders
+    from sig2lm.pretraining.self_training import SelfTrainingSettings, self_trained_encoders
 
     if unlabelled is not None and not self_training:
         raise Sig2LMError("--unlabelled is for --self-training only; pass both, or leave it out")
@@ -204,8 +205,8 @@ def train_adapter(
     augment: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="Probability of each augmentation that suits the signal.")
     ] = 0.0,
-    keep: Annotated[
-        int, typer.Option(min=0, help="Training recordings that the run keeps, encoded, to calibrate new wordings.")
+    calibration_examples: Annotated[
+        int, typer.Option(min=0, help="Training recordings that the run keeps, encoded, to calibrate new paraphrases.")
     ] = 32,
     save_steps: Annotated[
         int | None, typer.Option(min=1, help="Steps between resumable checkpoints; by default an epoch.")
@@ -217,13 +218,13 @@ def train_adapter(
     """Train an adapter between an encoder and a frozen LM; Ctrl-C leaves a checkpoint that --resume continues."""
     from typing import cast, get_args
 
-    from sig2lm.adapter import ADAPTERS, AdapterConfig, AdapterKind
     from sig2lm.datasets import load_table
     from sig2lm.errors import Sig2LMError
     from sig2lm.lm import FrozenLM
-    from sig2lm.prompts import list_templates, load_template
-    from sig2lm.train import train_adapter as train
-    from sig2lm.trainer import Precision, TrainSettings
+    from sig2lm.model.adapter import ADAPTERS, AdapterConfig, AdapterKind
+    from sig2lm.templates.template import list_templates, load_template
+    from sig2lm.training.train_adapter import train_adapter as train
+    from sig2lm.training.trainer import Precision, TrainSettings
 
     for what, given, known in (
         ("adapter", adapter, ADAPTERS),
@@ -250,7 +251,7 @@ def train_adapter(
         encoder_learning_rate=encoder_learning_rate,
         lora_rank=lora_rank,
         augment=augment,
-        keep=keep,
+        calibration_examples=calibration_examples,
         save_steps=save_steps,
         report_to=report_to,
     )

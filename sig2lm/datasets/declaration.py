@@ -6,7 +6,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
 
 from sig2lm.datasets.table import COLUMNS
-from sig2lm.datasets.windows import Window
+from sig2lm.datasets.windows import WindowSpec
 from sig2lm.errors import DatasetError, SignalError
 from sig2lm.signals import Contract
 
@@ -42,11 +42,11 @@ class WindowDeclaration(_Strict):
             raise ValueError(f"a stride in rows is a whole number, found {self.stride}")
         return self
 
-    def as_window(self) -> Window:
+    def as_window(self) -> WindowSpec:
         """Return the window; without a stride the windows stand side by side."""
         length = self.seconds if self.rows is None else self.rows
         assert length is not None
-        return Window(length, self.stride or length, in_rows=self.rows is not None)
+        return WindowSpec(length, self.stride or length, in_rows=self.rows is not None)
 
 
 class Declaration(_Strict):

@@ -14,7 +14,7 @@ NO_VALUES = "windows without any value"
 
 
 @dataclass(frozen=True)
-class Window:
+class WindowSpec:
     """How recordings are cut.
 
     Parameters
@@ -35,7 +35,7 @@ class Window:
 
 
 def cut(
-    signals: dict[str, Signal], window: Window | None, dropped: Counter[str]
+    signals: dict[str, Signal], window: WindowSpec | None, dropped: Counter[str]
 ) -> Iterator[tuple[float, dict[str, Signal]]]:
     """Yield (start, signals by name) of each example in a recording; signals that are cut run side by side in time.
 
@@ -59,7 +59,7 @@ def cut(
         dropped[TOO_SHORT] += 1
 
 
-def _cut_all(signals: dict[str, Signal], window: Window | None) -> Iterator[tuple[float, dict[str, Signal]]]:
+def _cut_all(signals: dict[str, Signal], window: WindowSpec | None) -> Iterator[tuple[float, dict[str, Signal]]]:
     if window is None:
         yield 0.0, signals
         return

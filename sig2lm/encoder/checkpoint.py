@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-import sig2lm
+from sig2lm._version import __version__
 from sig2lm.encoder.patch_transformer import EncoderConfig, SignalEncoder
 from sig2lm.encoder.protocol import PatchEncoder, encoder_config
 from sig2lm.errors import CheckpointError
@@ -23,7 +23,7 @@ def save_encoder(encoder: SignalEncoder, out: str | Path, provenance: dict[str, 
     """
     with new_folder(out) as folder:
         write_tensors(folder / "encoder.safetensors", encoder.state_dict())
-        write_json(folder / "train.json", {"sig2lm": sig2lm.__version__, **(provenance or {})})
+        write_json(folder / "train.json", {"sig2lm": __version__, **(provenance or {})})
         write_json(folder / "config.json", {"kind": "encoder", "format": FORMAT, **encoder.config.to_dict()})
     return Path(out)
 

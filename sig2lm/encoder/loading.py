@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from sig2lm.encoder.checkpoint import load_encoder
-from sig2lm.encoder.foreign import LIBRARIES, load_foreign
+from sig2lm.encoder.external import LIBRARIES, load_external
 from sig2lm.encoder.protocol import PatchEncoder, check_encoder
 from sig2lm.errors import CheckpointError
 from sig2lm.signals import Contract
@@ -21,7 +21,7 @@ def load_any_encoder(source: str | Path | PatchEncoder, contract: Contract) -> P
     Parameters
     ----------
     source
-        A folder that ``save_encoder`` wrote; ``LIBRARY:NAME`` with a library of :mod:`sig2lm.encoder.foreign` and a
+        A folder that ``save_encoder`` wrote; ``LIBRARY:NAME`` with a library of :mod:`sig2lm.encoder.external` and a
         folder or hub id, such as ``moment:AutonLab/MOMENT-1-small``; or a module that meets the protocol.
     contract
         The signals that an encoder of another library will read; the others have their own.
@@ -35,7 +35,7 @@ def load_any_encoder(source: str | Path | PatchEncoder, contract: Contract) -> P
     """
     if isinstance(source, str | Path):
         library, name = split_source(source)
-        return load_encoder(name) if library is None else load_foreign(library, name, contract)
+        return load_encoder(name) if library is None else load_external(library, name, contract)
     return check_encoder(source).eval()
 
 
@@ -94,7 +94,7 @@ def find_encoder(places: Sequence[str | Path], config: dict[str, Any]) -> tuple[
         elif library in LIBRARIES:
             name = place.removeprefix(f"{library}:")
             if Path(name).expanduser().is_dir() or _may_be_hub_id(name):
-                return load_foreign(library, name, contract), source_of(f"{library}:{name}")
+                return load_external(library, name, contract), source_of(f"{library}:{name}")
     return None
 
 

@@ -1,10 +1,10 @@
-"""The signal encoder: a transformer over (time, modality) patches.
+"""The signal encoder: a transformer over (time, channel group) patches.
 
-Channels that share a unit form a modality (three axes of an accelerometer, say); a patch holds ``patch_size`` samples
-of one modality. A missing sample enters as zero beside a mask that says so, a patch without any observed sample is
-masked out, and so is a missing channel or sensor: nothing is imputed.
+Channels that share a unit form a channel group (three axes of an accelerometer, say); a patch holds ``patch_size``
+samples of one channel group. A missing sample enters as zero beside a mask that says so, a patch without any observed
+sample is masked out, and so is a missing channel or sensor: nothing is imputed.
 
-Limit: ``max_positions`` patches in time (8,192 by default, times the number of modalities); longer signals are refused.
+Limit: ``max_positions`` patches in time (8,192 by default, times the number of groups); longer signals are refused.
 Time and memory grow linearly with the length (see :mod:`sig2lm.encoder.attention`).
 """
 
@@ -63,9 +63,9 @@ class EncoderConfig:
     dropout: float = 0.0
 
     @property
-    def modalities(self) -> tuple[tuple[int, ...], ...]:
-        """Channel numbers of each modality: neighbours that share a unit."""
-        return modalities(self.contract)
+    def channel_groups(self) -> tuple[tuple[int, ...], ...]:
+        """Channel numbers of each channel group: neighbours that share a unit."""
+        return channel_groups(self.contract)
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready dictionary."""
@@ -94,8 +94,8 @@ class EncoderConfig:
             raise CheckpointError(f"expected an encoder config, found one that lacks or mistypes {error}") from error
 
 
-def modalities(contract: Contract) -> tuple[tuple[int, ...], ...]:
-    """Channel numbers of each modality of a contract: channels that share a unit."""
+def channel_groups(contract: Contract) -> tuple[tuple[int, ...], ...]:
+    """Channel numbers of each channel group of a contract: channels that share a unit."""
     groups: dict[str, list[int]] = {}
     for number, unit in enumerate(contract.units):
         groups.setdefault(unit, []).append(number)
@@ -108,13 +108,13 @@ class SignalEncoder(nn.Module):
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
         self.config = config
-        channels, modalities = len(config.contract.channels), config.modalities
+        channels, groups = len(config.contract.channels), config.channel_groups
         mean = config.mean or (0.0,) * channels
         std = config.std or (1.0,) * channels
         self.register_buffer("mean", torch.tensor(mean)[:, None], persistent=False)
         self.register_buffer("std", torch.tensor(std)[:, None], persistent=False)
-        self.embed = nn.ModuleList(nn.Linear(2 * len(group) * config.patch_size, config.width) for group in modalities)
-        self.modality = nn.Parameter(0.02 * torch.randn(len(modalities), config.width))
+        self.embed = nn.ModuleList(nn.Linear(2 * len(group) * config.patch_size, config.width) for group in groups)
+        self.group_embedding = nn.Parameter(0.02 * torch.randn(len(groups), config.width))
         self.blocks = nn.ModuleList(
             Block(config.width, config.heads, config.attention_span, bool(layer % 2), config.dropout)
             for layer in range(config.depth)
@@ -155,7 +155,7 @@ class SignalEncoder(nn.Module):
 
     def num_patches(self, num_samples: int) -> int:
         """P for a signal of ``num_samples``."""
-        return self.num_times(num_samples) * len(self.config.modalities)
+        return self.num_times(num_samples) * len(self.config.channel_groups)
 
     def forward(self, values: Tensor, sample_mask: Tensor) -> tuple[Tensor, Tensor]:
         """Encode a batch.
@@ -170,8 +170,8 @@ class SignalEncoder(nn.Module):
         Returns
         -------
         tuple of Tensor
-            Patches (B, P, E), ordered by time and within a time by modality, and patch_mask (B, P), True where a patch
-            holds an observed sample. Patches outside the mask are zero.
+            Patches (B, P, E), ordered by time and within a time by channel group, and patch_mask (B, P), True where a
+            patch holds an observed sample. Patches outside the mask are zero.
         """
         raw, observed = self.patchify(self.normalise(values, sample_mask), sample_mask)
         mask = self.patch_mask(observed)
@@ -191,7 +191,7 @@ class SignalEncoder(nn.Module):
         return values * sample_mask
 
     def patchify(self, values: Tensor, sample_mask: Tensor) -> tuple[list[Tensor], list[Tensor]]:
-        """Cut (B, C, T) into patches: for each modality (B, times, channels * patch_size) values and mask."""
+        """Cut (B, C, T) into patches: for each channel group (B, times, channels * patch_size) values and mask."""
         size, stride = self.config.patch_size, self.config.patch_stride
         times = self.num_times(values.shape[-1])
         short = max(0, size + (times - 1) * stride - values.shape[-1])
@@ -200,7 +200,7 @@ class SignalEncoder(nn.Module):
             padded = nn.functional.pad(x[:, list(group)], (0, short))
             return padded.unfold(-1, size, stride).transpose(1, 2).flatten(2)
 
-        groups = self.config.modalities
+        groups = self.config.channel_groups
         return [cut(values, group) for group in groups], [cut(sample_mask, group) for group in groups]
 
     def patch_mask(self, observed: list[Tensor]) -> Tensor:
@@ -210,15 +210,15 @@ class SignalEncoder(nn.Module):
     def embed_patches(self, raw: list[Tensor], observed: list[Tensor]) -> Tensor:
         """Project raw patches and their masks to (B, P, E)."""
         embedded = [
-            layer(torch.cat([values, mask.to(values.dtype)], dim=-1)) + self.modality[number]
+            layer(torch.cat([values, mask.to(values.dtype)], dim=-1)) + self.group_embedding[number]
             for number, (layer, values, mask) in enumerate(zip(self.embed, raw, observed, strict=True))
         ]
         return torch.stack(embedded, dim=2).flatten(1, 2)
 
     def encode(self, embedded: Tensor, mask: Tensor) -> Tensor:
         """Run the transformer over embedded patches (B, P, E)."""
-        modalities = len(self.config.modalities)
-        times = torch.arange(embedded.shape[1], device=embedded.device) // modalities
+        groups = len(self.config.channel_groups)
+        times = torch.arange(embedded.shape[1], device=embedded.device) // groups
         angles = rotary_angles(times, self.config.width // self.config.heads)
         for block in self.blocks:
             embedded = block(embedded, mask, angles)

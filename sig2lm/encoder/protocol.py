@@ -2,7 +2,7 @@
 
 ``values (B, C, T), sample_mask (B, C, T) -> patches (B, P, E), patch_mask (B, P)``
 
-:class:`~sig2lm.encoder.SignalEncoder`, the encoders of other libraries (:mod:`sig2lm.encoder.foreign`) and a module of
+:class:`~sig2lm.encoder.SignalEncoder`, the encoders of other libraries (:mod:`sig2lm.encoder.external`) and a module of
 your own (``examples/own_encoder.py``) all meet this protocol.
 """
 
@@ -11,7 +11,7 @@ from typing import Any, Protocol, Self, runtime_checkable
 
 from torch import Tensor, nn
 
-from sig2lm.encoder.foreign.series import ForeignEncoder
+from sig2lm.encoder.external.series import ExternalEncoder
 from sig2lm.encoder.patch_transformer import SignalEncoder
 from sig2lm.errors import CheckpointError
 from sig2lm.signals import Contract
@@ -103,7 +103,7 @@ def encoder_config(encoder: PatchEncoder) -> dict[str, Any]:
     That of a module of your own is the name of its class and the protocol's two values; with the key ``library``, an
     encoder is not one of sig2lm's own architecture.
     """
-    if isinstance(encoder, SignalEncoder | ForeignEncoder):
+    if isinstance(encoder, SignalEncoder | ExternalEncoder):
         return encoder.config.to_dict()
     return {
         "library": "own",

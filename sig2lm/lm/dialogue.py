@@ -13,7 +13,7 @@ from typing import Any
 from jinja2 import TemplateError
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
-from sig2lm.prompts import Part, SignalPlace, Turn
+from sig2lm.templates.turns import Part, SignalPlace, Turn
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from sig2lm.errors import CheckpointError
 from sig2lm.files import cache_folder
 from sig2lm.hub import local_folder
 from sig2lm.lm.gguf import SMOLLM2, converted, fingerprint_gguf, gguf_file, is_gguf, smollm2_file
-from sig2lm.pocket_lm import POCKET, pocket_folder
+from sig2lm.pocket import POCKET, pocket_folder
 
 _HUB_FILES = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
 

@@ -1,6 +1,6 @@
 """Measured facts of a signal: value, unit, tolerance, how it was computed and from what. No torch, no model."""
 
-from sig2lm.quantities import acceleration, daily, ecg, intervals, pulse, rotation, skin  # each registers its own
+from sig2lm.quantities import acceleration, daily, ecg, intervals, pulse, rotation, skin
 from sig2lm.quantities.grounding import Check, check_numbers
 from sig2lm.quantities.measuring import lacking_packages, measure, measure_many, together
 from sig2lm.quantities.quantity import Measurement, Need, Quantity

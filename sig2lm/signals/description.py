@@ -1,15 +1,50 @@
 """What a signal holds, in words a language model can read and in numbers a program can."""
 
 import math
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
-from sig2lm.signals.signal import Signal
 from sig2lm.signals.units import FloatArray
 
 
-def summarise_signal(signal: Signal) -> dict[str, Any]:
+class Described(Protocol):
+    """What of a :class:`sig2lm.signals.Signal` is read here."""
+
+    @property
+    def values(self) -> FloatArray:
+        """(C, T) float32, NaN where a sample is missing."""
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Their names."""
+
+    @property
+    def units(self) -> tuple[str, ...]:
+        """Of each channel."""
+
+    @property
+    def sampling_rate(self) -> float | None:
+        """Hz."""
+
+    @property
+    def period(self) -> float | None:
+        """s between rows."""
+
+    @property
+    def duration(self) -> float | None:
+        """s."""
+
+    @property
+    def num_samples(self) -> int:
+        """T."""
+
+    @property
+    def num_channels(self) -> int:
+        """C."""
+
+
+def summarise_signal(signal: Described) -> dict[str, Any]:
     """Return clock, length and per channel mean, std, min, max (over present samples) and the share of missing ones."""
     return {
         "duration": signal.duration,
@@ -23,7 +58,7 @@ def summarise_signal(signal: Signal) -> dict[str, Any]:
     }
 
 
-def describe_signal(signal: Signal) -> str:
+def describe_signal(signal: Described) -> str:
     """Return one short paragraph: the clock, then one sentence per channel.
 
     Numbers carry three significant digits and no exponent, because digits are what a language model reads best.
@@ -46,7 +81,7 @@ def _statistics(row: FloatArray) -> dict[str, float | None]:
     }
 
 
-def _describe_clock(signal: Signal) -> str:
+def _describe_clock(signal: Described) -> str:
     count = f"{signal.num_channels} channel{'s' * (signal.num_channels > 1)}"
     if signal.sampling_rate is not None:
         return f"{count}, {_format_duration(signal.duration)} at {format_number(signal.sampling_rate)} Hz."

@@ -32,7 +32,7 @@ _TIME_UNITS = {
 }
 # Seconds since 1970 stay below this for three thousand years; a larger number counts milliseconds since then.
 _EPOCH_MILLISECONDS = 1e11
-# What zipfile, zlib and numpy raise on damaged, encrypted or foreign archives.
+# What zipfile, zlib and numpy raise on damaged, encrypted or external archives.
 _NPZ_ERRORS = (
     AttributeError,
     EOFError,

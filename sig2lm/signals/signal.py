@@ -118,7 +118,7 @@ class Signal:
             )
         if math.isclose(self.sampling_rate, target, rel_tol=1e-6):
             return replace(self, sampling_rate=target)
-        from sig2lm.signals.resampling import resample_values  # scipy.signal takes 0.4 s to import
+        from sig2lm.signals.resampling import resample_values
 
         return replace(self, values=resample_values(self.values, self.sampling_rate, target), sampling_rate=target)
 

@@ -25,7 +25,7 @@ Times = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class Windows:
+class SignalWindows:
     """The windows of a recording; make them with :meth:`over`.
 
     Attributes
@@ -51,9 +51,9 @@ class Windows:
     beats: tuple[int, str] | None = None
 
     @classmethod
-    def over(
+    def from_signal(
         cls, signal: Signal, contract: Contract, owner: str, length: float | None = None, stride: float | None = None
-    ) -> "Windows":
+    ) -> "SignalWindows":
         """Plan the windows of a recording.
 
         Parameters
@@ -146,7 +146,7 @@ class Windows:
     def _num_samples(self) -> int:
         if not self._resampled:
             return self.signal.num_samples
-        from sig2lm.signals.resampling import resampled_length  # scipy.signal takes 0.4 s to import
+        from sig2lm.signals.resampling import resampled_length
 
         return resampled_length(self.signal.num_samples, self.signal.sampling_rate or 1.0, self._rate)
 

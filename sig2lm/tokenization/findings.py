@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sig2lm.report.text import duration
+from sig2lm.formatting import duration
 from sig2lm.tokenization.roundtrip import visible
 
 # From worst to best: text that no model can read, numbers that look other than they are, price, and good news.

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from sig2lm.errors import TokenizerError
-from sig2lm.pocket_lm import pocket_folder
+from sig2lm.pocket import pocket_folder
 from sig2lm.tokenization.tokenizer import FastTokenizer, TextTokenizer, TiktokenTokenizer
 
 TIKTOKEN_PREFIX = "tiktoken:"

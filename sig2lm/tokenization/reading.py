@@ -14,11 +14,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from sig2lm.errors import SignalError
-from sig2lm.tokenization.series import MISSING, Series, SkippedColumn, series_from_signal
+from sig2lm.tokenization.series import MISSING, Series, SkippedColumn, series_from_signal, series_from_values
 
 TEXT_SUFFIXES = (".csv", ".tsv", ".txt")
 SAMPLE_ROWS = 10_000
@@ -223,3 +224,14 @@ def _rate(cells: list[str]) -> float | None:
     size = float(np.nanmax(np.abs(times)))
     ticks = 1e9 if size >= 1e17 else 1e6 if size >= 1e14 else 1e3 if size >= 1e11 else 1.0
     return float(ticks / np.median(steps))
+
+
+def as_series(series: Any, name: str = "series") -> Series:
+    """Take a series in any form: a `Series`, a `Signal`, an array (T,) or (C, T), or the path of a file."""
+    if isinstance(series, Series):
+        return series
+    if isinstance(series, str | Path):
+        return read_series(series)
+    if hasattr(series, "values") and hasattr(series, "channels"):
+        return series_from_signal(series, name)
+    return series_from_values(series, name)

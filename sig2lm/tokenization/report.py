@@ -16,8 +16,9 @@ from sig2lm.tokenization.findings import find
 from sig2lm.tokenization.integers import chunk_stability, grouping, neighbour_consistency, one_token_integers
 from sig2lm.tokenization.loading import as_tokenizer
 from sig2lm.tokenization.ranking import Written, rank, write_all
+from sig2lm.tokenization.reading import as_series
 from sig2lm.tokenization.roundtrip import lost_case, lost_characters, round_trip
-from sig2lm.tokenization.series import Series, as_series
+from sig2lm.tokenization.series import Series
 from sig2lm.tokenization.streaming import FileCount, count_file
 from sig2lm.tokenization.tokenizer import TextTokenizer, Tokens
 
@@ -54,18 +55,6 @@ class TokenizerReport:
     def to_json(self) -> str:
         """Write the report as JSON that follows the schema; no NaN in it."""
         return json.dumps(self.to_dict(), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-
-    def to_markdown(self) -> str:
-        """Write the report as Markdown: the comparison, findings and serializers."""
-        from sig2lm.tokenization.markdown import to_markdown
-
-        return to_markdown(self)
-
-    def to_html(self) -> str:
-        """Write the report as one page that needs nothing else: no script, no font, no network."""
-        from sig2lm.tokenization.page import to_html
-
-        return to_html(self)
 
 
 def report_schema() -> dict[str, Any]:

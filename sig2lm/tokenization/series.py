@@ -145,16 +145,3 @@ def series_from_signal(signal: Signal, name: str) -> Series:
     """Make a series of a `sig2lm.signals.Signal`."""
     series = series_from_values(signal.values, name, signal.duration)
     return Series(name, series.values, signal.channels, series.rows, series.lines, series.duration)
-
-
-def as_series(series: Any, name: str = "series") -> Series:
-    """Take a series in any form: a `Series`, a `Signal`, an array (T,) or (C, T), or the path of a file."""
-    if isinstance(series, Series):
-        return series
-    if isinstance(series, str | Path):
-        from sig2lm.tokenization.reading import read_series
-
-        return read_series(series)
-    if hasattr(series, "values") and hasattr(series, "channels"):
-        return series_from_signal(series, name)
-    return series_from_values(series, name)

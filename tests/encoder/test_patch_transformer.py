@@ -44,7 +44,7 @@ def test_a_signal_is_encoded_alike_alone_and_beside_a_longer_one(first: int, sec
 
 def test_patches_are_ordered_by_time_and_hold_one_modality_each() -> None:
     encoder = SignalEncoder(EncoderConfig(TWO_SENSORS, 4, 4, width=16, depth=1, heads=2))
-    assert encoder.config.modalities == ((0, 1), (2, 3))
+    assert encoder.config.channel_groups == ((0, 1), (2, 3))
     values = torch.arange(4 * 8.0).view(1, 4, 8)
     raw, observed = encoder.patchify(values, torch.ones_like(values, dtype=torch.bool))
     assert raw[0][0, 1].tolist() == [4.0, 5.0, 6.0, 7.0, 12.0, 13.0, 14.0, 15.0]

@@ -8,8 +8,8 @@ import numpy as np
 
 from sig2lm.datasets import Table, TableInfo
 from sig2lm.datasets.table import COLUMNS
-from sig2lm.encoder import PretrainSettings
-from sig2lm.encoder.objectives import OBJECTIVES
+from sig2lm.pretraining import PretrainSettings
+from sig2lm.pretraining.objectives import OBJECTIVES
 from sig2lm.signals import Contract
 
 SENSORS = Contract(("ax", "ay", "gx"), ("m/s^2", "m/s^2", "rad/s"), 50.0, None, 1.28)

@@ -19,8 +19,8 @@ from transformers import (
     Qwen3Config,
 )
 
-from sig2lm.data import Example, collate
 from sig2lm.lm import Context, EncodedPrompt, FrozenLM
+from sig2lm.model.examples import Example, collate
 
 IDS = {"vocab_size": 420, "bos_token_id": 0, "eos_token_id": 2, "pad_token_id": 1, "initializer_range": 0.2}
 SIZE = {"hidden_size": 32, "num_hidden_layers": 4, "num_attention_heads": 4, "max_position_embeddings": 128}

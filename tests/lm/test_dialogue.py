@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tiny import build_tokenizer
 
 from sig2lm.lm import DialogueTokenizer
-from sig2lm.prompts import SignalPlace, Turn
+from sig2lm.templates.turns import SignalPlace, Turn
 
 PLACE = SignalPlace("motion")
 TURNS = (Turn("system", ("Answer briefly.",)), Turn("user", ("Movement: ", PLACE, "\nWhat is it?")))

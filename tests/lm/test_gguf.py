@@ -14,7 +14,7 @@ from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 from sig2lm.errors import CheckpointError, Sig2LMError
 from sig2lm.lm import Context, FrozenLM, gguf
-from sig2lm.prompts import Turn
+from sig2lm.templates.turns import Turn
 
 reader = pytest.importorskip("gguf")
 NAMES = {

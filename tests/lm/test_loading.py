@@ -74,7 +74,7 @@ def test_missing_weights_are_refused(folder: Path) -> None:
 @pytest.mark.parametrize("name", ["tinystories-656k", "stories260k"])
 def test_real_lms_load_and_speak(shared: Path, name: str) -> None:
     from sig2lm.lm import Context
-    from sig2lm.prompts import Turn
+    from sig2lm.templates.turns import Turn
 
     lm = FrozenLM.from_pretrained(shared / "lm" / name)
     prompt = lm.dialogue.encode((Turn("user", ("Once upon a time there was a little",)),), {})

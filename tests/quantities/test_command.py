@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from sig2lm.cli import app
 from sig2lm.errors import SignalError
 from sig2lm.signals import save_signal
-from sig2lm.synthetic import simulate
+from sig2lm.signals.simulation import simulate
 
 
 def test_a_recording_becomes_a_table_and_json(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from sig2lm.quantities import QUANTITIES, Measurement, check_numbers, measure
 from sig2lm.quantities.quantity import unit_words
 from sig2lm.quantities.stated import stated_numbers
 from sig2lm.signals import Signal
-from sig2lm.synthetic import simulate
+from sig2lm.signals.simulation import simulate
 
 quick = settings(max_examples=60, deadline=None)
 

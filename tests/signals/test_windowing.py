@@ -1,4 +1,4 @@
-"""Windows made one after the other are those of the whole recording, conformed at once; memory does not grow."""
+"""SignalWindows made one after the other are those of the whole recording, conformed at once; memory does not grow."""
 
 import tracemalloc
 
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sig2lm.errors import SignalError
 from sig2lm.signals import Contract, Signal
 from sig2lm.signals.resampling import resample_span, resample_values
-from sig2lm.signals.windowing import Windows
+from sig2lm.signals.windowing import SignalWindows
 
 MOTION = Contract(("x", "y"), ("m/s^2", "rad/s"), 50.0, None, 2.0)
 OWNER = "the encoder of 'motion'"
@@ -45,7 +45,7 @@ def test_a_span_is_cut_from_the_resampled_whole(rate: float, samples: int, gap: 
 def test_windows_are_those_of_the_conformed_whole(rate: float, samples: int, stride: float | None, gap: float) -> None:
     signal = recording(samples, rate, gap=gap)
     expected = list(MOTION.conform(signal, OWNER).windows(2.0, stride))
-    windows = Windows.over(signal, MOTION, OWNER, stride=stride)
+    windows = SignalWindows.from_signal(signal, MOTION, OWNER, stride=stride)
     found = list(windows)
     assert len(windows) == len(found) == len(expected)
     for number, (values, (start, window)) in enumerate(zip(found, expected, strict=True)):
@@ -66,7 +66,7 @@ def test_a_long_gap_is_bridged_from_its_far_ends() -> None:
 def test_events_take_their_times_from_the_sum_of_the_intervals() -> None:
     contract = Contract(("rr",), ("ms",), None, None, 4.0)
     intervals = np.array([[0.8, 1.0, np.nan, 0.7, 0.9, 0.8, 1.1, 1.0, 0.9, 0.5]])
-    windows = Windows.over(Signal(intervals, None, ("rr",), ("s",)), contract, "it", stride=3)
+    windows = SignalWindows.from_signal(Signal(intervals, None, ("rr",), ("s",)), contract, "it", stride=3)
     times = np.r_[0.0, np.nancumsum(intervals)]
     spans = [windows.span(number) for number in range(len(windows))]
     np.testing.assert_allclose(spans, [(times[i], times[i + 4]) for i in (0, 3, 6)], atol=1e-6)
@@ -76,7 +76,7 @@ def test_events_take_their_times_from_the_sum_of_the_intervals() -> None:
 
 def test_daily_rows_take_their_times_from_the_period() -> None:
     contract = Contract(("steps",), ("count",), None, 86400.0, 7.0)
-    windows = Windows.over(
+    windows = SignalWindows.from_signal(
         Signal(np.arange(20.0)[None], None, ("steps",), ("count",), 86400.0), contract, "it", stride=1
     )
     assert len(windows) == 14
@@ -86,18 +86,20 @@ def test_daily_rows_take_their_times_from_the_period() -> None:
 def test_what_breaks_the_contract_is_refused_before_the_first_window() -> None:
     signal = recording(1000, 100.0)
     with pytest.raises(SignalError, match="missing: x"):
-        Windows.over(signal.select(["y"]), MOTION, OWNER)
+        SignalWindows.from_signal(signal.select(["y"]), MOTION, OWNER)
     with pytest.raises(SignalError, match="different things"):
-        Windows.over(Signal(signal.values, 100.0, signal.channels, ("V",) * 3), MOTION, OWNER)
+        SignalWindows.from_signal(Signal(signal.values, 100.0, signal.channels, ("V",) * 3), MOTION, OWNER)
     with pytest.raises(SignalError, match="invent"):
-        Windows.over(Signal(signal.values, 0.1, signal.channels, signal.units), MOTION, OWNER)
+        SignalWindows.from_signal(Signal(signal.values, 0.1, signal.channels, signal.units), MOTION, OWNER)
     with pytest.raises(SignalError, match="window"):
-        Windows.over(signal, Contract(MOTION.channels, MOTION.units, 50.0), OWNER)
+        SignalWindows.from_signal(signal, Contract(MOTION.channels, MOTION.units, 50.0), OWNER)
     with pytest.raises(SignalError, match="no times"):
-        Windows.over(Signal(np.ones((1, 9)), None, ("n",), ("count",)), Contract(("n",), ("count",), None), OWNER, 3)
+        SignalWindows.from_signal(
+            Signal(np.ones((1, 9)), None, ("n",), ("count",)), Contract(("n",), ("count",), None), OWNER, 3
+        )
     for length, stride in ((0.001, None), (1.0, 0.001)):
         with pytest.raises(SignalError, match="reach one"):
-            Windows.over(signal, MOTION, OWNER, length, stride)
+            SignalWindows.from_signal(signal, MOTION, OWNER, length, stride)
 
 
 @pytest.mark.parametrize("rate", [50.0, 64.0])
@@ -106,7 +108,7 @@ def test_memory_does_not_grow_with_the_recording(rate: float) -> None:
         signal = recording(samples, rate)
         tracemalloc.start()
         try:
-            for _ in Windows.over(signal, MOTION, OWNER):
+            for _ in SignalWindows.from_signal(signal, MOTION, OWNER):
                 pass
             return tracemalloc.get_traced_memory()[1]
         finally:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from sig2lm.errors import CheckpointError
+from sig2lm.pages.tokenizer_report import to_html
 from sig2lm.tokenization import load_tokenizer, probe_embeddings, tokenizer_report
 from sig2lm.tokenization.embeddings import score_probe
 
@@ -41,7 +42,7 @@ def test_a_small_lm_has_ten_integers(shared):
 def test_the_report_says_that_ten_are_few(shared):
     report = tokenizer_report([], [1.0, 2.0], serializers=["plain"], lm=shared / "lm" / "tinystories-656k")
     assert report.tokenizers["tinystories-656k"]["measures"]["embedding_probe"]["integers"] == 10
-    assert "So few integers" in report.to_html()
+    assert "So few integers" in to_html(report)
 
 
 def test_a_folder_without_an_lm_is_refused(folder):

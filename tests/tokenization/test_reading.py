@@ -5,7 +5,8 @@ import pytest
 
 from sig2lm.errors import SignalError
 from sig2lm.tokenization import read_series
-from sig2lm.tokenization.series import as_series, series_from_values
+from sig2lm.tokenization.reading import as_series
+from sig2lm.tokenization.series import series_from_values
 from sig2lm.tokenization.streaming import count_file
 
 

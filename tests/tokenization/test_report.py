@@ -8,11 +8,13 @@ from pathlib import Path
 import jsonschema
 import numpy as np
 import pytest
-from pages import assert_shown, assert_stands_alone
+from page_checks import assert_shown, assert_stands_alone
 
 from sig2lm.errors import SignalError, TokenizerError
+from sig2lm.pages.tokenizer_report import to_html
 from sig2lm.tokenization import read_series, report_schema, series_from_values, tokenizer_report
 from sig2lm.tokenization.findings import HARMS, duration, filled
+from sig2lm.tokenization.markdown import to_markdown
 from sig2lm.tokenization.report import excerpt, first_rows
 
 from .conftest import load_once
@@ -75,14 +77,14 @@ def test_the_whole_file_is_counted(report, table, digits):
 
 
 def test_the_page_stands_alone_and_escapes(report):
-    text = report.to_html()
+    text = to_html(report)
     page = assert_stands_alone(text)
     assert page.tags.count("svg") >= 6
     assert "&lt;script&gt;" in text
 
 
 def test_markdown_tables_are_tables(report):
-    text = report.to_markdown()
+    text = to_markdown(report)
     assert re.search(r"(?<!\\)<script", text) is None
     for block in re.findall(r"(?:^\|.*\n?)+", text, flags=re.MULTILINE):
         widths = {len(re.findall(r"(?<!\\)\|", line)) for line in block.strip().split("\n")}
@@ -107,7 +109,7 @@ def test_names_that_come_twice_are_kept_apart_and_progress_is_told(digits):
 def test_one_value_and_one_constant_are_enough(digits):
     report = tokenizer_report(digits, [np.array(values) for values in ([5.0], [[5.0, 5.0, 5.0]], [[np.nan, 1.0]])])
     jsonschema.validate(json.loads(report.to_json()), report_schema())
-    assert report.to_html()
+    assert to_html(report)
 
 
 def test_wrong_input_is_refused(digits):
@@ -133,7 +135,7 @@ def test_the_talks_five_rows(gpt2):
     report = tokenizer_report(gpt2, example["talk_series"]())
     shown = report.tokenizers["gpt2"]["measures"]["series"]["the talk's five rows"]["excerpt"]
     assert (shown["text"], shown["count"]) == (text, 148)
-    assert "148 tokens" in report.to_html()
+    assert "148 tokens" in to_html(report)
 
 
 def test_the_talks_199_rows_are_a_reconstruction(shared, gpt2):
@@ -174,7 +176,7 @@ def test_shares_are_for_people():
 @pytest.mark.browser
 @pytest.mark.parametrize(("width", "dark"), [(1280, False), (500, True)], ids=["desk, light", "phone, dark"])
 def test_a_browser_shows_the_page(report, tmp_path, width, dark):
-    text = assert_shown(report.to_html(), tmp_path, width, dark)
+    text = assert_shown(to_html(report), tmp_path, width, dark)
     assert text.count('class="finding') == sum(len(item["findings"]) for item in report.tokenizers.values())
 
 

@@ -10,14 +10,7 @@ from hypothesis.extra.numpy import arrays
 
 from sig2lm.errors import TokenizerError
 from sig2lm.tokenization import build_serializer, series_from_values, write_all
-from sig2lm.tokenization.ranking import (
-    LARGEST_ERROR,
-    Written,
-    errors,
-    rank,
-    surviving_row_separator,
-    within_bound,
-)
+from sig2lm.tokenization.ranking import LARGEST_ERROR, Written, errors, rank, surviving_row_separator, within_bound
 from sig2lm.tokenization.serializers import KINDS, enough_decimals
 from sig2lm.tokenization.series import shortest
 

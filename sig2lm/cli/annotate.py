@@ -1,0 +1,131 @@
+"""``sig2lm annotate``."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sig2lm.cli.ask import ChoicesOption, split_choices
+from sig2lm.cli.options import EncoderPlaces, FactOption, LMOption, RunArgument, SignalOption, facts
+
+if TYPE_CHECKING:
+    from sig2lm.model.annotate import Annotation
+    from sig2lm.pages.timeline.digest import Digest
+    from sig2lm.signals import Signal
+    from sig2lm.signals.annotation_rows import WindowRow
+
+
+def annotate(
+    run: RunArgument,
+    signal: SignalOption,
+    out: Annotated[Path, typer.Option(help="A CSV file: start_s, end_s, label, and each label's probability.")],
+    question: Annotated[
+        str | None, typer.Option(help="By default the template's first. Others are closed only with --choices.")
+    ] = None,
+    choices: ChoicesOption = None,
+    window: Annotated[
+        float | None, typer.Option(help="Seconds (rows of a series without a rate); by default the encoder's window.")
+    ] = None,
+    stride: Annotated[
+        float | None, typer.Option(help="From the start of a window to the next, likewise; by default the window.")
+    ] = None,
+    html: Annotated[Path | None, typer.Option(help="Write a page with a timeline there.")] = None,
+    fact: FactOption = None,
+    batch_size: Annotated[int, typer.Option(min=1, help="Windows asked about at once.")] = 64,
+    lm: LMOption = None,
+    encoder: EncoderPlaces = None,
+) -> None:
+    """Ask about each window of a recording of any length; one row a window, and a timeline."""
+    from sig2lm.cli.loading import load_run, say_beats, signal_files
+    from sig2lm.files import check_writable, replaced_file
+    from sig2lm.pages.timeline.digest import Digest
+    from sig2lm.signals import read_signal_for
+    from sig2lm.signals.annotation_rows import row_file
+
+    for path in [out, *([html] if html else [])]:
+        check_writable(path)
+    model = load_run(run, lm, encoder)
+    signals = {
+        name: read_signal_for(file, model.branch(name).encoder.contract)
+        for name, file in signal_files(model, signal).items()
+    }
+    annotation = model.annotate(
+        signals,
+        question,
+        split_choices(choices),
+        window=window,
+        stride=stride,
+        facts=facts(fact),
+        batch_size=batch_size,
+    )
+    for track in annotation.tracks.values():
+        if track.beats:
+            say_beats(*track.beats)
+    digest = Digest(annotation.end, annotation.question.choices)
+    with row_file(out, annotation.question.choices) as write:
+        for row in _watched(annotation):
+            write(row)
+            digest.add(row)
+    notes = _notes(annotation, digest)
+    if html:
+        with replaced_file(html) as temporary:
+            temporary.write_text(_page(annotation, digest, signals, run, signal, notes), encoding="utf-8")
+    _say(digest, notes, out)
+
+
+def _watched(annotation: "Annotation") -> "Iterator[WindowRow]":
+    """Yield the rows, with a progress bar where somebody can see it."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=console, disable=not sys.stderr.isatty(), transient=True) as progress:
+        yield from progress.track(annotation, total=len(annotation), description="windows")
+
+
+def _notes(annotation: "Annotation", digest: "Digest") -> tuple[str, ...]:
+    """What was left out or done beforehand, in sentences."""
+    notes = [
+        f"{count:,} heart beats were found in the channel {lead}; the questions are about the intervals between them."
+        for count, lead in (track.beats for track in annotation.tracks.values() if track.beats)
+    ]
+    if digest.missing:
+        words = "window holds no values and has" if digest.missing == 1 else "windows hold no values and have"
+        notes.append(f"{digest.missing:,} {words} no label.")
+    if annotation.left_over > 1e-6:
+        notes.append(f"The last {annotation.left_over:.3g} s make no whole window and are left out.")
+    return tuple(notes)
+
+
+def _page(
+    annotation: "Annotation",
+    digest: "Digest",
+    signals: "dict[str, Signal]",
+    run: str,
+    files: list[str],
+    notes: tuple[str, ...],
+) -> str:
+    from sig2lm.pages.timeline.digest import traces
+    from sig2lm.pages.timeline.page import Heading, to_html
+
+    drawn = []
+    for name, signal in signals.items():
+        track = annotation.tracks.get(name)
+        drawn.append(traces(signal, track.times if track and signal.sampling_rate is None else None))
+    recording = ", ".join(Path(file.partition("=")[2] or file).name for file in files)
+    heading = Heading(
+        recording, annotation.question.text, Path(run).name or run, Path(annotation.model.lm.name).name, notes
+    )
+    return to_html(heading, digest, drawn)
+
+
+def _say(digest: "Digest", notes: tuple[str, ...], out: Path) -> None:
+    answered = max(digest.windows - digest.missing, 1)
+    typer.echo(f"{digest.windows:,} windows in {out}")
+    for label, count in sorted(digest.counts().items(), key=lambda item: -item[1]):
+        typer.echo(f"  {count / answered:6.1%}  {label}")
+    for note in notes:
+        typer.echo(note)

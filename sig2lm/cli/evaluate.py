@@ -1,0 +1,182 @@
+"""``sig2lm evaluate``."""
+
+from pathlib import Path
+from textwrap import shorten
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sig2lm.cli.options import DataOption, EncoderPlaces, LMOption, RunArgument
+
+if TYPE_CHECKING:
+    from sig2lm.datasets import Table
+    from sig2lm.evaluation.comparison import ComparisonSettings
+    from sig2lm.model.signal_lm import SignalLM
+
+
+def evaluate(
+    run: RunArgument,
+    data: DataOption,
+    split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the report there.")] = None,
+    compare: Annotated[bool, typer.Option("--compare", help="Measure the other ways to ask this LM, too.")] = False,
+    methods: Annotated[str, typer.Option(metavar="1,2,...", help="Which methods of the comparison.")] = "1,2,3,4,5",
+    questions: Annotated[
+        int | None, typer.Option(min=1, help="Rows that the comparison asks about, drawn at random; all by default.")
+    ] = None,
+    training_rows: Annotated[
+        int | None, typer.Option(min=1, help="Rows that prompt tuning and LoRA learn from; all by default.")
+    ] = None,
+    html: Annotated[Path | None, typer.Option(help="Write the comparison as a page there.")] = None,
+    missing: Annotated[bool, typer.Option("--missing", help="Ask again with each sensor missing.")] = False,
+    lm: LMOption = None,
+    encoder: EncoderPlaces = None,
+    batch_size: Annotated[int, typer.Option(min=1)] = 64,
+    seed: int = 0,
+) -> None:
+    """Score a run, beside shuffled and zeroed signals, text only, and a linear probe of its encoder.
+
+    With --compare, the same questions are also put to the same LM with numbers as text (1), with examples in the prompt
+    (2), with a tuned prompt (3), and with LoRA layers (5) beside the run itself (4).
+    """
+    from sig2lm.cli.loading import load_run
+    from sig2lm.datasets import load_table
+    from sig2lm.errors import Sig2LMError
+    from sig2lm.evaluation.evaluate import evaluate as score
+    from sig2lm.evaluation.evaluate import missing_sensors
+    from sig2lm.files import check_writable, write_json
+
+    for path in (json_file, html):
+        if path is not None:
+            check_writable(path)
+    if html is not None and not compare:
+        raise Sig2LMError("--html shows the comparison; add --compare")
+    if missing and compare:
+        raise Sig2LMError("--missing asks the run alone; leave out --compare")
+    table = load_table(data)
+    chosen = _methods(methods)
+    model = load_run(run, lm, encoder)
+    if compare:
+        from sig2lm.evaluation.comparison import ComparisonSettings
+
+        settings = ComparisonSettings(chosen, questions, training_rows, seed=seed)
+        report = _compare(model, run, table, split, settings)
+        show_ladder(report)
+    else:
+        without = missing_sensors(model, table, split, batch_size, _progress) if missing else None
+        report = score(model, table, split, batch_size, progress=_progress).report
+        report |= {"missing": without} if without is not None else {}
+        show_report(report)
+    if json_file is not None:
+        write_json(json_file, report)
+    if html is not None:
+        from sig2lm.pages.comparison import write_html
+
+        write_html(report, html)
+
+
+def _progress(line: str) -> None:
+    typer.echo(f"{line} ...", err=True)
+
+
+def _methods(text: str) -> tuple[int, ...]:
+    from sig2lm.errors import Sig2LMError
+
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part in {"1", "2", "3", "4", "5"} for part in parts):
+        raise Sig2LMError(f"expected --methods as numbers from 1 to 5, found '{text}'; write it as 1,2,4")
+    return tuple(map(int, parts))
+
+
+def _compare(model: "SignalLM", run: str, table: "Table", split: str, settings: "ComparisonSettings") -> dict[str, Any]:
+    from sig2lm.evaluation.comparison import compare as compare
+    from sig2lm.files import read_json
+    from sig2lm.model.checkpoint import fetch_run
+
+    training = read_json(fetch_run(run) / "train.json", f"the record of the run '{run}'")
+    return compare(model, table, split, settings, training, progress=_progress)
+
+
+def _ordinal(found: dict[str, Any]) -> str:
+    return (
+        f"on the scale: mean absolute error {_number(found['mae'])}, of the expected value "
+        f"{_number(found['mae_expected'])}, quadratic kappa {_number(found['quadratic_kappa'])}"
+    )
+
+
+def show_ladder(report: dict[str, Any]) -> None:
+    """Print the comparison as a table."""
+    from rich.console import Console
+    from rich.table import Table as Grid
+
+    title = f"{report['data']}, {report['split']}: {report['examples']} questions, {report['subjects']} subjects"
+    grid = Grid(title=title, title_justify="left")
+    for column in ("", "accuracy", "macro-F1", "AUROC", "ECE", "tokens", "ms", "trained", "s"):
+        grid.add_column(column, justify="right" if column else "left")
+    for entry in (*report["methods"], *report["baselines"]):
+        name = f"{entry['method']} {entry['name']}" if entry["method"] else f"  {entry['name']}"
+        seconds = entry["seconds_per_answer"]
+        grid.add_row(
+            name,
+            *map(_number, (*_scores(entry), entry["ece"])),
+            _count(entry["tokens_per_question"]),
+            "-" if seconds is None else f"{1000 * seconds:.1f}",
+            _count(entry["trained_parameters"]),
+            _count(entry["training_seconds"]),
+        )
+    console = Console()
+    console.print(grid)
+    for entry in (*report["methods"], *report["baselines"]) if report["ordinal"] else ():
+        console.print(f"{entry['name']}: {_ordinal(entry)}", highlight=False)
+    for entry in report["methods"]:
+        for note in entry["notes"]:
+            console.print(f"method {entry['method']}: {note}", highlight=False)
+    console.print(f"numbers written as {report['serializer']}; LM: {report['lm']['name']}", highlight=False)
+
+
+def _count(value: float | None) -> str:
+    return "-" if value is None else f"{value:,.0f}"
+
+
+def show_report(report: dict[str, Any]) -> None:
+    """Print a report as a table."""
+    from rich.console import Console
+    from rich.table import Table
+
+    title = f"{report['task']}, {report['split']}: {report['examples']} questions, {report['subjects']} subjects"
+    table = Table(title=title, title_justify="left")
+    table.add_column()
+    for column in ("accuracy", "macro-F1", "AUROC"):
+        table.add_column(column, justify="right")
+    table.add_row("the LM reads the signal", *map(_number, _scores(report)))
+    table.add_row("  95 % over subjects", *map(_interval, _scores(report["ci"])))
+    for paraphrase, title in (("of_training", "in paraphrases of training"), ("uncalibrated", "not calibrated")):
+        if paraphrase in report["paraphrases"]:
+            table.add_row(title, *map(_number, _scores(report["paraphrases"][paraphrase])))
+    for control, found in report["controls"].items():
+        table.add_row(control.replace("_", " "), *map(_number, _scores(found)))
+    for sensor in report.get("missing", ()):
+        channels = shorten(f"without {sensor['signal']} {', '.join(sensor['channels'])}", 48, placeholder=" ...")
+        table.add_row(channels, *map(_number, _scores(sensor)))
+    table.add_row("linear probe, no LM", *map(_number, _scores(report["probe"])))
+    console = Console()
+    console.print(table)
+    if "mae" in report:
+        console.print(_ordinal(report), highlight=False)
+    console.print(
+        f"calibration error {report['ece']:.3f}; {report['seconds_per_answer'] * 1000:.1f} ms an answer; "
+        f"LM: {report['lm']['name']}",
+        highlight=False,
+    )
+
+
+def _scores(found: dict[str, Any]) -> list[Any]:
+    return [found.get(name) for name in ("accuracy", "macro_f1", "auroc")]
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def _interval(interval: list[float] | None) -> str:
+    return "-" if interval is None else f"{interval[0]:.2f} to {interval[1]:.2f}"

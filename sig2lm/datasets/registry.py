@@ -1,0 +1,91 @@
+"""`sig2lm prepare`: a data set's own layout in, the common table out, whole or not at all."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from sig2lm.datasets.manifest import draft_manifest
+from sig2lm.datasets.public.afdb import draft_afdb
+from sig2lm.datasets.public.cinc2017 import draft_cinc2017
+from sig2lm.datasets.public.lifesnaps import draft_lifesnaps
+from sig2lm.datasets.public.motionsense import draft_motionsense
+from sig2lm.datasets.public.pmdata import draft_pmdata
+from sig2lm.datasets.public.sp_sw_har import draft_sp_sw_har
+from sig2lm.datasets.public.stress_predict import draft_stress_predict
+from sig2lm.datasets.public.synthetic import draft_synthetic
+from sig2lm.datasets.public.ucihar import draft_ucihar
+from sig2lm.datasets.public.wesad import draft_wesad
+from sig2lm.datasets.public.wisdm_watch import draft_wisdm_watch
+from sig2lm.datasets.table import TableInfo
+from sig2lm.datasets.writer import Draft, write_table
+from sig2lm.errors import DatasetError
+from sig2lm.files import check_new, new_folder
+
+_READERS: dict[str, Callable[[Path, int | None], Draft]] = {
+    "motionsense": draft_motionsense,
+    "sp_sw_har": draft_sp_sw_har,
+    "wisdm_watch": draft_wisdm_watch,
+    "ucihar": draft_ucihar,
+    "afdb": draft_afdb,
+    "cinc2017": draft_cinc2017,
+    "pmdata": draft_pmdata,
+    "lifesnaps": draft_lifesnaps,
+    "stress_predict": draft_stress_predict,
+    "wesad": draft_wesad,
+    "manifest": draft_manifest,
+}
+DATASETS = (*_READERS, "synthetic")
+
+
+def prepare(
+    name: str, source: str | Path | None, out: str | Path, seed: int | None = None
+) -> TableInfo | list[TableInfo]:
+    """Turn a data set into the common table.
+
+    Parameters
+    ----------
+    name
+        One of `DATASETS`; the module of the same name tells what is read, kept and left out.
+    source
+        The data set's folder; synthetic has none and ignores it.
+    out
+        The new folder. It appears when all is written, and not at all on an error or an interrupt.
+    seed
+        Of the split by subject (and of the simulation). None: the fixed split of motionsense, the
+        published one of ucihar, 0 for the others.
+
+    Returns
+    -------
+    TableInfo or list of TableInfo
+        What was written; synthetic writes a table for each task, into `out`/har, `out`/af_rr and `out`/stress.
+
+    Raises
+    ------
+    DatasetError
+        If the name is unknown, or the source is missing or not as the data set's layout says.
+    SignalError
+        If a recording cannot be read.
+    Sig2LMError
+        If `out` exists or cannot be written.
+    """
+    if name not in DATASETS:
+        raise DatasetError(f"data sets that can be prepared are {', '.join(DATASETS)}, found '{name}'")
+    out = check_new(out)
+    drafts = draft_synthetic(seed) if name == "synthetic" else [_READERS[name](_check_source(name, source), seed)]
+    try:
+        with new_folder(out) as folder:
+            infos = []
+            for draft in drafts:
+                (folder / draft.folder).mkdir(exist_ok=True)
+                infos.append(write_table(draft, folder / draft.folder))
+    except OSError as error:
+        raise DatasetError(f"'{out}' could not be prepared: {error}; see to the disk and try again") from error
+    return infos if name == "synthetic" else infos[0]
+
+
+def _check_source(name: str, source: str | Path | None) -> Path:
+    if source is None:
+        raise DatasetError(f"'{name}' is read from a folder, and none was given; give SOURCE")
+    path = Path(source).expanduser()
+    if not path.is_dir():
+        raise DatasetError(f"expected the folder of '{name}', but there is no folder '{path}'; check the path")
+    return path

@@ -1,0 +1,242 @@
+"""Questions about signals are put to the LM, and what it makes of them is turned into answers.
+
+How a prompt with signals is read is in :mod:`sig2lm.model.fusion`.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from sig2lm.errors import SignalError
+from sig2lm.lm import Context, FrozenLM
+from sig2lm.model.calibration import Calibration
+from sig2lm.model.examples import Example, Prompter, SignalInput, describe
+from sig2lm.model.fusion import SignalFusion
+from sig2lm.model.signal_branch import SignalBranch
+from sig2lm.signals import Signal
+from sig2lm.templates.task import Question, Task, check_tasks, choose_task
+from sig2lm.templates.turns import SignalPlace
+
+Signals = Signal | Sequence[Signal] | Mapping[str, Signal | Sequence[Signal]]
+"""One signal, several of one kind, or named ones."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the LM said.
+
+    Attributes
+    ----------
+    text
+        The answer in words.
+    label
+        The closed answer that it is, or that its text names; None where it names none.
+    probabilities
+        For a closed question, the probability of each choice given that it is one of them; None for an open one.
+    """
+
+    text: str
+    label: str | None
+    probabilities: dict[str, float] | None
+
+
+class QuestionAnswerer(SignalFusion):
+    """A frozen LM that reads signals.
+
+    Parameters
+    ----------
+    lm
+        The LM.
+    branches
+        For each named signal its encoder and adapter.
+    tasks
+        What it is asked, one task or several; which of them is meant follows from the signals at hand.
+    calibrations
+        For tasks, by number, what makes probabilities of the labels' scores (:mod:`sig2lm.model.calibration`).
+
+    Raises
+    ------
+    PromptError
+        When a task shows none of the signals, or a signal is shown by no task.
+    """
+
+    def __init__(
+        self,
+        lm: FrozenLM,
+        branches: Mapping[str, SignalBranch],
+        tasks: Task | Sequence[Task],
+        calibrations: Mapping[int, Calibration] | None = None,
+    ) -> None:
+        super().__init__(lm, branches)
+        self.tasks = (tasks,) if isinstance(tasks, Task) else tuple(tasks)
+        self.calibrations = dict(calibrations or {})
+        check_tasks(self.tasks, list(branches))
+
+    def task(self, signals: Iterable[str]) -> Task:
+        """Return the task that shows signals of these names, see :func:`sig2lm.templates.task.choose_task`."""
+        return choose_task(self.tasks, list(self.branches), signals)
+
+    def prompter(self, task: Task) -> Prompter:
+        """Writes examples of a task in this model's tokens."""
+        return Prompter(task, self.lm.dialogue, self.num_virtual_tokens)
+
+    def question(self, task: Task, text: str | None = None, choices: Sequence[str] | None = None) -> Question:
+        """Make a question of a task; see :meth:`ask` for what stands where nothing is given.
+
+        Where labels are asked for, their scores are calibrated (:mod:`sig2lm.model.calibration`); in words that are new
+        this takes as long as some further questions, once.
+        """
+        text = text or task.template.question[0]
+        closed = task.choices(text, choices)
+        calibration = self.calibrations.get(self.tasks.index(task))
+        if calibration is None or closed is None or not set(closed) <= set(task.labels):
+            return Question(task, text, closed)
+        adjustment = calibration.adjustment(self, self.prompter(task), text)
+        bias = dict(zip(task.labels, adjustment.bias, strict=True))
+        return Question(task, text, closed, tuple(bias[choice] for choice in closed), adjustment.scale)
+
+    def ask(
+        self,
+        signals: Signals,
+        question: str | None = None,
+        choices: Sequence[str] | None = None,
+        *,
+        facts: Mapping[str, str] | None = None,
+        **options: Any,
+    ) -> Answer:
+        """Answer a question about one recording, or about several together.
+
+        Parameters
+        ----------
+        signals
+            A signal, several of one kind, or named ones (``{"motion": ..., "ecg": ...}``).
+        question
+            Any text; the template's first question by default.
+        choices
+            The closed answers to choose among. Without them, a question that is the template's own is answered with the
+            model's labels, and any other with free text.
+        facts
+            What else is known, for templates that tell it: ``{"age": "67"}``.
+        options
+            For free text, those of ``transformers``' ``generate`` (``max_new_tokens``, ``do_sample``, ...).
+
+        Raises
+        ------
+        SignalError
+            When a signal breaks the encoder's contract.
+        """
+        return self.ask_many([signals], question, choices, facts=[facts or {}], **options)[0]
+
+    def ask_many(
+        self,
+        recordings: Sequence[Signals],
+        question: str | None = None,
+        choices: Sequence[str] | None = None,
+        *,
+        facts: Sequence[Mapping[str, str]] | None = None,
+        batch_size: int = 32,
+        **options: Any,
+    ) -> list[Answer]:
+        """Ask one question about each of many recordings, in batches; an answer does not depend on its batch mates.
+
+        ``facts`` are as many as recordings; the rest is as in :meth:`ask`. All recordings belong to one task.
+        """
+        if not recordings:
+            return []
+        task = self.task(self.named(recordings[0]))
+        asked = self.question(task, question, choices)
+        told = facts if facts is not None else [{}] * len(recordings)
+        examples = (
+            self.example(task, self.recordings(signals), asked.text, known)
+            for signals, known in zip(recordings, told, strict=True)
+        )
+        return [answer for batch in batched(examples, batch_size) for answer in self.answer(batch, asked, **options)]
+
+    def example(
+        self, task: Task, recordings: Mapping[SignalPlace, SignalInput], question: str, facts: Mapping[str, str]
+    ) -> Example:
+        """Write one question of a task about recordings."""
+        fields = {**facts, **self.summaries(task, recordings)}
+        return self.prompter(task).example(recordings, question, fields=fields)
+
+    @torch.no_grad()
+    def answer(self, examples: Sequence[Example], question: Question, **options: Any) -> list[Answer]:
+        """Answer a batch of examples: by the likelihood of the choices, or with generated text."""
+        self.eval()
+        return self.answer_context(self.read(examples), question, **options)
+
+    @torch.no_grad()
+    def answer_context(self, context: Context, question: Question, **options: Any) -> list[Answer]:
+        """Answer from prompts that have been read."""
+        if question.choices is None:
+            texts = [self.lm.dialogue.decode(ids) for ids in self.lm.generate(context, **options)]
+            return [Answer(text, question.task.parse(text), None) for text in texts]
+        scores = self.score(context, question.sentences)
+        if question.offsets is not None:
+            scores = question.scale * (scores + scores.new_tensor(question.offsets))
+        said = dict(zip(question.choices, question.sentences, strict=True))
+        answers = []
+        for row in scores.softmax(-1).tolist():
+            probabilities = dict(zip(question.choices, row, strict=True))
+            best = max(probabilities, key=probabilities.__getitem__)
+            answers.append(Answer(said[best], best, probabilities))
+        return answers
+
+    def recordings(self, signals: Signals, first: Mapping[str, int] | None = None) -> dict[SignalPlace, SignalInput]:
+        """Conform signals to their contracts and return them as the recordings of an example.
+
+        Parameters
+        ----------
+        signals
+            As :meth:`ask` takes them.
+        first
+            Number of the first recording of each name, where a conversation has some already.
+
+        Raises
+        ------
+        SignalError
+            When a signal has a name that the model does not know, or breaks its contract.
+        """
+        found: dict[SignalPlace, SignalInput] = {}
+        for name, several in self.named(signals).items():
+            encoder = self.branch(name).encoder
+            for index, signal in enumerate(several, (first or {}).get(name, 0)):
+                conformed = encoder.contract.conform(signal, f"the encoder of '{name}'")
+                count = encoder.num_patches(conformed.num_samples)
+                found[SignalPlace(name, index)] = SignalInput(name, count, conformed.values)
+        return found
+
+    def summaries(self, task: Task, recordings: Mapping[SignalPlace, SignalInput]) -> dict[str, str]:
+        """Describe recordings in words and numbers, where the template asks for it (``$motion_summary``)."""
+        found: dict[str, list[str]] = {}
+        for place, recording in recordings.items():
+            if f"{place.name}_summary" in task.template.variables:
+                contract = self.branch(place.name).encoder.contract
+                found.setdefault(f"{place.name}_summary", []).append(describe(recording, contract))
+        return {name: " ".join(texts) for name, texts in found.items()}
+
+    def named(self, signals: Signals) -> dict[str, list[Signal]]:
+        """Return signals by name, whichever way they were passed."""
+        if isinstance(signals, Mapping):
+            return {name: [one] if isinstance(one, Signal) else list(one) for name, one in signals.items()}
+        several = [signals] if isinstance(signals, Signal) else list(signals)
+        if len(self.branches) > 1:
+            raise SignalError(
+                f"this model reads the signals {', '.join(self.branches)}, found one without a name; "
+                "pass a dictionary {name: signal}"
+            )
+        return {next(iter(self.branches)): several}
+
+
+def batched(examples: Iterator[Example], size: int) -> Iterator[list[Example]]:
+    """Cut an iterator into lists of at most ``size``."""
+    batch: list[Example] = []
+    for example in examples:
+        batch.append(example)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

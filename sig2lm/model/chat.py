@@ -1,0 +1,166 @@
+"""A conversation about recordings, which the LM reads once.
+
+Each question is encoded with the whole dialogue before it, but only what is new since the last reading is run: the
+longest beginning that the two share keeps its keys and values. So the signal is encoded and read for the first question
+only, and independent questions (:meth:`Chat.reset`) share it too.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from threading import Thread
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import TextIteratorStreamer
+
+from sig2lm.errors import PromptError
+from sig2lm.lm import Context, EncodedPrompt
+from sig2lm.model.answering import Answer, QuestionAnswerer, Signals
+from sig2lm.model.examples import SignalInput
+from sig2lm.templates.turns import SignalPlace, Turn
+
+
+class Chat:
+    """A conversation with a :class:`SignalLM`.
+
+    Parameters
+    ----------
+    model
+        Who answers.
+    signals
+        What it is about, as :meth:`SignalLM.ask` takes it; more may come later (:meth:`add`).
+    facts
+        What else is known, for templates that tell it.
+
+    Raises
+    ------
+    SignalError
+        When a signal breaks its contract.
+    """
+
+    def __init__(self, model: QuestionAnswerer, signals: Signals, facts: Mapping[str, str] | None = None) -> None:
+        self.model = model
+        self.task = model.task(model.named(signals))
+        self.facts = dict(facts or {})
+        self.turns: list[Turn] = []
+        self._first = model.recordings(signals)
+        self._recordings: dict[SignalPlace, SignalInput] = dict(self._first)
+        self._waiting: list[SignalPlace] = []
+        self._soft: dict[SignalPlace, tuple[Tensor, Tensor]] = {}
+        self._read: tuple[list[Any], Context] | None = None
+
+    def ask(self, question: str | None = None, choices: Sequence[str] | None = None, **options: Any) -> Answer:
+        """Ask, hear the answer, and remember both; arguments as :meth:`SignalLM.ask`."""
+        asked = self.model.question(self.task, question, choices)
+        if self.turns:  # what came before sways the answer too, and nothing is known of how
+            asked = replace(asked, offsets=None)
+        turns = self._with(asked.text)
+        answer = self.model.answer_context(self._context(turns), asked, **options)[0]
+        self._remember(turns, answer.text)
+        return answer
+
+    def stream(self, question: str, **options: Any) -> Iterator[str]:
+        """Ask an open question and yield the answer as it is written; it is remembered when it is complete."""
+        turns = self._with(question)
+        context = self._context(turns)
+        tokenizer = self.model.lm.dialogue.tokenizer
+        streamer = TextIteratorStreamer(tokenizer, skip_prompt=True, skip_special_tokens=True)
+        failures: list[BaseException] = []
+
+        def write() -> None:
+            try:
+                self.model.lm.generate(context, streamer=streamer, **options)
+            except BaseException as error:  # carried over to the thread that reads, below
+                failures.append(error)
+                streamer.end()
+
+        writer = Thread(target=write, daemon=True)
+        writer.start()
+        pieces: list[str] = []
+        for piece in streamer:
+            text = piece if pieces else piece.lstrip()
+            if text:
+                pieces.append(text)
+                yield text
+        writer.join()
+        if failures:
+            raise failures[0]
+        self._remember(turns, "".join(pieces).strip())
+
+    def add(self, signals: Signals) -> None:
+        """Bring further recordings into the conversation; the next question stands behind them."""
+        counts: dict[str, int] = {}
+        for place in self._recordings:
+            counts[place.name] = counts.get(place.name, 0) + 1
+        added = self.model.recordings(signals, counts)
+        self._recordings |= added
+        self._waiting += added
+
+    def reset(self) -> None:
+        """Forget the conversation but not the first recordings: what was read of them is kept."""
+        self.turns = []
+        self._recordings, self._waiting = dict(self._first), []
+
+    def _with(self, question: str) -> list[Turn]:
+        """The dialogue with a new question; the first is put in the template's words."""
+        if not question.strip():
+            raise PromptError("expected a question, found an empty one; ask something")
+        if not self.turns:
+            fields = self.facts | self.model.summaries(self.task, self._recordings)
+            return list(self.task.template.render(question, list(self._recordings), fields))
+        parts: list[str | SignalPlace] = []
+        for place in self._waiting:
+            parts += [f"{place.name.replace('_', ' ')}: ", place, "\n"]
+        return [*self.turns, Turn("user", (*parts, question))]
+
+    def _remember(self, turns: list[Turn], answer: str) -> None:
+        self.turns, self._waiting = [*turns, Turn("assistant", (answer,))], []
+
+    @torch.no_grad()
+    def _context(self, turns: Sequence[Turn]) -> Context:
+        """Read a dialogue, reusing what has been read."""
+        self.model.eval()
+        lm = self.model.lm
+        prompt = lm.dialogue.encode(turns, self.model.prompter(self.task).sizes(self._recordings))
+        keys = prompt.keys
+        known, context = self._read or ([], None)
+        shared = _common(known, keys[:-1])
+        cache = None if context is None else self._cropped(context, shared)
+        if cache is None:
+            shared, cache = 0, lm.empty_cache()
+        ids = torch.tensor([prompt.input_ids], device=lm.device)
+        inputs_embeds, mask = self._embed(prompt, ids)
+        if shared < len(keys) - 1:
+            lm.prefill(inputs_embeds[:, shared:-1], mask[:, :-1], cache)
+        context = Context(ids, mask, cache)
+        self._read = (keys[:-1], context)
+        return context
+
+    def _cropped(self, context: Context, length: int) -> Any:
+        """The cache cut to its first ``length`` positions, or None where the LM's layers cannot go back."""
+        surplus = context.cache.get_seq_length() - length
+        window = self.model.lm.attention_window
+        if surplus and window is not None and context.cache.get_seq_length() >= window:
+            return None
+        if surplus:
+            context.cache.crop(-surplus)
+        return context.cache
+
+    def _embed(self, prompt: EncodedPrompt, ids: Tensor) -> tuple[Tensor, Tensor]:
+        """Embed a prompt (1, L) with its soft prompts; each recording is encoded once in a conversation."""
+        inputs_embeds = self.model.lm.embed(ids).clone()
+        mask = torch.ones_like(ids)
+        for place, start, count in prompt.places:
+            if place not in self._soft:
+                self._soft[place] = self.model.soft_prompt(self._recordings[place])
+            soft_prompt, soft_mask = self._soft[place]
+            inputs_embeds[0, start : start + count] = soft_prompt.to(inputs_embeds.dtype)
+            mask[0, start : start + count] = soft_mask.to(mask.dtype)
+        return inputs_embeds, mask
+
+
+def _common(known: Sequence[Any], wanted: Sequence[Any]) -> int:
+    """Length of the longest beginning that two sequences share."""
+    pairs = zip(known, wanted, strict=False)
+    return next((number for number, (a, b) in enumerate(pairs) if a != b), min(len(known), len(wanted)))

@@ -1,0 +1,269 @@
+"""A run on disk: what was trained, and the names and fingerprints of what was not.
+
+``config.json`` holds the format, the LM, the branches and the tasks; ``adapter.safetensors`` the trained tensors;
+``lora/`` the LoRA layers, if any (peft's format); ``calibration.safetensors`` what makes probabilities of scores, if
+anything (:mod:`sig2lm.model.calibration`); ``train.json`` how it came about. The LM is never in it. A frozen
+encoder is named by folder, or carried in ``encoders/`` when the run is to be shared; those of other libraries are
+only named, since their licence is not ours to give.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from sig2lm.encoder import EncoderConfig, PatchEncoder, SignalEncoder, encoder_fingerprint, save_encoder
+from sig2lm.encoder.loading import IN_MEMORY, find_encoder, relative_source
+from sig2lm.encoder.protocol import check_encoder, encoder_config
+from sig2lm.errors import CheckpointError
+from sig2lm.files import read_json, write_json
+from sig2lm.hub import local_folder
+from sig2lm.lm import FrozenLM
+from sig2lm.model.adapter import AdapterConfig, build_adapter
+from sig2lm.model.answering import QuestionAnswerer
+from sig2lm.model.calibration import Calibration
+from sig2lm.model.signal_branch import SignalBranch
+from sig2lm.templates.task import Task
+from sig2lm.templates.template import parse_template
+from sig2lm.tensors import check_shapes, read_tensors, write_tensors
+
+FORMAT = 2
+CALIBRATION = "calibration.safetensors"
+
+
+@dataclass(frozen=True)
+class RunParts:
+    """What a run on disk holds.
+
+    Attributes
+    ----------
+    lm
+        The LM that it was trained on.
+    branches
+        Encoder and adapter of each named signal; the weights of adapters are still to be filled.
+    tasks, calibrations
+        What it is asked, and what makes probabilities of scores.
+    trained
+        The tensors that training changed.
+    what
+        The run in words, for errors.
+    """
+
+    lm: FrozenLM
+    branches: Mapping[str, SignalBranch]
+    tasks: Sequence[Task]
+    calibrations: Mapping[int, Calibration]
+    trained: Mapping[str, Tensor]
+    what: str
+
+
+def write_run(
+    model: QuestionAnswerer, folder: Path, provenance: dict[str, Any] | None = None, bundle_encoders: bool = False
+) -> None:
+    """Write a run into a folder; ``config.json`` comes last, so a run with one is complete."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if bundle_encoders:
+        for name in model.branches:
+            encoder = model.branch(name).encoder
+            if isinstance(encoder, SignalEncoder):
+                save_encoder(encoder, folder / "encoders" / name)
+    write_tensors(folder / "adapter.safetensors", model.trained_tensors())
+    if model.lm.has_lora:
+        model.lm.save_lora(folder / "lora")
+    if model.calibrations:
+        write_tensors(folder / CALIBRATION, _numbered(model))
+    write_json(folder / "train.json", provenance or {})
+    write_json(
+        folder / "config.json",
+        {
+            "kind": "run",
+            "format": FORMAT,
+            "lm": {"name": model.lm.name, "revision": model.lm.revision, "fingerprint": model.lm.fingerprint},
+            "lora": model.lm.has_lora,
+            "tasks": [
+                {"template": task.template.model_dump(mode="json"), "labels": list(task.labels)} for task in model.tasks
+            ],
+            "branches": {name: _describe(model.branch(name), folder) for name in model.branches},
+        },
+    )
+
+
+def fetch_run(name: str | Path, revision: str | None = None, **download: Any) -> Path:
+    """Return the local folder of a run, downloading it where ``name`` is a hub id.
+
+    Raises
+    ------
+    CheckpointError
+        When it is neither a folder nor something the hub gives.
+    """
+    return local_folder(name, "a run", revision=revision, **download)
+
+
+def run_signals(name: str | Path) -> list[str]:
+    """Return the names of the signals that a run reads, without loading it."""
+    folder = fetch_run(name)
+    return list(read_json(folder / "config.json", f"a run of sig2lm in '{folder}'").get("branches", {}))
+
+
+def read_run(
+    folder: Path, lm: FrozenLM | str | Path | None, encoders: Mapping[str, str | Path | PatchEncoder]
+) -> RunParts:
+    """Read a run, for :meth:`SignalLM.from_pretrained` to build a model of it."""
+    what = f"a run of sig2lm in '{folder}'"
+    if not (folder / "config.json").is_file() and (folder / "checkpoints").is_dir():
+        raise CheckpointError(f"expected {what}, found one that is not finished; continue it with --resume")
+    config = read_json(folder / "config.json", what)
+    if config.get("kind") != "run" or config.get("format") != FORMAT:
+        raise CheckpointError(
+            f"expected {what} (format {FORMAT}), found a config.json of something else; check the path"
+        )
+    frozen = _load_lm(config["lm"], lm, folder)
+    if config["lora"]:
+        frozen.load_lora(folder / "lora")
+    branches = {
+        name: _load_branch(name, described, folder, frozen, encoders.get(name))
+        for name, described in config["branches"].items()
+    }
+    tasks = [
+        Task(parse_template(task["template"], f"{folder}/config.json"), tuple(task["labels"]))
+        for task in config["tasks"]
+    ]
+    return RunParts(
+        frozen,
+        branches,
+        tasks,
+        _read_calibrations(folder, tasks, what),
+        read_tensors(folder / "adapter.safetensors", what),
+        what,
+    )
+
+
+def load_trained(model: QuestionAnswerer, tensors: Mapping[str, Tensor], what: str) -> None:
+    """Fill the trained parts of a model.
+
+    Raises
+    ------
+    CheckpointError
+        When a tensor is missing, too many, or of another shape.
+    """
+    check_shapes(model.trained_tensors(), tensors, what)
+    for name in model.branches:
+        branch = model.branch(name)
+        for part in ("adapter", "encoder") if branch.train_encoder else ("adapter",):
+            lead = f"{name}.{part}."
+            found = {key.removeprefix(lead): tensor for key, tensor in tensors.items() if key.startswith(lead)}
+            getattr(branch, part).load_state_dict(found)
+
+
+def _numbered(model: QuestionAnswerer) -> dict[str, Tensor]:
+    return {
+        f"{number}.{key}": tensor
+        for number, calibration in model.calibrations.items()
+        for key, tensor in calibration.tensors(model.tasks[number].template.question).items()
+    }
+
+
+def _read_calibrations(folder: Path, tasks: Sequence[Task], what: str) -> dict[int, Calibration]:
+    """Read what :func:`_numbered` wrote; nothing where a run has none."""
+    if not (folder / CALIBRATION).is_file():
+        return {}
+    of_task: dict[int, dict[str, Tensor]] = {}
+    for key, tensor in read_tensors(folder / CALIBRATION, what).items():
+        number, _, rest = key.partition(".")
+        of_task.setdefault(int(number), {})[rest] = tensor
+    try:
+        return {
+            number: Calibration.from_tensors(tensors, tasks[number].template.question)
+            for number, tensors in of_task.items()
+        }
+    except (KeyError, ValueError, IndexError, TypeError) as error:
+        raise CheckpointError(
+            f"expected in '{folder / CALIBRATION}' the calibration of each task, found another's or a part ({error}); "
+            "copy it again, or remove it to ask without calibration"
+        ) from error
+
+
+def _describe(branch: SignalBranch, folder: Path) -> dict[str, Any]:
+    """What config.json says of a branch; a frozen encoder by its place, also relative to the run."""
+    encoder = branch.encoder
+    return {
+        "adapter": branch.adapter.config.to_dict(),
+        "encoder": {
+            "config": encoder_config(encoder),
+            "trained_here": branch.train_encoder,
+            "source": branch.source,
+            "relative": relative_source(branch.source, folder),
+            "fingerprint": encoder_fingerprint(encoder),
+        },
+    }
+
+
+def _load_lm(described: dict[str, Any], lm: FrozenLM | str | Path | None, folder: Path) -> FrozenLM:
+    """Load the LM of a run, or take the one at hand, and compare fingerprints."""
+    if not isinstance(lm, FrozenLM):
+        try:
+            lm = FrozenLM.from_pretrained(lm or described["name"], revision=described["revision"])
+        except CheckpointError as error:
+            raise CheckpointError(f"the LM of the run '{folder}' does not load: {error} (with --lm)") from error
+    if lm.fingerprint != described["fingerprint"]:
+        raise CheckpointError(
+            f"the run '{folder}' was trained on the LM '{described['name']}' with fingerprint "
+            f"{described['fingerprint']}, found '{lm.name}' with {lm.fingerprint}; pass the LM it was trained on"
+        )
+    return lm
+
+
+def _load_branch(
+    name: str, described: dict[str, Any], folder: Path, lm: FrozenLM, moved: str | Path | PatchEncoder | None
+) -> SignalBranch:
+    recorded = described["encoder"]
+    encoder: PatchEncoder
+    if recorded["trained_here"] and "library" not in recorded["config"]:
+        encoder, source = SignalEncoder(EncoderConfig.from_dict(recorded["config"])), recorded["source"]
+    else:
+        encoder, source = _find_encoder(name, recorded, folder, moved)
+    config = AdapterConfig.from_dict(described["adapter"])
+    adapter = build_adapter(config, encoder.width, lm.width, embedding_norm=1.0)
+    return SignalBranch(encoder, adapter, recorded["trained_here"], source)
+
+
+def _find_encoder(
+    name: str, recorded: dict[str, Any], folder: Path, moved: str | Path | PatchEncoder | None
+) -> tuple[PatchEncoder, str]:
+    """Look for an encoder where the user says, in the run, beside the run, and where it was in training."""
+    config = recorded["config"]
+    if moved is None or isinstance(moved, str | Path):
+        beside = [(folder / recorded["relative"]).absolute()] if recorded["relative"] else []
+        places = [moved] if moved else [(folder / "encoders" / name).absolute(), *beside, recorded["source"]]
+        found = find_encoder(places, config)
+    else:
+        places, found = [IN_MEMORY], (check_encoder(moved).eval(), IN_MEMORY)
+    if found is None and config.get("library") == "own":
+        raise CheckpointError(
+            f"expected the encoder of '{name}', a module of your own ({config['class']}), found none; "
+            f"pass it: encoders={{'{name}': MODULE}}"
+        )
+    if found is None:
+        raise CheckpointError(
+            f"expected the encoder of '{name}' in '{places[-1]}', found none there; "
+            f"pass where it is now: encoders={{'{name}': FOLDER}} or --encoder {name}=FOLDER"
+        )
+    _check_same(found[0], recorded, folder, found[1])
+    return found
+
+
+def _check_same(encoder: PatchEncoder, recorded: dict[str, Any], folder: Path, place: str) -> None:
+    """Refuse another encoder than that of the run; weights that were trained here come from the run itself."""
+    if recorded["trained_here"]:
+        if encoder_config(encoder) != recorded["config"]:
+            raise CheckpointError(
+                f"the run '{folder}' trained an encoder with another config than the one in '{place}'; "
+                "pass the encoder it began with"
+            )
+    elif (found := encoder_fingerprint(encoder)) != recorded["fingerprint"]:
+        raise CheckpointError(
+            f"the run '{folder}' was trained on an encoder with fingerprint {recorded['fingerprint']}, found {found} "
+            f"in '{place}'; pass the encoder it was trained on"
+        )

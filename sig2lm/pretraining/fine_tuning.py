@@ -1,0 +1,263 @@
+"""A classifier on encoders, without any LM: what pretraining is worth, and what an LM has to reach."""
+
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+from transformers import Trainer, set_seed
+
+from sig2lm.datasets import Table
+from sig2lm.encoder.batching import stack_values
+from sig2lm.encoder.checkpoint import load_encoder
+from sig2lm.encoder.compatibility import check_contract, check_every_signal
+from sig2lm.encoder.patch_transformer import SignalEncoder
+from sig2lm.encoder.protocol import PatchEncoder
+from sig2lm.errors import DatasetError
+from sig2lm.pretraining.augmentations import Compose, default_pipeline
+from sig2lm.pretraining.optimisation import quiet, training_arguments
+from sig2lm.pretraining.windows import WindowDataset
+
+Row = tuple[dict[str, NDArray[np.float32]], int]
+
+
+@dataclass(frozen=True)
+class FineTuneSettings:
+    """How a classifier is trained: AdamW, one cosine with 5 % warm-up; the encoders learn with the head.
+
+    Attributes
+    ----------
+    augment
+        Probability with which each window meets each augmentation that suits its signal
+        (:func:`sig2lm.pretraining.augmentations.default_pipeline`).
+    """
+
+    epochs: float = 5.0
+    batch_size: int = 64
+    learning_rate: float = 5e-4
+    weight_decay: float = 0.05
+    augment: float = 0.5
+    seed: int = 0
+
+
+class Classifier(nn.Module):
+    """Encoders of named signals, the mean over the observed patches of each, and one linear layer.
+
+    Parameters
+    ----------
+    encoders
+        They are trained, so pass copies where the originals are still needed.
+    num_labels
+        M.
+    """
+
+    def __init__(self, encoders: Mapping[str, PatchEncoder], num_labels: int) -> None:
+        super().__init__()
+        self.encoders = nn.ModuleDict(cast(Mapping[str, nn.Module], encoders))
+        self.head = nn.Linear(sum(encoder.width for encoder in encoders.values()), num_labels)
+
+    def encoder(self, name: str) -> SignalEncoder:
+        """Return the encoder of a named signal, in evaluation mode."""
+        encoder = self.encoders[name]
+        assert isinstance(encoder, SignalEncoder)
+        return encoder.eval()
+
+    def forward(self, signals: Mapping[str, Mapping[str, Tensor]], labels: Tensor | None = None) -> dict[str, Tensor]:
+        """Return logits (B, M), and the loss where the labels (B,) are given.
+
+        Parameters
+        ----------
+        signals
+            For each name values and sample_mask (B, C, T).
+        """
+        pooled = []
+        for name, encoder in self.encoders.items():
+            patches, mask = encoder(**signals[name])
+            pooled.append((patches * mask[..., None]).sum(1) / mask.sum(1, keepdim=True).clamp(min=1))
+        logits = self.head(torch.cat(pooled, dim=-1))
+        return {"logits": logits} if labels is None else {"loss": cross_entropy(logits, labels), "logits": logits}
+
+
+class NumberedWindows(torch.utils.data.Dataset[Row]):
+    """Rows of a split: the windows of each signal, and a number for each row."""
+
+    def __init__(self, table: Table, split: str, rows: Sequence[int], numbers: Sequence[int]) -> None:
+        self.windows = {name: WindowDataset(table, name, split) for name in table.info.signals}
+        self.rows, self.numbers = list(rows), list(numbers)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: int) -> Row:
+        return self.__getitems__([index])[0]
+
+    def __getitems__(self, indices: Sequence[int]) -> list[Row]:
+        rows = [self.rows[int(index)] for index in indices]
+        values = {name: windows.__getitems__(rows) for name, windows in self.windows.items()}
+        return [({name: values[name][i] for name in values}, self.numbers[int(j)]) for i, j in enumerate(indices)]
+
+
+class LabelledWindows(NumberedWindows):
+    """Rows of a split, all by default, with the numbers of their labels; labels of other rows are not looked at."""
+
+    def __init__(self, table: Table, split: str, labels: Sequence[str], rows: Sequence[int] | None = None) -> None:
+        number = {label: position for position, label in enumerate(labels)}
+        found = list(table.data[split]["label"])
+        rows = range(len(found)) if rows is None else rows
+        super().__init__(table, split, rows, [number[found[row]] for row in rows])
+
+
+def fine_tune(
+    table: Table,
+    encoders: Mapping[str, PatchEncoder],
+    labels: Sequence[str],
+    settings: FineTuneSettings | None = None,
+    rows: Sequence[int] | None = None,
+) -> Classifier:
+    """Train encoders with a linear layer on the labels of the train split.
+
+    Parameters
+    ----------
+    encoders
+        One for each signal of the table; they are trained in place.
+    rows
+        Which rows of the train split; all by default.
+    """
+    settings = settings or FineTuneSettings()
+    set_seed(settings.seed)
+    model = Classifier(encoders, len(labels))
+    for encoder in encoders.values():
+        encoder.requires_grad_(True)
+    fit(model, LabelledWindows(table, "train", labels, rows), settings, default_pipelines(encoders, settings.augment))
+    return model.eval()
+
+
+def fit(
+    model: nn.Module,
+    windows: NumberedWindows,
+    settings: FineTuneSettings,
+    pipelines: Mapping[str, Compose] = MappingProxyType({}),
+) -> None:
+    """Train a model whose ``forward(signals, labels)`` returns a loss, as :class:`Classifier` does, in place.
+
+    Parameters
+    ----------
+    pipelines
+        Augmentations of named signals; ``settings.augment`` is not looked at.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        trainer = Trainer(
+            model=model,
+            args=training_arguments(settings, scratch, label_names=["labels"]),
+            train_dataset=windows,
+            data_collator=partial(_collate, pipelines=pipelines),
+        )
+        quiet(trainer)
+        trainer.train()
+
+
+def fine_tuned_encoders(
+    table: Table, folders: Mapping[str, str | Path], labels: Sequence[str], settings: FineTuneSettings | None = None
+) -> tuple[Classifier, dict[str, dict[str, Any]]]:
+    """Load pretrained encoders, teach them the labels of a table together, and say where each came from.
+
+    Parameters
+    ----------
+    folders
+        Of an encoder for each signal of the table.
+
+    Returns
+    -------
+    tuple
+        The classifier, whose ``encoders`` are ready to be saved, and the provenance of each encoder.
+
+    Raises
+    ------
+    DatasetError
+        When a signal has no encoder, an encoder expects other signals, or a row has no label.
+    """
+    settings = settings or FineTuneSettings()
+    encoders = fitting_encoders(table, folders)
+    if any(label is None for label in table.data["train"]["label"]):
+        raise DatasetError(
+            f"expected a label in every training row of '{table.path}', found rows without one; label them, or pass "
+            "--self-training"
+        )
+    started = time.perf_counter()
+    classifier = fine_tune(table, encoders, labels, settings)
+    seconds = round(time.perf_counter() - started, 1)
+    record = {
+        "settings": asdict(settings),
+        **training_record(table, labels, len(table.data["train"])),
+        "seconds": seconds,
+    }
+    return classifier, with_origins(record, folders)
+
+
+def training_record(table: Table, labels: Sequence[str], windows: int) -> dict[str, Any]:
+    """What encoders were taught: so many windows of a table, with these labels."""
+    return {"data": {"name": table.info.name, "split": "train", "windows": windows, "labels": list(labels)}}
+
+
+def with_origins(record: dict[str, Any], folders: Mapping[str, str | Path]) -> dict[str, dict[str, Any]]:
+    """A record for each encoder, which tells where it came from."""
+    return {name: {**record, "fine_tuned_from": str(Path(folder).resolve())} for name, folder in folders.items()}
+
+
+def fitting_encoders(table: Table, folders: Mapping[str, str | Path]) -> dict[str, SignalEncoder]:
+    """Load an encoder for each signal of a table.
+
+    Raises
+    ------
+    DatasetError
+        When a signal has no encoder, or an encoder expects other signals.
+    """
+    check_every_signal(list(table.info.signals), folders, f"'{table.path}'")
+    encoders = {name: load_encoder(folder) for name, folder in folders.items()}
+    for name, encoder in encoders.items():
+        check_contract(table, name, encoder.contract, str(folders[name]))
+    return encoders
+
+
+def classify(model: Classifier, table: Table, split: str, labels: Sequence[str]) -> NDArray[np.float64]:
+    """Return the probabilities (N, M) of the labels for each row of a split."""
+    return label_probabilities(model, LabelledWindows(table, split, labels))
+
+
+@torch.no_grad()
+def label_probabilities(model: Classifier, rows: NumberedWindows) -> NDArray[np.float64]:
+    """Return the probabilities (N, M) of the labels for each window; the windows' numbers are not looked at."""
+    model.eval()
+    device = model.head.weight.device
+    found = []
+    for start in range(0, len(rows), 256):
+        signals = _collate(rows.__getitems__(range(start, min(start + 256, len(rows)))))["signals"]
+        moved = {name: {key: x.to(device) for key, x in fields.items()} for name, fields in signals.items()}
+        found.append(model(moved)["logits"].double().softmax(-1).cpu().numpy())
+    return np.concatenate(found)
+
+
+def default_pipelines(encoders: Mapping[str, PatchEncoder], probability: float) -> dict[str, Compose]:
+    """Return the augmentations that suit each signal, each met with a probability; none where that is 0."""
+    if not probability:
+        return {}
+    return {name: default_pipeline(encoder.contract, probability) for name, encoder in encoders.items()}
+
+
+def _collate(rows: Sequence[Row], pipelines: Mapping[str, Compose] = MappingProxyType({})) -> dict[str, Any]:
+    signals = {}
+    for name in rows[0][0]:
+        values, mask = stack_values([signals[name] for signals, _ in rows])
+        if name in pipelines:
+            values, mask = pipelines[name](values, mask)
+        signals[name] = {"values": values, "sample_mask": mask}
+    return {"signals": signals, "labels": torch.tensor([label for _, label in rows])}

@@ -1,0 +1,105 @@
+"""What a model is asked: a template and the closed answers. A model may know several tasks, told apart by signals."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from sig2lm.errors import PromptError, SignalError
+from sig2lm.templates.template import Template
+
+
+@dataclass(frozen=True)
+class Task:
+    """A template, and the labels that answer its question (none where questions are open)."""
+
+    template: Template
+    labels: tuple[str, ...] = ()
+
+    @classmethod
+    def from_template(cls, template: Template, labels: Sequence[str] = ()) -> "Task":
+        """Make a task of a template; its own labels, where it has some, come before the data's."""
+        return cls(template, tuple(template.labels or labels))
+
+    def choices(self, question: str, given: Sequence[str] | None) -> tuple[str, ...] | None:
+        """Return the closed answers to a question: those given, or the labels for the template's own question.
+
+        Raises
+        ------
+        PromptError
+            When fewer than two different choices are given.
+        """
+        if given is None:
+            return self.labels if self.labels and self.template.asks(question) else None
+        if len(set(given)) < 2 or len(set(given)) != len(given):
+            raise PromptError(f"expected two or more different choices, found {list(given)}; name them all")
+        return tuple(given)
+
+    def sentence(self, choice: str) -> str:
+        """Return how the LM says a choice: in the template's sentence where it is a label."""
+        return self.template.write_answer(choice) if choice in self.labels else choice
+
+    def parse(self, text: str) -> str | None:
+        """Return the label that a free answer names, or None."""
+        return self.template.parse(text, self.labels)
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked about recordings.
+
+    Attributes
+    ----------
+    task
+        The task whose template puts it.
+    text
+        Its words.
+    choices
+        The closed answers to choose among; None for free text.
+    offsets, scale
+        What is added to the score of each choice (None for nothing), and by what the sum is multiplied: see
+        :mod:`sig2lm.model.calibration`.
+    """
+
+    task: Task
+    text: str
+    choices: tuple[str, ...] | None = None
+    offsets: tuple[float, ...] | None = None
+    scale: float = 1.0
+
+    @property
+    def sentences(self) -> list[str]:
+        """How the LM says each choice."""
+        return [self.task.sentence(choice) for choice in self.choices or ()]
+
+
+def check_tasks(tasks: Sequence[Task], signals: Sequence[str]) -> None:
+    """Refuse tasks that never show a signal.
+
+    Raises
+    ------
+    PromptError
+        Naming the signal and the variables of the template.
+    """
+    for name in signals:
+        if not any(task.template.shown([name]) for task in tasks):
+            first = tasks[0].template
+            raise PromptError(
+                f"template '{first.task}' shows the variables {', '.join(first.variables)}, but the data has the "
+                f"signal '{name}'; use a template with ${name} or $signals (such as 'generic')"
+            )
+
+
+def choose_task(tasks: Sequence[Task], known: Sequence[str], signals: Iterable[str]) -> Task:
+    """Return the task that shows the named signals, and of several the one that shows the fewest others.
+
+    Raises
+    ------
+    SignalError
+        When no task shows them all.
+    """
+    names = set(signals)
+    shown = [set(task.template.shown(known)) for task in tasks]
+    fitting = [number for number, here in enumerate(shown) if names <= here]
+    if not fitting:
+        told = ", or ".join(" with ".join(sorted(here)) for here in shown)
+        raise SignalError(f"found the signals {', '.join(sorted(names))}, but this model reads {told}; rename them")
+    return tasks[min(fitting, key=lambda number: len(shown[number]))]

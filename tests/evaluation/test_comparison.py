@@ -1,0 +1,149 @@
+"""The comparison: every method asks the same rows, numbers fit the LM and can be read back, the run stays as it was."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from datasets import DatasetDict
+from tiny import build_lm
+
+from sig2lm.datasets import Table, load_table, prepare
+from sig2lm.encoder import EncoderConfig, SignalEncoder, save_encoder
+from sig2lm.errors import Sig2LMError
+from sig2lm.evaluation.comparison import ComparisonSettings
+from sig2lm.evaluation.comparison import compare as compare
+from sig2lm.evaluation.comparison.numbers import NumberWriter
+from sig2lm.evaluation.comparison.texts import TextExamples, TextPromptSpec, draw_shots
+from sig2lm.evaluation.evaluate import ask_rows
+from sig2lm.model.checkpoint import read_run
+from sig2lm.model.signal_lm import SignalLM
+from sig2lm.pages.comparison import to_html
+from sig2lm.templates.task import Question, Task
+from sig2lm.templates.template import load_template
+from sig2lm.training.train_adapter import train_adapter
+from sig2lm.training.trainer import TrainSettings
+
+SETTINGS = ComparisonSettings(questions=20, training_rows=24, tuned_tokens=3, context=300)
+
+
+@pytest.fixture(scope="module")
+def days(tmp_path_factory: pytest.TempPathFactory) -> Table:
+    folder = tmp_path_factory.mktemp("comparison") / "data"
+    prepare("synthetic", None, folder)
+    table = load_table(folder / "stress")
+    cut = {split: rows.shuffle(seed=0).select(range(48)) for split, rows in table.data.items()}
+    return Table(DatasetDict(cut), table.info, table.path)
+
+
+@pytest.fixture(scope="module")
+def run(days: Table, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("ladder_run")
+    torch.manual_seed(0)
+    save_encoder(SignalEncoder(EncoderConfig(days.info.signals["daily"], 1, 1, 16, 1, 2)), home / "encoder")
+    template = load_template("stress")
+    settings = TrainSettings(epochs=1, batch_size=16)
+    train_adapter(days, {"daily": home / "encoder"}, home / "run", lm=build_lm(), template=template, settings=settings)
+    return home / "run"
+
+
+@pytest.fixture(scope="module")
+def model(run: Path) -> SignalLM:
+    return read_run(run, build_lm(), {})
+
+
+def paraphrase(model: SignalLM, table: Table, room: int) -> TextPromptSpec:
+    task = Task.from_template(load_template("stress").as_text(["daily"]))
+    writer = NumberWriter.fit(table, model.lm.dialogue.tokenizer)
+    return TextPromptSpec(task, writer, model.lm.dialogue, room)
+
+
+def test_a_text_alone_in_its_batch_is_read_too(model: SignalLM, days: Table) -> None:
+    """All of it but its last token is a beginning that all rows share."""
+    put = paraphrase(model, days, 300)
+    examples, question = TextExamples(days, "test", put, held_out=True), Question(put.task, "", put.task.labels)
+    together, alone = (ask_rows(model, examples, question, size) for size in (len(examples), len(examples) - 1))
+    np.testing.assert_allclose(alone, together, atol=1e-5)
+
+
+def test_every_rung_asks_the_same_rows_and_the_run_stays_as_it_was(model: SignalLM, days: Table) -> None:
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    asked = model.ask(days.signals(days.data["test"].with_format("numpy")[0])).probabilities
+    report = compare(model, days, settings=SETTINGS, training={"seconds": 7.0})
+    after = model.state_dict()
+    assert set(after) == set(before)
+    assert all(torch.equal(after[name], tensor) for name, tensor in before.items())
+    assert model.ask(days.signals(days.data["test"].with_format("numpy")[0])).probabilities == pytest.approx(asked)
+    assert [entry["method"] for entry in report["methods"]] == [1, 2, 3, 4, 5]
+    assert {sum(map(sum, entry["confusion"]["matrix"])) for entry in (*report["methods"], *report["baselines"])} == {20}
+    assert len({str(np.sum(entry["confusion"]["matrix"], axis=1)) for entry in report["methods"]}) == 1
+    zero, few, tuned, bridge, lora = report["methods"]
+    assert zero["trained_parameters"] == few["trained_parameters"] == 0
+    assert tuned["trained_parameters"] == 3 * model.lm.width
+    assert bridge["trained_parameters"] < lora["trained_parameters"]
+    assert bridge["training_seconds"] == 7.0 < lora["training_seconds"]
+    assert bridge["tokens_per_question"] < zero["tokens_per_question"] < few["tokens_per_question"] <= 300
+    assert set(report["controls"]) == {"shuffled", "zeroed", "text_only"}
+    assert len(report["windows"]) == 12
+    assert all(window["truth"] != window["answer"] for window in report["mistakes"])
+    assert "prompt tuning" in to_html(report)
+
+
+def test_numbers_are_cut_by_whole_samples_until_they_fit(model: SignalLM, days: Table) -> None:
+    roomy = TextExamples(days, "test", paraphrase(model, days, 10_000))
+    longest = max(len(roomy[row].prompt.input_ids) for row in range(8))
+    assert set(roomy.shares.values()) == {1.0}
+    tight = TextExamples(days, "test", paraphrase(model, days, longest - 20))
+    for row in range(8):
+        example = tight[row]
+        assert len(example.prompt.input_ids) <= longest - 20
+        text = model.lm.dialogue.tokenizer.decode(example.prompt.input_ids)
+        whole = model.lm.dialogue.tokenizer.decode(roomy[row].prompt.input_ids)
+        kept = tight.paraphrase.writer.write(days.signals(tight.rows[row]), tight.shares[row])["daily_numbers"]
+        assert kept in text
+        assert kept in whole
+    assert min(tight.shares.values()) < 1.0
+
+
+def test_as_many_examples_as_fit_stand_before_the_question(model: SignalLM, days: Table) -> None:
+    one = max(
+        len(TextExamples(days, "train", paraphrase(model, days, 10_000))[row].prompt.input_ids) for row in range(48)
+    )
+    for room, count in ((100 * one, 8), (6 * one, 4), (int(3.3 * one), 2), (int(2.5 * one), 2)):
+        shots = draw_shots(days, paraphrase(model, days, room))
+        assert shots.count == count
+        assert (shots.share < 1.0) == (room < 3 * one)
+        examples = TextExamples(days, "test", paraphrase(model, days, room), shots)
+        assert all(len(examples[row].prompt.input_ids) <= room for row in range(8))
+    answers = [
+        turn.parts[0] for turn in draw_shots(days, paraphrase(model, days, 6 * one)).turns if turn.role != "user"
+    ]
+    assert sorted(answers) == ["calm", "calm", "stressed", "stressed"]
+
+
+def test_where_not_even_the_question_fits_examples_are_no_more_than_one_of_each_label(
+    model: SignalLM, days: Table
+) -> None:
+    one = max(
+        len(TextExamples(days, "train", paraphrase(model, days, 10_000))[row].prompt.input_ids) for row in range(48)
+    )
+    room = int(0.8 * one)
+    shots = draw_shots(days, paraphrase(model, days, room))
+    assert shots.count <= 2
+    examples = TextExamples(days, "test", paraphrase(model, days, room), shots)
+    assert all(len(examples[row].prompt.input_ids) <= room for row in range(8))
+
+
+def test_examples_come_from_training_subjects_only(model: SignalLM, days: Table) -> None:
+    marked = days.data["test"].map(lambda row: {"daily": [12345.0] * len(row["daily"])})
+    table = replace(days, data=DatasetDict({**days.data, "test": marked}))
+    shots = draw_shots(table, paraphrase(model, table, 4000))
+    assert not any("12345" in str(part) for turn in shots.turns for part in turn.parts)
+
+
+def test_a_run_with_lora_layers_has_no_ladder(run: Path, days: Table) -> None:
+    model = read_run(run, build_lm(), {})
+    model.lm.add_lora(2)
+    with pytest.raises(Sig2LMError, match="without LoRA"):
+        compare(model, days, settings=SETTINGS)

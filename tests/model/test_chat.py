@@ -1,0 +1,107 @@
+"""A conversation: the same answers as asking anew, the signal read once, memory, streaming."""
+
+import pytest
+import torch
+from tiny import TEMPLATE, build_signal_lm, motion
+
+from sig2lm.errors import PromptError
+from sig2lm.lm import Context
+from sig2lm.model.signal_lm import SignalLM
+
+
+class CountedReading:
+    """Counts how many positions the LM is given to read, and how often the encoder runs."""
+
+    def __init__(self, model: SignalLM, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.tokens, self.encodings = 0, 0
+        prefill, soft_prompt = model.lm.prefill, model.soft_prompt
+
+        def count_prefill(inputs_embeds: torch.Tensor, *rest: object) -> object:
+            self.tokens += inputs_embeds.shape[1]
+            return prefill(inputs_embeds, *rest)
+
+        def count_encoding(recording: object) -> object:
+            self.encodings += 1
+            return soft_prompt(recording)
+
+        monkeypatch.setattr(model.lm, "prefill", count_prefill)
+        monkeypatch.setattr(model, "soft_prompt", count_encoding)
+
+
+@pytest.mark.parametrize("kind", ["resampler", "linear"])
+@pytest.mark.parametrize("chat", [True, False], ids=["chat template", "plain"])
+def test_first_answers_are_those_of_ask(kind: str, chat: bool) -> None:
+    model = build_signal_lm(kind, chat, torch.float64)
+    signal = motion(100, missing=0.2)
+    conversation = model.chat(signal)
+    assert conversation.ask().probabilities == pytest.approx(model.ask(signal).probabilities, abs=1e-9)
+    conversation.reset()
+    text = conversation.ask("Tell me more.", max_new_tokens=8).text
+    assert text == model.ask(signal, "Tell me more.", max_new_tokens=8).text
+
+
+def test_the_signal_is_encoded_once_and_read_once(signal_lm: SignalLM, monkeypatch: pytest.MonkeyPatch) -> None:
+    counted = CountedReading(signal_lm, monkeypatch)
+    conversation = signal_lm.chat(motion(64))
+    conversation.ask(TEMPLATE.question[0])
+    first = counted.tokens
+    conversation.reset()
+    conversation.ask(TEMPLATE.question[1])
+    assert counted.encodings == 1
+    assert 0 < counted.tokens - first < first / 2
+
+
+def test_a_conversation_answers_as_one_that_is_read_anew() -> None:
+    """What is kept of earlier turns changes no later answer."""
+    model = build_signal_lm(dtype=torch.float64)
+    kept = model.chat(motion(64))
+    kept.ask("First?", choices=["up", "down"])
+    kept.ask("Second?", max_new_tokens=5)
+    anew = model.chat(motion(64))
+    anew.turns = list(kept.turns)
+    one, two = (chat.ask("Third?", choices=["up", "down"]).probabilities for chat in (kept, anew))
+    assert one == pytest.approx(two, abs=1e-9)
+    assert [turn.role for turn in kept.turns] == ["system", *["user", "assistant"] * 3]
+
+
+def test_earlier_turns_matter(signal_lm: SignalLM) -> None:
+    conversation = signal_lm.chat(motion(64))
+    alone = conversation.ask("Is it so?", choices=["up", "down"])
+    conversation.reset()
+    conversation.ask("Is it up or down, and why?", choices=["walking", "person"])
+    later = conversation.ask("Is it so?", choices=["up", "down"])
+    assert later.probabilities != pytest.approx(alone.probabilities, abs=1e-6)
+
+
+def test_streamed_pieces_are_the_answer_and_are_remembered(signal_lm: SignalLM) -> None:
+    conversation = signal_lm.chat(motion(64))
+    streamed = "".join(conversation.stream("Tell me more.", max_new_tokens=10)).strip()
+    assert streamed == signal_lm.ask(motion(64), "Tell me more.", max_new_tokens=10).text
+    assert conversation.turns[-1].parts == (streamed,)
+
+
+def test_an_error_while_streaming_reaches_the_reader(signal_lm: SignalLM, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(context: Context, **options: object) -> object:
+        raise ValueError("no luck")
+
+    conversation = signal_lm.chat(motion(64))
+    monkeypatch.setattr(signal_lm.lm, "generate", fail)
+    with pytest.raises(ValueError, match="no luck"):
+        list(conversation.stream("Tell me more."))
+    assert conversation.turns == []
+
+
+def test_recordings_can_be_added(signal_lm: SignalLM, monkeypatch: pytest.MonkeyPatch) -> None:
+    counted = CountedReading(signal_lm, monkeypatch)
+    conversation = signal_lm.chat(motion(64))
+    conversation.ask(TEMPLATE.question[0])
+    conversation.add(motion(40, 1))
+    conversation.ask("And this one?", choices=["up", "down"])
+    assert counted.encodings == 2
+    conversation.ask("Are they alike?", choices=["up", "down"])
+    assert counted.encodings == 2
+
+
+def test_an_empty_question_is_refused(signal_lm: SignalLM) -> None:
+    with pytest.raises(PromptError, match="empty"):
+        signal_lm.chat(motion(64)).ask("  ")

@@ -1,0 +1,293 @@
+"""Training: the LM stays bit for bit, only the adapter is written, an interruption costs nothing."""
+
+import json
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from datasets import DatasetDict
+from safetensors.torch import load_file
+from tiny import build_lm
+from transformers import TrainerCallback
+
+from sig2lm.datasets import Table, load_table
+from sig2lm.encoder import EncoderConfig, SignalEncoder, load_encoder, save_encoder
+from sig2lm.errors import CheckpointError, DatasetError, PromptError, Sig2LMError
+from sig2lm.evaluation.evaluate import evaluate
+from sig2lm.lm import FrozenLM
+from sig2lm.model.adapter import AdapterConfig
+from sig2lm.model.checkpoint import read_run
+from sig2lm.model.signal_lm import SignalLM
+from sig2lm.templates.template import Template, load_template
+from sig2lm.training import trainer as train_module
+from sig2lm.training.train_adapter import TrainOutcome, train_adapter
+from sig2lm.training.trainer import TrainSettings
+
+ADAPTER = AdapterConfig("resampler", num_virtual_tokens=3, hidden=16, depth=1, heads=2)
+SETTINGS = TrainSettings(ADAPTER, epochs=2, batch_size=16, learning_rate=3e-3)
+
+
+def train(simulated: Path, table: Table, out: Path, lm: FrozenLM | None = None, **changes: Any) -> TrainOutcome:
+    settings = TrainSettings(**{**vars(SETTINGS), **changes.pop("settings", {})})
+    return train_adapter(
+        table,
+        {"daily": simulated / "encoder"},
+        out,
+        lm=lm or build_lm(),
+        template=changes.pop("template", load_template("stress")),
+        settings=settings,
+        **changes,
+    )
+
+
+def test_training_leaves_the_lm_bit_for_bit_and_writes_the_adapter_alone(
+    simulated: Path, days: Table, tmp_path: Path
+) -> None:
+    lm = build_lm()
+    before = {name: tensor.clone() for name, tensor in lm.model.state_dict().items()}
+    outcome = train(simulated, days, tmp_path / "run", lm)
+    for name, tensor in lm.model.state_dict().items():
+        assert torch.equal(tensor, before[name]), name
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == [
+        "adapter.safetensors",
+        "calibration.safetensors",
+        "config.json",
+        "train.json",
+    ]
+    tensors = load_file(tmp_path / "run" / "adapter.safetensors")
+    assert all(name.startswith("daily.adapter.") for name in tensors)
+    assert sum(tensor.numel() for tensor in tensors.values()) == outcome.trained_parameters
+    record = json.loads((tmp_path / "run" / "train.json").read_text())
+    assert record["steps"] == 12
+    assert not record["interrupted"]
+    losses = [entry["loss"] for entry in record["history"] if "loss" in entry]
+    assert losses[-1] < losses[0]
+
+
+def test_a_run_comes_back_with_the_same_answers(simulated: Path, days: Table, tmp_path: Path) -> None:
+    outcome = train(simulated, days, tmp_path / "run")
+    loaded = SignalLM.from_pretrained(tmp_path / "run", lm=build_lm())
+    row = days.data["test"].with_format("numpy")[0]
+    assert loaded.ask(days.signals(row)) == outcome.model.ask(days.signals(row))
+
+
+@pytest.mark.parametrize("changes", [{"lora_rank": 2}, {"train_encoder": True}], ids=lambda c: next(iter(c)))
+def test_what_else_is_trained_comes_back_too(
+    simulated: Path, days: Table, tmp_path: Path, changes: dict[str, Any]
+) -> None:
+    outcome = train(simulated, days, tmp_path / "run", settings={**changes, "epochs": 1})
+    loaded = SignalLM.from_pretrained(tmp_path / "run", lm=build_lm())
+    row = days.data["test"].with_format("numpy")[0]
+    found, expected = (model.ask(days.signals(row)).probabilities for model in (loaded, outcome.model))
+    assert found == pytest.approx(expected, abs=1e-5)
+    assert (tmp_path / "run" / "lora").is_dir() == ("lora_rank" in changes)
+    plain = train(simulated, days, tmp_path / "plain", settings={"epochs": 1}).model.trained_tensors()
+    assert outcome.trained_parameters > sum(tensor.numel() for tensor in plain.values())
+
+
+@pytest.mark.parametrize(("rate", "moves"), [(0.0, False), (1e-3, True)])
+def test_an_encoder_learns_at_a_rate_of_its_own(
+    simulated: Path, days: Table, tmp_path: Path, rate: float, moves: bool
+) -> None:
+    settings = {"train_encoder": True, "encoder_learning_rate": rate, "epochs": 1}
+    outcome = train(simulated, days, tmp_path / "run", settings=settings)
+    before, after = load_encoder(simulated / "encoder"), outcome.model.branch("daily").encoder
+    pairs = zip(before.parameters(), after.parameters(), strict=True)
+    assert any(not torch.equal(one, other) for one, other in pairs) == moves
+
+
+class Interrupt(TrainerCallback):
+    """Sends this process what Ctrl-C sends, at a given step."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        if state.global_step == self.step:
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"lora_rank": 2}, {"train_encoder": True}, {"augment": 0.5}],
+    ids=["adapter", "lora", "encoder", "augment"],
+)
+def test_an_interrupted_run_resumes_to_the_same_weights(
+    simulated: Path, days: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any]
+) -> None:
+    """Ctrl-C within the first epoch; the adapter has dropout, so that random numbers must go on where they were."""
+    before = signal.getsignal(signal.SIGINT)
+    whole = train(simulated, days, tmp_path / "whole", settings=changes)
+    stop = train_module.StopWithCheckpoint
+    with monkeypatch.context() as patched:
+
+        class StopAtFour(stop):  # type: ignore[misc, valid-type]
+            def on_step_begin(self, *args: Any, **kwargs: Any) -> None:
+                Interrupt(4).on_step_begin(*args, **kwargs)
+
+        patched.setattr(train_module, "StopWithCheckpoint", StopAtFour)
+        halted = train(simulated, days, tmp_path / "run", settings=changes)
+    assert halted.interrupted
+    assert 0 < halted.steps < whole.steps
+    usable = read_run(tmp_path / "run", build_lm(), {})
+    assert usable.tasks[0].labels == ("stressed", "calm")
+    assert usable.calibrations == {}
+    assert signal.getsignal(signal.SIGINT) is before
+    resumed = train(simulated, days, tmp_path / "run", settings=changes, resume=True)
+    assert resumed.steps == whole.steps
+    found, expected = (outcome.model.trained_tensors() for outcome in (resumed, whole))
+    for name in expected:
+        assert torch.equal(found[name], expected[name]), name
+    assert resumed.model.calibrations[0].average == whole.model.calibrations[0].average
+    assert not (tmp_path / "run" / "checkpoints").exists()
+
+
+def test_no_pickle_is_left_behind(simulated: Path, days: Table, tmp_path: Path) -> None:
+    train(simulated, days, tmp_path / "run", settings={"epochs": 1, "lora_rank": 2})
+    assert {path.suffix for path in (tmp_path / "run").rglob("*") if path.is_file()} <= {".json", ".safetensors", ".md"}
+
+
+def test_resuming_needs_a_checkpoint_and_the_same_settings(
+    simulated: Path, days: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(CheckpointError, match="without --resume"):
+        train(simulated, days, tmp_path / "run", resume=True)
+    monkeypatch.setattr(train_module.StopWithCheckpoint, "on_step_begin", Interrupt(2).on_step_begin, raising=False)
+    train(simulated, days, tmp_path / "run")
+    with pytest.raises(CheckpointError, match="settings"):
+        train(simulated, days, tmp_path / "run", resume=True, settings={"learning_rate": 1.0})
+    with pytest.raises(CheckpointError, match="began with lm"):
+        train(simulated, days, tmp_path / "run", build_lm(seed=1), resume=True)
+
+
+def test_a_run_on_another_lm_is_refused_with_both_fingerprints(simulated: Path, days: Table, tmp_path: Path) -> None:
+    train(simulated, days, tmp_path / "run", settings={"epochs": 1})
+    other = build_lm(seed=1)
+    with pytest.raises(CheckpointError, match=f"{build_lm().fingerprint}.*{other.fingerprint}"):
+        SignalLM.from_pretrained(tmp_path / "run", lm=other)
+
+
+def test_damaged_and_foreign_runs_are_refused(simulated: Path, days: Table, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    train(simulated, days, run, settings={"epochs": 1})
+    weights = run / "adapter.safetensors"
+    whole = weights.read_bytes()
+    weights.write_bytes(whole[:100])
+    with pytest.raises(CheckpointError, match="damaged"):
+        SignalLM.from_pretrained(run, lm=build_lm())
+    other = tmp_path / "other"
+    wider = AdapterConfig("resampler", num_virtual_tokens=4, hidden=16, depth=1, heads=2)
+    train(simulated, days, other, settings={"epochs": 1, "adapter": wider})
+    weights.write_bytes((other / "adapter.safetensors").read_bytes())
+    with pytest.raises(CheckpointError, match="another run"):
+        SignalLM.from_pretrained(run, lm=build_lm())
+    with pytest.raises(CheckpointError, match=r"no config\.json"):
+        SignalLM.from_pretrained(tmp_path)
+    with pytest.raises(CheckpointError, match="no folder here"):
+        SignalLM.from_pretrained(tmp_path / "nowhere")
+
+
+def test_a_moved_encoder_is_asked_for_and_must_be_the_same(simulated: Path, days: Table, tmp_path: Path) -> None:
+    import shutil
+
+    encoder = tmp_path / "encoder"
+    shutil.copytree(simulated / "encoder", encoder)
+    settings = TrainSettings(**{**vars(SETTINGS), "epochs": 1})
+    template = load_template("stress")
+    train_adapter(days, {"daily": encoder}, tmp_path / "run", lm=build_lm(), template=template, settings=settings)
+    encoder.rename(tmp_path / "moved")
+    with pytest.raises(CheckpointError, match="--encoder daily=FOLDER"):
+        SignalLM.from_pretrained(tmp_path / "run", lm=build_lm())
+    model = SignalLM.from_pretrained(tmp_path / "run", lm=build_lm(), encoders={"daily": tmp_path / "moved"})
+    model.save_pretrained(tmp_path / "shared")
+    shutil.rmtree(tmp_path / "moved")
+    assert SignalLM.from_pretrained(tmp_path / "shared", lm=build_lm()).tasks == model.tasks
+
+
+def test_what_does_not_fit_is_refused_before_training(simulated: Path, days: Table, tmp_path: Path) -> None:
+    har = load_template("har")
+    with pytest.raises(PromptError, match="daily"):
+        train(simulated, days, tmp_path / "run", template=har)
+    narrow = Template(
+        task="x", version=1, source="tests", prompt="$daily $question", question="?", labels=("happy", "sad")
+    )
+    with pytest.raises(DatasetError, match=r"row 0 of the train split .* has the label '(stressed|calm)'"):
+        train(simulated, days, tmp_path / "run", template=narrow)
+    wide = narrow.model_copy(update={"labels": ("stressed", "calm", "asleep")})
+    with pytest.raises(DatasetError, match=r"has no row with the label 'asleep', found \d+ calm, \d+ stressed"):
+        train(simulated, days, tmp_path / "run", template=wide)
+    with pytest.raises(DatasetError, match="an encoder for each"):
+        train_adapter(days, {}, tmp_path / "run", lm=build_lm(), template=load_template("stress"))
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken" / "file").touch()
+    with pytest.raises(Sig2LMError, match="exists"):
+        train(simulated, days, tmp_path / "taken")
+    assert not (tmp_path / "run").exists() or not any((tmp_path / "run").iterdir())
+
+
+def test_several_tasks_share_one_run(simulated: Path, days: Table, tmp_path: Path) -> None:
+    """Two tables with signals of their own; each task answers alone as it does beside the other."""
+    beats = load_table(simulated / "data" / "af_rr")
+    beats = Table(DatasetDict({split: rows.select(range(0, len(rows), 20)) for split, rows in beats.data.items()}),
+                  beats.info, beats.path)  # fmt: skip
+    torch.manual_seed(0)
+    save_encoder(SignalEncoder(EncoderConfig(beats.info.signals["rr"], 8, 8, 16, 1, 2)), tmp_path / "beats")
+    outcome = train_adapter(
+        [days, beats],
+        {"daily": simulated / "encoder", "rr": tmp_path / "beats"},
+        tmp_path / "run",
+        lm=build_lm(),
+        template=[load_template("stress"), load_template("af_rr")],
+        settings=SETTINGS,
+    )
+    model = read_run(tmp_path / "run", build_lm(), {})
+    assert set(model.branches) == {"daily", "rr"}
+    for table in (days, beats):
+        row = table.data["test"].with_format("numpy")[0]
+        found = model.ask(table.signals(row)).probabilities
+        assert tuple(found or ()) == table.info.labels
+        assert found == pytest.approx(outcome.model.ask(table.signals(row)).probabilities, abs=1e-6)
+    report = evaluate(model, beats).report
+    assert set(report["encoder"]) == {"rr"}
+    assert set(report["paraphrases"]) == {"held_out", "of_training", "uncalibrated"}
+
+
+def test_mixed_precision_and_accumulated_gradients_train_too(simulated: Path, days: Table, tmp_path: Path) -> None:
+    """Four accumulated batches of 4 take as many steps, and nearly the same ones, as batches of 16."""
+    ways = {
+        "whole": {},
+        "accumulated": {"batch_size": 4, "gradient_accumulation": 4},
+        "bf16": {"precision": "bf16"},
+    }
+    plain = AdapterConfig(**{**vars(ADAPTER), "dropout": 0.0, "patch_dropout": 0.0})
+    losses = {}
+    for name, changes in ways.items():
+        outcome = train(simulated, days, tmp_path / name, settings={**changes, "adapter": plain})
+        assert outcome.steps == 12
+        history = json.loads((tmp_path / name / "train.json").read_text())["history"]
+        losses[name] = [entry["loss"] for entry in history if "loss" in entry]
+        assert all(tensor.dtype == torch.float32 for tensor in outcome.model.trained_tensors().values())
+    assert losses["accumulated"] == pytest.approx(losses["whole"], rel=0.05)
+    assert losses["bf16"] == pytest.approx(losses["whole"], rel=0.1)
+
+
+def test_a_logger_that_is_not_here_is_refused_before_training(simulated: Path, days: Table, tmp_path: Path) -> None:
+    with pytest.raises(Sig2LMError, match="report_to is 'nonsense'"):
+        train(simulated, days, tmp_path / "run", settings={"report_to": "nonsense"})
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_resumed_run_must_have_the_same_data_and_paraphrase(
+    simulated: Path, days: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(train_module.StopWithCheckpoint, "on_step_begin", Interrupt(2).on_step_begin, raising=False)
+    train(simulated, days, tmp_path / "run")
+    reordered = Table(DatasetDict({**days.data, "train": days.data["train"].shuffle(seed=1)}), days.info, days.path)
+    with pytest.raises(CheckpointError, match="began with data"):
+        train(simulated, reordered, tmp_path / "run", resume=True)
+    other = load_template("stress").model_copy(update={"system": "Answer."})
+    with pytest.raises(CheckpointError, match="began with template"):
+        train(simulated, days, tmp_path / "run", resume=True, template=other)
