@@ -1,0 +1,259 @@
+"""Columns of time stamps: which are clocks, on what scale, and the seconds that they count.
+
+Numbers count s, ms, us or ns, from 1970 or from the beginning; texts are dates or times of day. What the name or the
+size of the stamps leaves open is guessed, and ``Clock.notes`` says so.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from sig2lm.errors import SignalError
+from sig2lm.signals.columns import ColumnName
+
+Times = npt.NDArray[np.float64]
+
+NULLS = frozenset({"", "nan", "na", "n/a", "null", "none", "-nan", "nat", "#n/a", "--"})
+"""What stands for a missing cell, in small letters."""
+
+UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "min": 60.0, "h": 3600.0}
+_DAY = 86400.0
+# Sizes of time stamps since 1970, from 1973 to 5138 in their own unit.
+_SINCE_1970 = ((1e8, 1e11, 1.0), (1e11, 1e14, 1e-3), (1e14, 1e17, 1e-6), (1e17, 1e20, 1e-9))
+_SLOWEST = 2.0  # s; a clock without a unit whose steps are longer counts something smaller than seconds
+_DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}")
+_TIME_OF_DAY = re.compile(r"\d{1,2}:\d{2}(:\d{2})?([.,]\d+)?( ?[AaPp][Mm])?$")
+_DATES = (
+    "%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%d.%m.%Y", "%d/%m/%Y", "%d-%m-%Y", "%m/%d/%Y", "%m-%d-%Y",
+    "%d.%m.%y", "%d/%m/%y", "%m/%d/%y",
+)  # fmt: skip
+_HOURS = ("%H:%M:%S.%f", "%H:%M:%S", "%H:%M", "%I:%M:%S %p", "%I:%M:%S.%f %p", "%I:%M %p")
+_TRIED = 200
+
+
+@dataclass(frozen=True)
+class Clock:
+    """How a column of time stamps is read.
+
+    Attributes
+    ----------
+    column
+        Its name.
+    scale
+        Seconds in a step of a clock of numbers.
+    since_1970
+        Whether numbers count from 1970.
+    form
+        Of a clock of texts, how pandas reads them; "ISO8601" too.
+    time_of_day
+        Whether the texts have no date, so that they begin again at midnight.
+    notes
+        What was guessed, a sentence each.
+    """
+
+    column: str
+    scale: float = 1.0
+    since_1970: bool = False
+    form: str | None = None
+    time_of_day: bool = False
+    notes: tuple[str, ...] = field(default=(), compare=False)
+
+    def seconds(self, column: Any, decimal: str = ".") -> tuple[Times, float | None]:
+        """Read stamps: (T,) s from the first one, NaN where there is none, and when that was (s since 1970).
+
+        Parameters
+        ----------
+        column
+            Text, numbers or dates, as pyarrow or pandas hold them.
+        decimal
+            The mark of decimals in texts.
+
+        Raises
+        ------
+        SignalError
+            If one is no time stamp of this form; its row is named.
+        """
+        if self.form is not None:
+            return self._from_texts(column)
+        numbers = _as_numbers(column, self.column, decimal)
+        known = numbers[~np.isnan(numbers)] if numbers.dtype.kind == "f" else numbers
+        if not len(known):
+            raise SignalError(f"the column {self.column!r} holds no time; leave it out (--time-column none)")
+        # whole numbers are subtracted as such: ns since 1970 need more digits than a float has
+        times = (numbers - known[0]).astype(np.float64) * self.scale
+        return times, float(known[0]) * self.scale if self.since_1970 else None
+
+    def _from_texts(self, column: Any) -> tuple[Times, float | None]:
+        import pandas as pd
+
+        texts = _as_texts(column)
+        if self.time_of_day:
+            texts = "1970-01-01 " + texts
+        stamps = _parse(texts, self.form or "ISO8601")
+        wrong = stamps.isna() & texts.notna() & ~texts.str.strip().str.lower().isin(list(NULLS))
+        if wrong.any():
+            row = int(wrong.to_numpy().argmax())
+            raise SignalError(
+                f"the time in row {row + 1} of the column {self.column!r} is {texts.iloc[row]!r}, and others are read "
+                f"as {self.form}; correct it, or name another clock (--time-column)"
+            )
+        if not stamps.notna().any():
+            raise SignalError(f"the column {self.column!r} holds no time; leave it out (--time-column none)")
+        first = stamps.dropna().iloc[0]
+        times = (stamps - first).dt.total_seconds().to_numpy(dtype=np.float64)
+        if self.time_of_day:
+            times = times + _DAY * np.cumsum(np.diff(times, prepend=times[:1]) < -_DAY / 2)
+            return times, None
+        return times, float(first.timestamp())
+
+
+def find_clock(name: ColumnName, cells: Sequence[str], unit: str | None = None) -> Clock | Literal["counter"] | None:
+    """Say how a column is a clock, that it counts rows, or that it is neither (None).
+
+    A column that counts rows one by one is no clock unless its name says that it counts a unit of time.
+
+    Parameters
+    ----------
+    name
+        Of the column; an empty one is that of an index.
+    cells
+        The first ones, as text.
+    unit
+        A unit that is stated elsewhere, or by the user: then it is a clock.
+
+    Examples
+    --------
+    >>> find_clock(ColumnName("time", "time"), ["0", "33", "67", "100"]).scale
+    0.001
+    >>> find_clock(ColumnName("timestamp", "timestamp"), ["0", "1", "2", "3"])
+    'counter'
+    """
+    present = [cell.strip() for cell in cells if cell.strip().lower() not in NULLS]
+    if not present:
+        return None
+    if all(_DATE.match(cell) or _TIME_OF_DAY.match(cell) for cell in present):
+        return _clock_of_texts(name.raw, present)
+    try:
+        numbers = np.array([float(cell.replace(",", ".")) for cell in present])
+    except ValueError:
+        return None
+    scale = UNITS.get(unit) if unit else name.seconds
+    steps = np.diff(numbers)
+    named = name.speaks_of_time or unit is not None
+    if scale is None and _counts(steps) and (named or name.speaks_of_counting) and not _epoch(numbers):
+        return "counter"
+    if not named and not (name.raw == "" and len(steps) and steps.min() > 0):
+        return None
+    if not (name.only_time or unit) and (len(steps) == 0 or np.mean(steps < 0) > 0.1 or steps.max() <= 0):
+        return None
+    return _clock_of_numbers(name.raw, numbers, steps, scale)
+
+
+def _counts(steps: npt.NDArray[np.float64]) -> bool:
+    """Whether steps are those of a counter: all 1, but where it begins again (0 to 15, 0 to 255, ...)."""
+    if len(steps) < 2:
+        return False
+    ones = steps == 1
+    return bool(ones.all() or (ones.mean() > 0.9 and set(steps[~ones].tolist()) <= {-15.0, -255.0, -65535.0}))
+
+
+def _epoch(numbers: npt.NDArray[np.float64]) -> float | None:
+    """Seconds in a step of stamps that count from 1970; None where they do not."""
+    size = float(np.median(np.abs(numbers)))
+    return next((scale for least, most, scale in _SINCE_1970 if least <= size < most), None)
+
+
+def _clock_of_numbers(
+    column: str, numbers: npt.NDArray[np.float64], steps: npt.NDArray[np.float64], scale: float | None
+) -> Clock:
+    since_1970 = _epoch(numbers)
+    if since_1970 is not None and (scale is None or not 1e8 <= abs(numbers[0]) * scale < 1e11):
+        if scale is None or abs(numbers[0]) * scale >= 1e11:
+            said = f"the column {column!r} counts {_name_of(since_1970)} since 1970, by its size"
+            return Clock(column, since_1970, True, notes=(said,))
+        since_1970 = None  # a device's own count, in the unit that its name states
+    if scale is not None:
+        return Clock(column, scale, since_1970 is not None)
+    forward = steps[steps > 0]
+    usual = float(np.median(forward)) if len(forward) else 1.0
+    if usual < 1e-5 and 2e4 < numbers[0] < 1e6:
+        return Clock(column, _DAY, notes=(f"the column {column!r} counts days, as spreadsheets do",))
+    if usual <= _SLOWEST:
+        return Clock(column)
+    even = bool((forward == usual).all())
+    if even and usual % 15 == 0 and usual < 1e5:
+        return Clock(column, notes=(f"the column {column!r} counts s, since it steps by {usual:g}",))
+    scale = next(scale for limit, scale in ((2e3, 1e-3), (2e6, 1e-6), (np.inf, 1e-9)) if usual < limit)
+    said = f"the column {column!r} counts {_name_of(scale)}, since it steps by {usual:g} ({1 / usual / scale:.4g} Hz)"
+    return Clock(column, scale, notes=(said,))
+
+
+def _clock_of_texts(column: str, cells: list[str]) -> Clock | None:
+    import pandas as pd
+
+    step = max(1, len(cells) // _TRIED)
+    texts = pd.Series(cells[::step], dtype="str")
+    if _TIME_OF_DAY.match(cells[0]):
+        for form in ("ISO8601", *(f"%Y-%m-%d {hours}" for hours in _HOURS)):
+            if _parse("1970-01-01 " + texts, form).notna().all():
+                return Clock(column, form=form, time_of_day=True)
+        return None
+    found = []
+    for form in ("ISO8601", *_DATES, *(f"{date}{gap}{hours}" for date in _DATES for gap in " T" for hours in _HOURS)):
+        stamps = _parse(texts, form)
+        if stamps.notna().all():
+            if form == "ISO8601":
+                return Clock(column, form=form)
+            found.append((bool((stamps.diff().dropna() < pd.Timedelta(0)).any()), form))
+    if not found:
+        return None
+    fewest, form = min(found, key=lambda pair: pair[0])
+    rivals = [other for backward, other in found if backward == fewest and other[:2] != form[:2]]
+    said = (f"dates in the column {column!r} are read with the day first",) if rivals and form[:2] == "%d" else ()
+    return Clock(column, form=form, notes=said)
+
+
+def _parse(texts: Any, form: str) -> Any:
+    """Time stamps in UTC of a pandas series of texts; NaT where one has another form."""
+    import pandas as pd
+
+    texts = texts.str.strip().str.replace(",", ".", regex=False)
+    if ".%f" in form:  # printers leave out a fraction that is zero
+        whole = ~texts.str.contains(r":\d+\.\d", regex=True, na=False)
+        texts = texts.where(~whole, texts.str.replace(r"(:\d+:\d+)", r"\1.0", regex=True))
+    return pd.to_datetime(texts, format=form, utc=True, errors="coerce")
+
+
+def _as_texts(column: Any) -> Any:
+    import pandas as pd
+
+    if isinstance(column, pd.Series):
+        return column.astype("str")
+    return pd.Series(column.to_pylist() if hasattr(column, "to_pylist") else list(column), dtype="str")
+
+
+def _as_numbers(column: Any, name: str, decimal: str) -> npt.NDArray[Any]:
+    import pandas as pd
+
+    if isinstance(column, np.ndarray) and column.dtype.kind in "fiu":
+        return column
+    texts = _as_texts(column).str.strip()
+    if decimal != ".":
+        texts = texts.str.replace(decimal, ".", regex=False)
+    texts = texts.mask(texts.str.lower().isin(list(NULLS)))
+    try:
+        numbers = pd.to_numeric(texts)
+    except (ValueError, TypeError) as error:
+        raise SignalError(
+            f"the column {name!r} is the clock, but {' '.join(str(error).split())}; correct it, or name another clock "
+            "(--time-column NAME, or none)"
+        ) from error
+    return np.asarray(numbers.to_numpy() if numbers.dtype.kind == "i" else numbers.to_numpy(dtype=np.float64))
+
+
+def _name_of(scale: float) -> str:
+    return next(name for name, value in UNITS.items() if value == scale)
