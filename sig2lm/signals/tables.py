@@ -1,0 +1,265 @@
+"""Tables of samples: text of any common spelling, and parquet. Rows are samples, columns are channels beside a clock.
+
+pyarrow reads the numbers; `layout` finds how a text is written and `roles` what its columns are. Nothing is unpickled.
+"""
+
+import io
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sig2lm.errors import SignalError
+from sig2lm.signals.clocks import NULLS, Clock
+from sig2lm.signals.columns import ColumnName, read_name
+from sig2lm.signals.layout import Layout, find_layout, is_number
+from sig2lm.signals.options import ReadOptions
+from sig2lm.signals.recording import Recording, shorten
+from sig2lm.signals.roles import Roles, find_roles
+
+_ROWS = 2_000  # of parquet, by which the roles of columns are found
+_SPELLINGS = sorted({spelling for null in NULLS for spelling in (null, null.upper(), null.capitalize(), f" {null}")} | {"NaN", "NaT"})
+_WIDE = 50  # so many times more columns than rows are no channels
+_ARROW_ERROR = re.compile(r"In CSV column #(\d+): Row #(\d+): .*invalid value '(.*)'", re.DOTALL)
+
+
+def read_text(path: Path, options: ReadOptions) -> Recording:
+    """Read a text table.
+
+    Raises
+    ------
+    SignalError
+        If it is no text, has rows of different lengths, or holds something else than numbers in a channel.
+    """
+    layout = find_layout(path)
+    if layout.one_line or options.time_axis == 1 or _is_wide(layout):
+        return _read_rows(path, layout, options)
+    roles = text_roles(layout, options)
+    columns, cut = _read_columns(path, layout, roles, options)
+    if not len(columns[roles.places[0]]):
+        raise SignalError("no rows follow the header; check the file")
+    values = np.stack([columns[place] for place in roles.places])
+    times, start, notes = _read_clock(roles, columns, layout)
+    return Recording(
+        values,
+        channels=None if layout.columns is None else roles.names,
+        units=_units(roles),
+        sampling_rate=layout.sampling_rate if times is None else None,
+        times=times,
+        states_clock=times is None and layout.sampling_rate is not None,
+        start=start,
+        notes=(*layout.notes, *map(str, roles.left_out), *notes, *cut),
+    )
+
+
+def text_roles(layout: Layout, options: ReadOptions) -> Roles:
+    """Say what the columns of a text table are; without a header, all but dates are channels."""
+    columns = layout.columns or tuple(ColumnName(f"column_{i + 1}", f"column_{i + 1}") for i in range(layout.num_cells))
+    if layout.columns is None:
+        options = ReadOptions(time_column=options.time_column)
+    return find_roles(columns, layout.column, lambda cell: is_number(cell, layout.decimal), options)
+
+
+def read_parquet(path: Path, options: ReadOptions) -> Recording:
+    """Read parquet, one column for each channel; an index of pandas is the clock, or nothing.
+
+    Raises
+    ------
+    SignalError
+        If it is no parquet, or a channel holds something else than numbers.
+    """
+    from pyarrow import ArrowException, parquet
+
+    try:
+        with parquet.ParquetFile(path) as file:
+            schema = file.schema_arrow
+            index = [name for name in (schema.pandas_metadata or {}).get("index_columns", []) if isinstance(name, str)]
+            names = [ColumnName("", "") if re.fullmatch(r"__index_level_\d+__", raw) else read_name(raw) for raw in schema.names]
+            head = next(file.iter_batches(batch_size=_ROWS), None)
+            if head is None or head.num_rows == 0:
+                raise SignalError("the table holds no rows")
+            cells = [_as_cells(head.column(place)) for place in range(len(names))]
+            roles = find_roles(names, cells.__getitem__, is_number, options)
+            table = file.read(columns=[schema.names[place] for place in sorted({*roles.places, *roles.clock_places})])
+    except (ArrowException, OSError, UnicodeDecodeError) as error:
+        raise SignalError(f"not a parquet file: {shorten(error)}") from error
+    kept = [place for place in roles.places if schema.names[place] not in index or options.wanted]
+    values = np.stack([_as_floats(schema.names[place], table[schema.names[place]]) for place in kept])
+    times, start, notes = None, None, ()
+    if roles.clock is not None:
+        column = table[schema.names[roles.clock_places[0]]]
+        numeric = _is_numeric(column)
+        times, start = roles.clock.seconds(column.to_numpy() if numeric else _as_cells(column))
+        notes = (_said_clock(roles.clock), *roles.clock.notes)
+    units = tuple(unit for place, unit in zip(roles.places, roles.units, strict=True) if place in kept)
+    names_kept = tuple(name for place, name in zip(roles.places, roles.names, strict=True) if place in kept)
+    return Recording(
+        values,
+        names_kept,
+        tuple(unit or "" for unit in units) if any(units) else None,
+        times=times,
+        start=start,
+        notes=(*map(str, roles.left_out), *notes),
+    )
+
+
+def _units(roles: Roles) -> tuple[str, ...] | None:
+    return tuple(unit or "" for unit in roles.units) if any(roles.units) else None
+
+
+def _read_clock(
+    roles: Roles, columns: dict[int, Any], layout: Layout
+) -> tuple[npt.NDArray[np.float64] | None, float | None, tuple[str, ...]]:
+    if roles.clock is None:
+        return None, None, ()
+    column = columns[roles.clock_places[0]]
+    if len(roles.clock_places) == 2:
+        column = [f"{a} {b}" for a, b in zip(column, columns[roles.clock_places[1]], strict=True)]
+    times, start = roles.clock.seconds(column, layout.decimal)
+    return times, start, (_said_clock(roles.clock), *roles.clock.notes)
+
+
+def _said_clock(clock: Clock) -> str:
+    return f"the clock is the column {clock.column!r}" if clock.column else "the clock is the index"
+
+
+def _read_columns(
+    path: Path, layout: Layout, roles: Roles, options: ReadOptions
+) -> tuple[dict[int, Any], tuple[str, ...]]:
+    """Read channels as float64 and stamps as they are; and say so if the last row is cut off."""
+    from pyarrow import ArrowInvalid
+    from pyarrow import csv as arrow_csv
+
+    size = layout.num_cells
+    names = [str(i) for i in range(size)]
+    types = {str(place): "float64" for place in roles.places} | {str(place): "string" for place in roles.clock_places}
+    if roles.clock is not None and roles.clock.form is None:
+        whole = all(cell.lstrip("+-").isdigit() for cell in layout.column(roles.clock_places[0]))
+        types[str(roles.clock_places[0])] = "int64" if whole else "float64"
+    short: list[Any] = []
+
+    def judge(row: Any) -> str:
+        short.append(row)
+        return "skip" if len(short) == 1 else "error"
+
+    source, skipped = _source(path, layout)
+    try:
+        table = arrow_csv.read_csv(
+            source,
+            # one thread, because only then messages name the row
+            read_options=arrow_csv.ReadOptions(column_names=names, skip_rows=skipped, use_threads=False),
+            parse_options=arrow_csv.ParseOptions(
+                delimiter="\t" if layout.delimiter is None else layout.delimiter, invalid_row_handler=judge
+            ),
+            convert_options=arrow_csv.ConvertOptions(
+                include_columns=list(types),
+                column_types=types,
+                null_values=[*_SPELLINGS, *options.missing],
+                strings_can_be_null=True,
+                decimal_point=layout.decimal,
+            ),
+        )
+    except ArrowInvalid as error:
+        raise SignalError(_explain(error, short, layout, types)) from error
+    cut: tuple[str, ...] = ()
+    if short:
+        if short[0].actual_columns > size or short[0].number < skipped + table.num_rows + 1:
+            raise SignalError(_ragged(short[0].number, short[0].actual_columns, size))
+        cut = ("the last row is cut off and left out",)
+    columns: dict[int, Any] = {}
+    for name, kind in types.items():
+        column = table[name]
+        columns[int(name)] = column.to_pylist() if kind == "string" else column.to_numpy()
+    marks = [float(mark) for mark in options.missing if is_number(mark)]
+    for place in roles.places:
+        columns[place] = _without_marks(columns[place], marks)
+    return columns, cut
+
+
+def _without_marks(values: npt.NDArray[np.float64], marks: Sequence[float]) -> npt.NDArray[np.float64]:
+    return np.where(np.isin(values, marks), np.nan, values) if marks else values
+
+
+def _source(path: Path, layout: Layout) -> tuple[Any, int]:
+    """What pyarrow reads: the file, or its text with tabs between cells where pyarrow cannot cut it itself."""
+    plain = layout.encoding in ("utf-8", "utf-8-sig") and layout.delimiter is not None
+    if plain and not _is_closed(layout):
+        return path, layout.skipped
+    try:
+        text = path.read_text(encoding=layout.encoding)
+    except UnicodeError as error:
+        raise SignalError(f"the text is read as {layout.encoding}, but {shorten(error)}; save it as UTF-8") from error
+    lines = text.split("\n")[layout.skipped :]
+    between = layout.delimiter or "\t"
+    cut = [between.join(layout.cells(line)) for line in lines if line.strip()]
+    return io.BytesIO("\n".join(cut).encode()), 0
+
+
+def _is_closed(layout: Layout) -> bool:
+    """Whether rows end with a separator or a semicolon, or hold blanks between quotes that pyarrow keeps."""
+    return layout.closed
+
+
+def _explain(error: Exception, short: list[Any], layout: Layout, types: dict[str, str]) -> str:
+    if len(short) > 1:
+        return _ragged(short[0].number, short[0].actual_columns, layout.num_cells)
+    if found := _ARROW_ERROR.search(str(error)):
+        place, row, cell = int(found[1]), int(found[2]), found[3][:40]
+        name = layout.columns[place].raw if layout.columns else f"column_{place + 1}"
+        if types.get(str(place)) == "float64":
+            return (
+                f"the column {name!r} holds {cell!r} in row {row}, where a number is expected; correct it, say that it "
+                f"marks a missing sample (--missing {cell!r}), or choose other columns (--channels)"
+            )
+    return f"not a table of numbers: {shorten(error)}"
+
+
+def _ragged(row: int, found: int, expected: int) -> str:
+    return f"expected {expected} cells in each row, found {found} in row {row}; correct or remove that row"
+
+
+def _is_wide(layout: Layout) -> bool:
+    return layout.columns is None and layout.num_cells > _WIDE and layout.num_cells > _WIDE * len(layout.rows)
+
+
+def _read_rows(path: Path, layout: Layout, options: ReadOptions) -> Recording:
+    """Read a table without names whose rows are channels."""
+    if not layout.one_line and options.time_axis is None:
+        raise SignalError(
+            f"found {layout.num_cells} columns and {len(layout.rows)} rows; say whether samples stand in rows "
+            "(--time-axis 0) or in columns (--time-axis 1)"
+        )
+    if layout.columns is not None:
+        raise SignalError("--time-axis 1 is for tables without a header, found names in it; leave it out")
+    marks = {mark.lower() for mark in options.missing} | NULLS
+    try:
+        lines = path.read_text(encoding=layout.encoding).split("\n")[layout.skipped :]
+        rows = [layout.cells(line) for line in lines if line.strip()]
+        values = np.array(
+            [[np.nan if cell.lower() in marks else float(cell.replace(layout.decimal, ".")) for cell in row] for row in rows]
+        )
+    except ValueError as error:
+        raise SignalError(f"not a table of numbers: {shorten(error)}") from error
+    return Recording(values, sampling_rate=layout.sampling_rate, states_clock=bool(layout.sampling_rate), notes=layout.notes)
+
+
+def _is_numeric(column: Any) -> bool:
+    import pyarrow as pa
+
+    fits = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_null)
+    return any(fit(column.type) for fit in fits)
+
+
+def _as_cells(column: Any) -> list[str]:
+    return ["" if value is None else str(value) for value in column.to_pylist()]
+
+
+def _as_floats(name: str, column: Any) -> npt.NDArray[np.float64]:
+    import pyarrow as pa
+
+    if not _is_numeric(column):
+        raise SignalError(f"column {name!r} must hold numbers, found {column.type}; choose others (--channels)")
+    return np.asarray(column.cast(pa.float64(), safe=False).to_numpy(), dtype=np.float64)
