@@ -1,12 +1,12 @@
 """Columns of time stamps: which are clocks, on what scale, and the seconds that they count.
 
 Numbers count s, ms, us or ns, from 1970 or from the beginning; texts are dates or times of day. What the name or the
-size of the stamps leaves open is guessed, and ``Clock.notes`` says so.
+size of the stamps leaves open is guessed, and ``Clock.guessed`` says so.
 """
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -51,8 +51,8 @@ class Clock:
         Of a clock of texts, how pandas reads them; "ISO8601" too.
     time_of_day
         Whether the texts have no date, so that they begin again at midnight.
-    notes
-        What was guessed, a sentence each.
+    guessed
+        What was guessed, as in "counts ms, since it steps by 33".
     """
 
     column: str
@@ -60,7 +60,11 @@ class Clock:
     since_1970: bool = False
     form: str | None = None
     time_of_day: bool = False
-    notes: tuple[str, ...] = field(default=(), compare=False)
+    guessed: str = ""
+
+    def __str__(self) -> str:
+        named = f"the column {self.column!r}" if self.column else "the index"
+        return f"the clock is {named}{', which ' * bool(self.guessed)}{self.guessed}"
 
     def seconds(self, column: Any, decimal: str = ".") -> tuple[Times, float | None]:
         """Read stamps: (T,) s from the first one, NaN where there is none, and when that was (s since 1970).
@@ -173,23 +177,22 @@ def _clock_of_numbers(
     since_1970 = _epoch(numbers)
     if since_1970 is not None and (scale is None or not 1e8 <= abs(numbers[0]) * scale < 1e11):
         if scale is None or abs(numbers[0]) * scale >= 1e11:
-            said = f"the column {column!r} counts {_name_of(since_1970)} since 1970, by its size"
-            return Clock(column, since_1970, True, notes=(said,))
+            return Clock(column, since_1970, True, guessed=f"counts {_name_of(since_1970)} since 1970, by its size")
         since_1970 = None  # a device's own count, in the unit that its name states
     if scale is not None:
         return Clock(column, scale, since_1970 is not None)
     forward = steps[steps > 0]
     usual = float(np.median(forward)) if len(forward) else 1.0
     if usual < 1e-5 and 2e4 < numbers[0] < 1e6:
-        return Clock(column, _DAY, notes=(f"the column {column!r} counts days, as spreadsheets do",))
+        return Clock(column, _DAY, guessed="counts days, as spreadsheets do")
     if usual <= _SLOWEST:
         return Clock(column)
     even = bool((forward == usual).all())
     if even and usual % 15 == 0 and usual < 1e5:
-        return Clock(column, notes=(f"the column {column!r} counts s, since it steps by {usual:g}",))
+        return Clock(column, guessed=f"counts s, since it steps by {usual:g}")
     scale = next(scale for limit, scale in ((2e3, 1e-3), (2e6, 1e-6), (np.inf, 1e-9)) if usual < limit)
-    said = f"the column {column!r} counts {_name_of(scale)}, since it steps by {usual:g} ({1 / usual / scale:.4g} Hz)"
-    return Clock(column, scale, notes=(said,))
+    rate = 1 / usual / scale
+    return Clock(column, scale, guessed=f"counts {_name_of(scale)}, since it steps by {usual:g} ({rate:.4g} Hz)")
 
 
 def _clock_of_texts(column: str, cells: list[str]) -> Clock | None:
@@ -213,8 +216,7 @@ def _clock_of_texts(column: str, cells: list[str]) -> Clock | None:
         return None
     fewest, form = min(found, key=lambda pair: pair[0])
     rivals = [other for backward, other in found if backward == fewest and other[:2] != form[:2]]
-    said = (f"dates in the column {column!r} are read with the day first",) if rivals and form[:2] == "%d" else ()
-    return Clock(column, form=form, notes=said)
+    return Clock(column, form=form, guessed="is read with the day first" if rivals and form[:2] == "%d" else "")
 
 
 def _parse(texts: Any, form: str) -> Any:

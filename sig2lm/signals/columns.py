@@ -3,8 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from sig2lm.errors import SignalError
-from sig2lm.signals.units import check_unit
+from sig2lm.signals.units import is_unit
 
 _BRACKETED = re.compile(r"^(?P<name>.*?)[\s_.,:]*[(\[](?P<unit>[^()\[\]]*(?:\([^()]*\))?[^()\[\]]*)[)\]]$")
 _WORD = re.compile(r"[A-ZÄÖÜ]+(?![a-zäöüµ])|[A-ZÄÖÜ]?[a-zäöüµμ]+|\d+")
@@ -104,7 +103,7 @@ ColumnName(raw='ecg_mV', name='ecg', unit='mV'))
     """
     raw = raw.strip()
     bracketed = _BRACKETED.match(raw)
-    if bracketed and bracketed["name"] and is_unit(bracketed["unit"]):
+    if bracketed and bracketed["name"] and names_unit(bracketed["unit"]):
         return ColumnName(raw, bracketed["name"].strip(), bracketed["unit"].strip())
     name, _, ending = raw.rpartition("_")
     if name and (unit := _ENDINGS.get(ending.lower())) and not (ending == "s" and name.endswith("_m")):
@@ -112,13 +111,10 @@ ColumnName(raw='ecg_mV', name='ecg', unit='mV'))
     return ColumnName(raw, raw)
 
 
-def is_unit(text: str) -> bool:
-    """Tell whether a text is a unit that is known (dimensionless ones but the empty one included)."""
-    try:
-        check_unit(text.strip())
-    except SignalError:
-        return False
-    return bool(text.strip()) and not text.strip().isdigit()
+def names_unit(text: str) -> bool:
+    """Tell whether a text is a unit that is known; no text and a number alone are none."""
+    text = text.strip()
+    return bool(text) and not text.isdigit() and is_unit(text)
 
 
 def _words(name: str) -> list[str]:

@@ -1,9 +1,9 @@
-"""One reader for each file format: path -> Recording. Nothing is unpickled and nothing is fetched.
+"""Which reader a file gets: that of its device, or of its format; both by content before the suffix is asked.
 
-Text is UTF-8. Tables (csv, tsv, parquet) hold samples in rows; arrays (npy, npz) hold them in columns, channels first.
+Tables hold samples in rows (`tables`); arrays hold them in columns, channels first. Nothing is unpickled, and nothing
+is fetched.
 """
 
-import csv
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -14,25 +14,16 @@ import numpy as np
 import numpy.typing as npt
 
 from sig2lm.errors import SignalError
+from sig2lm.signals.devices import device_of
 from sig2lm.signals.edf import read_edf
+from sig2lm.signals.heartbeats import choose_lead
+from sig2lm.signals.options import ReadOptions
 from sig2lm.signals.recording import FloatMatrix, Recording, Wanted, shorten
 from sig2lm.signals.streams import Streams
+from sig2lm.signals.tables import read_parquet, read_text
 from sig2lm.signals.wfdb import read_wfdb
 
-# Names of a time column, with the seconds its unit takes.
-_TIME_UNITS = {
-    "time": 1.0,
-    "timestamp": 1.0,
-    "t": 1.0,
-    "seconds": 1.0,
-    "time_s": 1.0,
-    "timestamp_s": 1.0,
-    "time_ms": 1e-3,
-    "timestamp_ms": 1e-3,
-}
-# Seconds since 1970 stay below this for three thousand years; a larger number counts milliseconds since then.
-_EPOCH_MILLISECONDS = 1e11
-# What zipfile, zlib and numpy raise on damaged, encrypted or external archives.
+# What zipfile, zlib and numpy raise on damaged, encrypted or other archives.
 _NPZ_ERRORS = (
     AttributeError,
     EOFError,
@@ -43,68 +34,98 @@ _NPZ_ERRORS = (
     zipfile.BadZipFile,
     zlib.error,
 )
-_NULLS = ["", "NaN", "nan", "NAN", "NA", "N/A", "n/a", "null", "NULL", "None"]
+
+GENERAL = (
+    ("tables", "csv, tsv, txt and other text, parquet: samples in rows, a column for each channel"),
+    ("arrays", "npy, npz: channels first; what sig2lm saves is npz"),
+    ("WFDB", "header and signal file of PhysioNet (.hea, .dat, .mat)"),
+)
+"""Formats that belong to no device, for ``sig2lm formats``."""
 
 Reader = Callable[[Path, Wanted], Recording | Streams]
+_TEXT = (".csv", ".tsv", ".txt", "")
+READERS: dict[str, Reader] = {".hea": read_wfdb, ".dat": read_wfdb, ".mat": read_wfdb, ".edf": read_edf}
 
 
-def read_delimited(path: Path, wanted: Wanted) -> Recording:
-    """Read csv or tsv, with or without a header line.
+def read_recording(path: Path, options: ReadOptions, *, beats: bool = False) -> Recording:
+    """Read a file, or the record of this name, as it is.
 
-    A first line of numbers is data; any other is the header. A first column without a name holds row numbers, not a
-    channel.
+    Parameters
+    ----------
+    path, options
+        As in `read_signal`.
+    beats
+        Whether intervals between beats are wanted, so that of a file without them only the ECG is read.
+
+    Raises
+    ------
+    SignalError
+        If it is missing, empty, damaged or of no kind that is read, or its channels have different clocks.
     """
-    from pyarrow import ArrowInvalid
-    from pyarrow import csv as arrow_csv
+    found = _read_file(path, options)
+    if isinstance(found, Streams):
+        recording = found.choose(options.wanted, beats=beats)
+    else:
+        recording = _lead_of(found, options.wanted) if beats else found
+    if options.time_column not in (None, "none") and recording.states_clock:
+        raise SignalError(f"--time-column is {options.time_column!r}, but the file has no columns; leave it out")
+    return recording
 
-    delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
-    first = _first_line(path, delimiter)
-    header = None if all(map(_is_number, first)) else tuple(name.strip() for name in first)
-    names = header or tuple(f"channel_{i + 1}" for i in range(len(first)))
-    chosen, time = _choose_columns(names, wanted if header else None)
+
+def _lead_of(recording: Recording, wanted: Wanted) -> Recording:
+    """The ECG alone, where there is one: neither units nor values of other channels matter then."""
+    sampled = recording.sampling_rate is not None or recording.times is not None
+    if not sampled or not recording.channels or set(wanted or ()) & set(recording.channels):
+        return recording
+    lead = choose_lead(recording.channels, recording.units or ("",) * len(recording.channels))
+    return recording if lead is None else recording.select((lead,))
+
+
+def is_text_table(path: Path) -> bool:
+    """Whether a file is read as a text table: it belongs to no device and has no format of its own."""
+    return path.is_file() and device_of(path) is None and _reader_of(path) is read_text
+
+
+def _read_file(path: Path, options: ReadOptions) -> Recording | Streams:
+    device = device_of(path) if path.exists() else None
+    if device is not None:
+        return device.read(path, options.wanted)
+    if path.is_dir():
+        raise SignalError("expected a file, found a folder that belongs to no device; give one recording")
+    if path.suffix.lower() not in READERS and path.with_name(f"{path.name}.hea").is_file():
+        return read_wfdb(path, options.wanted)
+    if not path.is_file():
+        raise SignalError("no such file; check the path")
+    if path.stat().st_size == 0:
+        raise SignalError("the file is empty")
+    reader = _reader_of(path)
     try:
-        table = arrow_csv.read_csv(
-            path,
-            # one thread, because only then the message of an error tells the row
-            read_options=arrow_csv.ReadOptions(column_names=names, skip_rows=1 if header else 0, use_threads=False),
-            parse_options=arrow_csv.ParseOptions(delimiter=delimiter),
-            convert_options=arrow_csv.ConvertOptions(
-                include_columns=[*chosen, *([time] if time else [])],
-                column_types=dict.fromkeys(chosen, "float64"),
-                null_values=_NULLS,
-            ),
-        )
-    except ArrowInvalid as error:
-        raise SignalError(f"not a table of numbers: {shorten(error)}") from error
-    return _from_columns(table, chosen, time, named=header is not None)
+        return reader(path, options)
+    except SignalError as error:
+        if reader is read_text and path.suffix.lower() not in _TEXT:
+            raise SignalError(f"{error}; `sig2lm formats` lists what is read") from error
+        raise
 
 
-def read_parquet(path: Path, wanted: Wanted) -> Recording:
-    """Read parquet, one column for each channel."""
-    from pyarrow import ArrowException, parquet
+def _reader_of(path: Path) -> Callable[[Path, ReadOptions], Recording | Streams]:
+    suffix = path.suffix.lower()
+    if suffix in READERS:
+        reader = READERS[suffix]
+        return lambda path, options: reader(path, options.wanted)
+    return {".npy": read_npy, ".npz": read_npz, ".parquet": read_parquet}.get(suffix, read_text)
 
+
+def read_npy(path: Path, options: ReadOptions) -> Recording:
+    """Read a numpy array (C, T), or (T,) for one channel; (T, C) where ``time_axis`` says so."""
     try:
-        with parquet.ParquetFile(path) as file:
-            chosen, time = _choose_columns(tuple(file.schema_arrow.names), wanted)
-            table = file.read(columns=[*chosen, *([time] if time else [])])
-    except (ArrowException, OSError, UnicodeDecodeError) as error:
-        raise SignalError(f"not a parquet file: {shorten(error)}") from error
-    return _from_columns(table, chosen, time, named=True)
-
-
-def read_npy(path: Path, wanted: Wanted) -> Recording:
-    """Read a numpy array (C, T), or (T,) for one channel."""
-    del wanted
-    try:
-        array = np.load(path, allow_pickle=False)
+        array = np.load(path, allow_pickle=False, mmap_mode="r")
     except (ValueError, EOFError, OSError) as error:
         raise SignalError(f"not a numpy array of numbers: {shorten(error)}") from error
-    return Recording(_as_matrix(array))
+    return Recording(_as_matrix(array, options))
 
 
-def read_npz(path: Path, wanted: Wanted) -> Recording:
+def read_npz(path: Path, options: ReadOptions) -> Recording:
     """Read what `save_signal` writes: values, and optionally sampling_rate, channels, units, period (NaN is None)."""
-    del wanted
     try:
         # np.load closes only what it opened as a whole archive, so the file is opened here
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
@@ -113,9 +134,10 @@ def read_npz(path: Path, wanted: Wanted) -> Recording:
         raise SignalError(f"not an npz archive of numbers and names: {shorten(error)}") from error
     if "values" not in found:
         raise SignalError(f"the key 'values' is missing, found {', '.join(sorted(found)) or 'no key'}; save it with it")
+    channels = _npz_names(found, "channels")
     return Recording(
-        _as_matrix(found["values"]),
-        channels=_npz_names(found, "channels"),
+        _as_matrix(found["values"], options, len(channels or ())),
+        channels=channels,
         units=_npz_names(found, "units"),
         sampling_rate=_npz_number(found, "sampling_rate"),
         period=_npz_number(found, "period"),
@@ -123,102 +145,22 @@ def read_npz(path: Path, wanted: Wanted) -> Recording:
     )
 
 
-GENERAL = (
-    ("tables", "csv, tsv, parquet: samples in rows, a column for each channel"),
-    ("arrays", "npy, npz: channels first; what sig2lm saves is npz"),
-    ("WFDB", "header and signal file of PhysioNet (.hea, .dat, .mat)"),
-)
-"""Formats that belong to no device, for ``sig2lm formats``."""
-
-READERS: dict[str, Reader] = {
-    ".csv": read_delimited,
-    ".tsv": read_delimited,
-    ".npy": read_npy,
-    ".npz": read_npz,
-    ".parquet": read_parquet,
-    ".hea": read_wfdb,
-    ".dat": read_wfdb,
-    ".mat": read_wfdb,
-    ".edf": read_edf,
-}
-
-
-def _first_line(path: Path, delimiter: str) -> list[str]:
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            first = next(csv.reader(file, delimiter=delimiter), [])
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise SignalError(f"not a text file in UTF-8: {shorten(error)}") from error
-    if any("\0" in field for field in first):
-        raise SignalError("not a text file: it holds zero bytes")
-    if not any(field.strip() for field in first):
-        raise SignalError("the first line is empty; a header or numbers are expected there")
-    return first
-
-
-def _is_number(text: str) -> bool:
-    if text.strip() in _NULLS:
-        return True
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _choose_columns(names: tuple[str, ...], wanted: Wanted) -> tuple[list[str], str | None]:
-    """Return the channels' columns and the time column's name."""
-    doubles = sorted({name for name in names if names.count(name) > 1})
-    if doubles:
-        raise SignalError(f"column names must differ, found more than one {', '.join(doubles)}")
-    by_name = wanted is not None and set(wanted) <= set(names)
-    channels = wanted if by_name and wanted else ()
-    time = next((name for name in names if name.lower() in _TIME_UNITS and name not in channels), None)
-    if channels:
-        return list(channels), time
-    chosen = [name for i, name in enumerate(names) if name != time and not (i == 0 and name == "")]
-    if not chosen:
-        raise SignalError(f"no channel is left beside the time column, found only {', '.join(names)}")
-    return chosen, time
-
-
-def _from_columns(table: Any, chosen: list[str], time: str | None, *, named: bool) -> Recording:
-    if table.num_rows == 0:
-        raise SignalError("no rows follow the header")
-    values = np.stack([_as_floats(name, table[name]) for name in chosen])
-    times = None if time is None else _as_seconds(time, table[time])
-    return Recording(values, channels=tuple(chosen) if named else None, times=times)
-
-
-def _as_floats(name: str, column: Any) -> npt.NDArray[np.float64]:
-    import pyarrow as pa
-
-    numeric = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_null)
-    if not any(fits(column.type) for fits in numeric):
-        raise SignalError(f"column {name!r} must hold numbers, found {column.type}; select channels without it")
-    return np.asarray(column.cast(pa.float64()).to_numpy(), dtype=np.float64)
-
-
-def _as_seconds(name: str, column: Any) -> npt.NDArray[np.float64]:
-    import pyarrow as pa
-
-    if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
-        try:
-            stamps = column.cast(pa.timestamp("ns")).to_numpy()
-        except pa.ArrowInvalid as error:
-            raise SignalError(f"column {name!r} holds dates that cannot be: {shorten(error)}") from error
-        return np.asarray((stamps - stamps[0]) / np.timedelta64(1, "s"), dtype=np.float64)
-    times = _as_floats(name, column)
-    epoch = times.size > 0 and abs(times[0]) > _EPOCH_MILLISECONDS
-    return np.asarray((times - times[0]) * (1e-3 if epoch else _TIME_UNITS[name.lower()]))
-
-
-def _as_matrix(array: npt.NDArray[Any]) -> FloatMatrix:
+def _as_matrix(array: npt.NDArray[Any], options: ReadOptions, num_channels: int = 0) -> FloatMatrix:
+    """Bring an array to (C, T); refuse one of more channels than samples, unless that is what is stated."""
     if array.dtype.kind not in "fiu":
         raise SignalError(f"values must be real numbers, found {array.dtype}")
     if array.ndim not in (1, 2):
         raise SignalError(f"values must be (channels, samples), found shape {array.shape}")
-    return np.atleast_2d(array).astype(np.float64)
+    matrix = np.atleast_2d(array)
+    if options.time_axis == 0 and array.ndim == 2:
+        matrix = matrix.T
+    named = num_channels or len(options.names or ())
+    if options.time_axis is None and matrix.shape[0] > matrix.shape[1] and named != matrix.shape[0]:
+        raise SignalError(
+            f"the array has the shape {array.shape}: {matrix.shape[0]} channels of {matrix.shape[1]} samples; say "
+            "whether samples stand in rows (--time-axis 0) or in columns (--time-axis 1)"
+        )
+    return matrix.astype(np.float64)
 
 
 def _npz_names(found: dict[str, npt.NDArray[Any]], key: str) -> tuple[str, ...] | None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from sig2lm.errors import SignalError
 from sig2lm.signals.clocks import NULLS
-from sig2lm.signals.columns import ColumnName, is_unit, read_name
+from sig2lm.signals.columns import ColumnName, names_unit, read_name
 
 HEAD = 1 << 18  # bytes that are looked at
 _JUDGED = 60  # rows at the end of these by which columns are told apart
@@ -55,6 +55,8 @@ class Layout:
         The cells of the first rows.
     one_line
         Whether all values of one channel stand in one row.
+    closed
+        Whether rows end with a separator or a semicolon.
     sampling_rate
         Hz, where the heading states it.
     notes
@@ -69,6 +71,7 @@ class Layout:
     num_cells: int
     rows: tuple[tuple[str, ...], ...]
     one_line: bool = False
+    closed: bool = False
     sampling_rate: float | None = None
     notes: tuple[str, ...] = ()
 
@@ -131,7 +134,7 @@ def find_encoding(head: bytes) -> str:
     try:
         head.decode("utf-8")
     except UnicodeDecodeError as error:
-        if error.start < len(head) - 3:
+        if error.start < len(head) - 3 or len(head) < HEAD:  # else a character is cut at the end
             return "latin-1"
     return "utf-8"
 
@@ -155,6 +158,9 @@ def layout_of(lines: Sequence[str], encoding: str = "utf-8") -> Layout:
     size = _usual_size([cells for _, cells in cut[-_JUDGED:]], decimal)
     if size > _MOST_COLUMNS and len(cut) > 1:
         raise SignalError(f"expected at most {_MOST_COLUMNS:,} columns, found {size:,}; write samples in rows")
+    closed = any(len(cells) > size for _, cells in cut[-_JUDGED:]) or (
+        delimiter != ";" and any(line.rstrip().endswith(";") for _, line in filled[-_JUDGED:])
+    )
     first = _first_row(cut, size, decimal)
     columns, notes = _find_columns(cut, first, size, decimal)
     if columns is None and (header := _column_numbers(cut, first, decimal)):
@@ -171,7 +177,7 @@ def layout_of(lines: Sequence[str], encoding: str = "utf-8") -> Layout:
         *(["all values stand in one row, so they are one channel"] if one_line else []),
         *([f"the heading states {rate:g} Hz"] if rate else []),
     )
-    return Layout(encoding, delimiter, decimal, cut[first][0], columns, size, rows[:_ROWS], one_line, rate, notes)
+    return Layout(encoding, delimiter, decimal, cut[first][0], columns, size, rows[:_ROWS], one_line, closed, rate, notes)
 
 
 def _read_head(path: Path) -> tuple[bytes, bool]:
@@ -186,6 +192,7 @@ def _read_head(path: Path) -> tuple[bytes, bool]:
 def _find_delimiter(lines: list[str], given: str | None) -> tuple[str | None, str]:
     """The separator and the decimal mark under which most lines hold equally many cells with numbers."""
     best: tuple[float, str | None, str] = (0.0, None, ".")
+    lines = [line for line in lines if any(letter.isdigit() for letter in line)] or lines
     for delimiter in [given] if given else ["\t", ";", "|", ",", None]:
         cut = [_cells(line, delimiter) for line in lines]
         for decimal in ".,":
@@ -282,7 +289,7 @@ def _find_columns(
     if units is None:
         return tuple(names), ()
     units = [_bare(unit) for unit in [*units, *[""] * size][:size]]
-    known = [unit if is_unit(unit) else None for unit in units]
+    known = [unit if names_unit(unit) else None for unit in units]
     unknown = {unit for unit, fits in zip(units, known, strict=True) if unit and fits is None}
     told = (f"units that are not known are left open: {', '.join(sorted(unknown))}",) if unknown else ()
     read = [ColumnName(name.raw, name.name, unit or name.unit) for name, unit in zip(names, known, strict=True)]
@@ -305,7 +312,7 @@ def _are_names(cells: list[str], size: int, decimal: str) -> bool:
 
 def _are_units(cells: list[str], size: int) -> bool:
     named = [_bare(cell) for cell in cells if _bare(cell)]
-    known = sum(is_unit(cell) for cell in named)
+    known = sum(names_unit(cell) for cell in named)
     return len(cells) <= size + 1 and bool(named) and 2 * known >= len(named)
 
 

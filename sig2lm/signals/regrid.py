@@ -123,6 +123,9 @@ def _ordered(values: FloatMatrix, times: Times) -> tuple[FloatMatrix, Times, lis
         times = np.where(unknown, np.interp(rows, rows[~unknown], times[~unknown]), times)
         notes.append(f"{unknown.sum()} empty time stamps are filled from those beside them")
     steps = np.diff(times)
+    if (steps <= 0).all() and steps.any():
+        values, times, steps = values[:, ::-1], times[::-1], -steps[::-1]
+        notes.append("rows are in reverse order, so they are turned round")
     if (steps < 0).any():
         usual = float(np.median(np.abs(steps)))
         back = np.maximum.accumulate(times) - times

@@ -18,7 +18,7 @@ from sig2lm.signals.units import FloatArray
 # The ratio of two rates becomes a fraction; with this denominator the clock drifts by less than 5e-5 of the time.
 _MAX_DENOMINATOR = 10_000
 # Inventing more samples than this for each measured one is a mistake in a rate, not a wish.
-_MAX_UPSAMPLING = 100
+_MAX_UPSAMPLING = 20
 # Filter length is 2 * _HALF_LENGTH * max(up, down) + 1: with this Kaiser beta (60 dB) the transition band takes 18 %.
 _HALF_LENGTH = 20
 _KAISER_BETA = 5.65
@@ -86,7 +86,7 @@ def resample_values(values: FloatArray, source_rate: float, target_rate: float) 
     Raises
     ------
     SignalError
-        If the target rate is more than 100 times the source's.
+        If the target rate is more than 20 times the source's.
     """
     return resample_span(
         values, source_rate, target_rate, 0, resampled_length(values.shape[1], source_rate, target_rate)
@@ -99,13 +99,13 @@ def resampled_length(num_samples: int, source_rate: float, target_rate: float) -
     Raises
     ------
     SignalError
-        If the target rate is more than 100 times the source's.
+        If the target rate is more than 20 times the source's.
     """
     ratio = target_rate / source_rate
     if ratio > _MAX_UPSAMPLING:
         raise SignalError(
-            f"sampling_rate is {source_rate:g} Hz, and {target_rate:g} Hz would invent {ratio:.0f} samples for each; "
-            "check the unit of the time column or the stated rate"
+            f"the signal has {source_rate:g} Hz, and {target_rate:g} Hz would invent {ratio:.0f} samples for each (at most "
+            f"{_MAX_UPSAMPLING} are); check the clock (--time-column NAME:UNIT) or the rate (--sampling-rate)"
         )
     up, down = _as_fraction(ratio)
     return -(-num_samples * up // down)

@@ -39,6 +39,8 @@ class Roles:
         How time is read, and from which columns: one, or a date and a time of day.
     left_out
         The others.
+    numbered
+        Names that several channels have.
     """
 
     places: tuple[int, ...]
@@ -47,6 +49,13 @@ class Roles:
     clock: Clock | None
     clock_places: tuple[int, ...]
     left_out: tuple[LeftOut, ...]
+    numbered: tuple[str, ...] = ()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was left out, and which names were numbered, a sentence each."""
+        twice = f"several columns are called {', '.join(self.numbered)}, so they are numbered"
+        return (*map(str, self.left_out), *([twice] if self.numbered else []))
 
 
 def find_roles(
@@ -74,7 +83,7 @@ def find_roles(
         if isinstance(found, Clock):
             clocks.append(((place,), found))
         elif found == "counter" and not _called(column, time_name):
-            left_out.append(LeftOut(column.raw or f"column {place + 1}", "it counts rows and is no clock"))
+            left_out.append(LeftOut(column.raw or "(index)", "it counts rows and is no clock"))
         elif _called(column, time_name):
             why = "it counts rows; say what it counts, as in NAME:s" if found == "counter" else "it is no clock"
             raise SignalError(f"--time-column is {time_name!r}, but {why} (s, ms, us, ns, min or h)")
@@ -93,9 +102,10 @@ def find_roles(
         if not set(place) & set(clock_places)
     ]
     asked = options.wanted if chosen else None
-    names = asked or distinct([columns[place].name or f"column_{place + 1}" for place in places])
+    own = [columns[place].name or f"column_{place + 1}" for place in places]
     units = tuple(columns[place].unit for place in places)
-    return Roles(places, names, units, clock, clock_places, tuple(left_out))
+    twice = () if asked else tuple(dict.fromkeys(name for name in own if own.count(name) > 1))
+    return Roles(places, asked or distinct(own), units, clock, clock_places, tuple(left_out), twice)
 
 
 def _chosen(columns: Sequence[ColumnName], wanted: Wanted) -> tuple[int, ...]:
@@ -134,7 +144,9 @@ def _why_no_channel(
     if not present:
         return None if column.name else ("it holds no value", "")
     texts = [cell for cell in present if not is_number(cell)]
-    return ("it holds text", texts[0][:_SHOWN]) if len(texts) > len(present) / 2 else None
+    if len(texts) <= len(present) / 2:
+        return None
+    return f"it holds text{' that is no time' * column.speaks_of_time}", texts[0][:_SHOWN]
 
 
 def _choose_clock(

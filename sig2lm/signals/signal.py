@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from sig2lm.errors import SignalError
 from sig2lm.signals.checks import as_names, as_positive, as_values
@@ -35,6 +36,10 @@ class Signal:
         One unit per channel, as pint reads them ("" is dimensionless).
     period
         Seconds between rows when they are slow and regular, 86400.0 for daily ones.
+    start
+        When the first sample was taken, s since 1970 (UTC, or the clock of the recorder), where that is known.
+    notes
+        What was guessed or left out when it was read, a sentence each.
 
     Raises
     ------
@@ -55,6 +60,8 @@ class Signal:
     channels: tuple[str, ...]
     units: tuple[str, ...]
     period: float | None = None
+    start: float | None = None
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "values", as_values(self.values))
@@ -90,16 +97,10 @@ class Signal:
     @property
     def duration(self) -> float | None:
         """Seconds: samples / rate, rows * period, or the sum of the intervals for RR in a unit of time; else None."""
-        if self.sampling_rate is not None:
-            return self.num_samples / self.sampling_rate
-        if self.period is not None:
-            return self.num_samples * self.period
-        for row, unit in zip(self.values, self.units, strict=True):
-            try:
-                return float(np.nansum(convert_values(row, unit, "s"), dtype=np.float64))
-            except SignalError:
-                continue
-        return None
+        if (rate := self._rows_per_second()) is not None:
+            return self.num_samples / rate
+        events = self.row_times()
+        return None if events is None else float(events[-1])
 
     def resample(self, sampling_rate: float) -> "Signal":
         """Return the signal at another rate, anti-aliased; gaps stay gaps and a constant stays that constant.
@@ -109,7 +110,7 @@ class Signal:
         Raises
         ------
         SignalError
-            If the signal has no sampling rate, or the rate is not positive or more than 100 times the present one.
+            If the signal has no sampling rate, or the rate is not positive or more than 20 times the present one.
         """
         target = as_positive("sampling_rate", sampling_rate)
         if self.sampling_rate is None or target is None:
@@ -160,24 +161,27 @@ class Signal:
         return replace(self, values=np.stack(rows), units=names)
 
     def slice(self, start: float, end: float) -> "Signal":
-        """Return what lies in [start, end), in seconds from the first sample or, with a period, the first row.
+        """Return what lies in [start, end), s from the first sample.
+
+        Of intervals between events, those that begin in the span are kept.
 
         Raises
         ------
         SignalError
-            If the signal is an event series, or the span is empty or outside of it.
+            If the signal is of events without times, or the span is empty or outside of it.
         """
-        rate = self._rows_per_second()
-        if rate is None or self.duration is None:
+        rate, duration = self._rows_per_second(), self.duration
+        if duration is None:
             raise SignalError(f"a signal {self._clock()} has no time axis to slice; use windows(), which counts rows")
-        if not (0 <= start < end <= self.duration + 0.5 / rate):
-            raise SignalError(
-                f"start and end must lie in order within 0 to {self.duration:g} s, found {start:g} to {end:g} s"
-            )
-        first, last = round(start * rate), round(end * rate)
+        if not (0 <= start < end <= duration + 0.5 / (rate or 1000.0)):
+            raise SignalError(f"start and end must lie in order within 0 to {duration:g} s, found {start:g} to {end:g} s")
+        if rate is not None:
+            first, last = round(start * rate), round(end * rate)
+        else:
+            first, last = np.searchsorted(self.row_times()[:-1], [start, end]).tolist()
         if first == last:
-            raise SignalError(f"{start:g} to {end:g} s holds no sample at {rate:g} Hz; take a longer span")
-        return replace(self, values=self.values[:, first:last])
+            raise SignalError(f"{start:g} to {end:g} s holds no sample of a signal {self._clock()}; take a longer span")
+        return replace(self, values=self.values[:, first:last], start=self._after(start))
 
     def windows(self, length: float, stride: float | None = None) -> Iterator[tuple[float, "Signal"]]:
         """Yield (start, window) pairs; an incomplete last window is left out.
@@ -195,7 +199,8 @@ class Signal:
             raise SignalError(f"window length and stride must reach one sample, found {length:g} and {stride:g} {unit}")
         index = 0
         while (first := round(index * stride * rate)) + count <= self.num_samples:
-            yield first / rate, replace(self, values=self.values[:, first : first + count])
+            begin = self._after(first / rate * (self.period or 1.0))
+            yield first / rate, replace(self, values=self.values[:, first : first + count], start=begin)
             index += 1
 
     def describe(self) -> str:
@@ -209,6 +214,20 @@ class Signal:
         from sig2lm.signals.description import summarise_signal
 
         return summarise_signal(self)
+
+    def row_times(self) -> npt.NDArray[np.float64] | None:
+        """When rows begin and the last one ends, (T + 1,) s; of events by their intervals, None where these have none."""
+        if (rate := self._rows_per_second()) is not None:
+            return np.arange(self.num_samples + 1) / rate
+        for row, unit in zip(self.values, self.units, strict=True):
+            try:
+                return np.concatenate([[0.0], np.nancumsum(convert_values(row, unit, "s"), dtype=np.float64)])
+            except SignalError:
+                continue
+        return None
+
+    def _after(self, seconds: float) -> float | None:
+        return None if self.start is None else self.start + seconds
 
     def _rows_per_second(self) -> float | None:
         return 1 / self.period if self.period is not None else self.sampling_rate

@@ -5,7 +5,6 @@ pyarrow reads the numbers; `layout` finds how a text is written and `roles` what
 
 import io
 import re
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +50,7 @@ def read_text(path: Path, options: ReadOptions) -> Recording:
         times=times,
         states_clock=times is None and layout.sampling_rate is not None,
         start=start,
-        notes=(*layout.notes, *map(str, roles.left_out), *notes, *cut),
+        notes=(*layout.notes, *roles.notes, *notes, *cut),
     )
 
 
@@ -93,7 +92,7 @@ def read_parquet(path: Path, options: ReadOptions) -> Recording:
         column = table[schema.names[roles.clock_places[0]]]
         numeric = _is_numeric(column)
         times, start = roles.clock.seconds(column.to_numpy() if numeric else _as_cells(column))
-        notes = (_said_clock(roles.clock), *roles.clock.notes)
+        notes = (str(roles.clock),)
     units = tuple(unit for place, unit in zip(roles.places, roles.units, strict=True) if place in kept)
     names_kept = tuple(name for place, name in zip(roles.places, roles.names, strict=True) if place in kept)
     return Recording(
@@ -102,7 +101,7 @@ def read_parquet(path: Path, options: ReadOptions) -> Recording:
         tuple(unit or "" for unit in units) if any(units) else None,
         times=times,
         start=start,
-        notes=(*map(str, roles.left_out), *notes),
+        notes=(*roles.notes, *notes),
     )
 
 
@@ -119,11 +118,7 @@ def _read_clock(
     if len(roles.clock_places) == 2:
         column = [f"{a} {b}" for a, b in zip(column, columns[roles.clock_places[1]], strict=True)]
     times, start = roles.clock.seconds(column, layout.decimal)
-    return times, start, (_said_clock(roles.clock), *roles.clock.notes)
-
-
-def _said_clock(clock: Clock) -> str:
-    return f"the clock is the column {clock.column!r}" if clock.column else "the clock is the index"
+    return times, start, (str(roles.clock),)
 
 
 def _read_columns(
@@ -145,7 +140,7 @@ def _read_columns(
         short.append(row)
         return "skip" if len(short) == 1 else "error"
 
-    source, skipped = _source(path, layout)
+    source, skipped, above = _source(path, layout)
     try:
         table = arrow_csv.read_csv(
             source,
@@ -163,51 +158,38 @@ def _read_columns(
             ),
         )
     except ArrowInvalid as error:
-        raise SignalError(_explain(error, short, layout, types)) from error
+        raise SignalError(_explain(error, short, layout, types, above)) from error
     cut: tuple[str, ...] = ()
     if short:
-        if short[0].actual_columns > size or short[0].number < skipped + table.num_rows + 1:
-            raise SignalError(_ragged(short[0].number, short[0].actual_columns, size))
+        if short[0].actual_columns > size or short[0].number < skipped + table.num_rows + 1 or table.num_rows < 2:
+            raise SignalError(_ragged(short[0].number + above, short[0].actual_columns, size))
         cut = ("the last row is cut off and left out",)
     columns: dict[int, Any] = {}
     for name, kind in types.items():
         column = table[name]
         columns[int(name)] = column.to_pylist() if kind == "string" else column.to_numpy()
-    marks = [float(mark) for mark in options.missing if is_number(mark)]
-    for place in roles.places:
-        columns[place] = _without_marks(columns[place], marks)
     return columns, cut
 
 
-def _without_marks(values: npt.NDArray[np.float64], marks: Sequence[float]) -> npt.NDArray[np.float64]:
-    return np.where(np.isin(values, marks), np.nan, values) if marks else values
-
-
-def _source(path: Path, layout: Layout) -> tuple[Any, int]:
-    """What pyarrow reads: the file, or its text with tabs between cells where pyarrow cannot cut it itself."""
-    plain = layout.encoding in ("utf-8", "utf-8-sig") and layout.delimiter is not None
-    if plain and not _is_closed(layout):
-        return path, layout.skipped
+def _source(path: Path, layout: Layout) -> tuple[Any, int, int]:
+    """What pyarrow reads, and how many lines it skips: the file, or its rows with the lines above cut off (third)."""
+    simple = layout.delimiter is not None or layout.num_cells == 1
+    if layout.encoding in ("utf-8", "utf-8-sig") and simple and not layout.closed:
+        return path, layout.skipped, 0
     try:
         text = path.read_text(encoding=layout.encoding)
     except UnicodeError as error:
         raise SignalError(f"the text is read as {layout.encoding}, but {shorten(error)}; save it as UTF-8") from error
     lines = text.split("\n")[layout.skipped :]
-    between = layout.delimiter or "\t"
-    cut = [between.join(layout.cells(line)) for line in lines if line.strip()]
-    return io.BytesIO("\n".join(cut).encode()), 0
+    cut = [(layout.delimiter or "\t").join(layout.cells(line)) for line in lines if line.strip()]
+    return io.BytesIO("\n".join(cut).encode()), 0, layout.skipped
 
 
-def _is_closed(layout: Layout) -> bool:
-    """Whether rows end with a separator or a semicolon, or hold blanks between quotes that pyarrow keeps."""
-    return layout.closed
-
-
-def _explain(error: Exception, short: list[Any], layout: Layout, types: dict[str, str]) -> str:
+def _explain(error: Exception, short: list[Any], layout: Layout, types: dict[str, str], above: int) -> str:
     if len(short) > 1:
-        return _ragged(short[0].number, short[0].actual_columns, layout.num_cells)
+        return _ragged(short[0].number + above, short[0].actual_columns, layout.num_cells)
     if found := _ARROW_ERROR.search(str(error)):
-        place, row, cell = int(found[1]), int(found[2]), found[3][:40]
+        place, row, cell = int(found[1]), int(found[2]) + above, found[3][:40]
         name = layout.columns[place].raw if layout.columns else f"column_{place + 1}"
         if types.get(str(place)) == "float64":
             return (

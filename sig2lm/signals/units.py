@@ -30,9 +30,10 @@ _DEFINITIONS = (
     "step = count",
     "beats_per_minute = count / minute = bpm = BPM",
 )
+<<<<<<< HEAD
 # What recorders write where a channel has no unit, or numbers of a converter whose scale the file does not state.
-_UNITLESS = {"", "1", "-", "dimensionless", "NU", "n/a", "N/A", "none", "unitless", "no units", "no_units"}
-_UNITLESS |= {
+UNITLESS = {"", "1", "-", "dimensionless", "NU", "n/a", "N/A", "none", "unitless", "no units", "no_units"}
+UNITLESS |= {
     "a.u.",
     "A.U.",
     "au",
@@ -48,7 +49,7 @@ _UNITLESS |= {
     "digit",
     "digits",
 }
-_UNITLESS |= {"local_flux"}
+UNITLESS |= {"local_flux"}
 # Spellings of recorders that pint does not know, or knows as something that no recorder means (C as coulomb).
 _ALIASES = {
     "degC": "DegC deg_C deg.C degreeC C Cel °C ºC ℃",
@@ -81,6 +82,12 @@ _TOKEN = re.compile(
     r"(?![A-Za-zµμΩΩ_0-9^⁻¹²³⁴])(?!\*\*)|(?P<operator>[*·⋅/()])|(?P<space> +)"
 )
 _SUPERSCRIPTS = str.maketrans("⁻¹²³⁴", "-1234")
+=======
+# What recorders write where a channel has no unit: WFDB "NU" and "adu" (digital units), BIDS "n/a".
+UNITLESS = frozenset({"", "1", "NU", "adu", "n/a", "a.u."})
+# A power of a number or a bracket, as in 9**9**9, has no place in a unit and can keep the parser busy for hours.
+_POWER_OF_NUMBER = re.compile(r"[)\d]\s*(\^|\*\*)")
+>>>>>>> 6ab3586 (Read tables of any common spelling with one reader, and put uneven clocks on a grid)
 _GRAM = re.compile(r"\b(m|u|µ|μ)?g\b")
 # pint's grammar leaves several kinds of error behind, depending on where the text stops making sense.
 _PINT_ERRORS = (
@@ -105,6 +112,11 @@ def _registry() -> "pint.UnitRegistry[Any]":
 
 @cache
 def _parse(unit: str) -> "pint.Unit":
+<<<<<<< HEAD
+=======
+    if unit.strip() in UNITLESS:
+        return _registry().dimensionless
+>>>>>>> 6ab3586 (Read tables of any common spelling with one reader, and put uneven clocks on a grid)
     try:
         return _registry().parse_units(_normalise(unit.strip(" ")))
     except _PINT_ERRORS as error:
@@ -122,7 +134,7 @@ def _normalise(unit: str) -> str:
     ValueError
         If a part is not known.
     """
-    if unit in _UNITLESS:
+    if unit in UNITLESS:
         return "dimensionless"
     unit = _SPACED.get(unit, unit)
     if len(unit) > _LONGEST:

@@ -173,13 +173,8 @@ class SignalWindows:
 
 def _row_times(signal: Signal) -> Times:
     """Where rows begin and the last one ends, (T + 1,) s: by the period, or by the sum of intervals between events."""
-    if signal.period is not None:
-        return np.arange(signal.num_samples + 1, dtype=np.float64) * signal.period
-    for row, unit in zip(signal.values, signal.units, strict=True):
-        try:
-            return np.concatenate([[0.0], np.nancumsum(convert_values(row, unit, "s"), dtype=np.float64)])
-        except SignalError:
-            continue
+    if (times := signal.row_times()) is not None:
+        return times
     raise SignalError(
         f"the events of {', '.join(signal.channels)} ({', '.join(signal.units)}) have no times, so "
         "their windows have none; state a unit of time or a period"
