@@ -92,7 +92,6 @@ class Clock:
         return times, float(known[0]) * self.scale if self.since_1970 else None
 
     def _from_texts(self, column: Any) -> tuple[Times, float | None]:
-        import pandas as pd
 
         texts = _as_texts(column)
         if self.time_of_day:
@@ -183,7 +182,7 @@ def _clock_of_numbers(
         return Clock(column, scale, since_1970 is not None)
     forward = steps[steps > 0]
     usual = float(np.median(forward)) if len(forward) else 1.0
-    if usual < 1e-5 and 2e4 < numbers[0] < 1e6:
+    if usual < 1e-4 and 2e4 < numbers[0] < 1e6:
         return Clock(column, _DAY, guessed="counts days, as spreadsheets do")
     if usual <= _SLOWEST:
         return Clock(column)

@@ -25,7 +25,7 @@ _ENDINGS = {
 }
 _TIMES = {
     "time", "timestamp", "timestamps", "stamp", "datetime", "date", "clock", "elapsed", "epoch", "unix", "t", "when",
-    "zeit", "zeitstempel", "uhrzeit", "datum", "temps", "heure", "horodatage", "tiempo", "fecha", "hora", "tempo", "ora",
+    "zeit", "zeitstempel", "uhrzeit", "datum", "temps", "heure", "horodatage", "tiempo", "fecha", "hora", "tempo",
 }  # fmt: skip
 # What may stand beside such a word in the name of a clock, as in seconds_elapsed or "Time of day".
 _BESIDE_TIMES = {"of", "day", "local", "utc", "gmt", "phone", "sensor", "device", "recording", "system", "start", "cal"}
@@ -38,8 +38,8 @@ _SECONDS = {
     "d": 86400.0, "day": 86400.0, "days": 86400.0,
 }  # fmt: skip
 _COUNTERS = {
-    "index", "idx", "sample", "samples", "seq", "nseq", "sequence", "frame", "frames", "row", "rows", "packet", "number",
-    "no", "nr", "counter", "count", "record", "id", "unnamed",
+    "index", "idx", "sample", "samples", "seq", "nseq", "sequence", "frame", "frames", "row", "rows", "packet",
+    "number", "no", "nr", "counter", "count", "record", "id", "unnamed",
 }  # fmt: skip
 _DURATIONS = {"interval", "duration", "spent", "response", "reaction", "rr", "ibi", "nn", "pp", "ppi"}
 
@@ -76,7 +76,7 @@ class ColumnName:
         words = set(_words(self.name))
         if words & _DURATIONS:
             return False
-        return bool(words & (_TIMES - {"t"})) or words <= {"t", *_SECONDS} - {"d", "h", "day"} and bool(words)
+        return bool(words & (_TIMES - {"t"})) or (words <= {"t", *_SECONDS} - {"d", "h", "day"} and bool(words))
 
     @property
     def only_time(self) -> bool:

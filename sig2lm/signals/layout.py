@@ -158,6 +158,8 @@ def layout_of(lines: Sequence[str], encoding: str = "utf-8") -> Layout:
     size = _usual_size([cells for _, cells in cut[-_JUDGED:]], decimal)
     if size > _MOST_COLUMNS and len(cut) > 1:
         raise SignalError(f"expected at most {_MOST_COLUMNS:,} columns, found {size:,}; write samples in rows")
+    if delimiter is None and size == 1:
+        cut = [(number, [line.strip()]) for number, line in filled]  # names may hold blanks
     closed = any(len(cells) > size for _, cells in cut[-_JUDGED:]) or (
         delimiter != ";" and any(line.rstrip().endswith(";") for _, line in filled[-_JUDGED:])
     )
@@ -177,7 +179,9 @@ def layout_of(lines: Sequence[str], encoding: str = "utf-8") -> Layout:
         *(["all values stand in one row, so they are one channel"] if one_line else []),
         *([f"the heading states {rate:g} Hz"] if rate else []),
     )
-    return Layout(encoding, delimiter, decimal, cut[first][0], columns, size, rows[:_ROWS], one_line, closed, rate, notes)
+    return Layout(
+        encoding, delimiter, decimal, cut[first][0], columns, size, rows[:_ROWS], one_line, closed, rate, notes
+    )
 
 
 def _read_head(path: Path) -> tuple[bytes, bool]:
@@ -321,9 +325,7 @@ def _bare(unit: str) -> str:
     return unit[1:-1].strip() if unit[:1] in "([" and unit[-1:] in ")]" else unit
 
 
-def _column_numbers(
-    cut: list[tuple[int, list[str]]], first: int, decimal: str
-) -> tuple[ColumnName, ...] | None:
+def _column_numbers(cut: list[tuple[int, list[str]]], first: int, decimal: str) -> tuple[ColumnName, ...] | None:
     """The header 0, 1, 2, ... that pandas writes above a table without names: whole above numbers that are not."""
     header, rows = cut[first][1], [cells for _, cells in cut[first + 1 :]]
     numbers = header[1:] if header and not header[0] else header

@@ -1,4 +1,4 @@
-"""What values show by themselves: intervals between rows, their unit, marks of missing samples, names that are alike."""
+"""What values and names show by themselves: intervals between rows, their unit, marks of missing samples."""
 
 from collections.abc import Sequence
 
@@ -62,14 +62,13 @@ def odd_marks(signal: Signal) -> tuple[str, ...]:
                 continue
             spread = float(np.ptp(rest)) or float(np.abs(rest).max()) or 1.0
             if min(abs(mark - rest.min()), abs(mark - rest.max())) > _FAR * spread:
-                notes.append(
-                    f"{name} holds {mark:g} {count} times, which looks like a mark of missing samples (--missing {mark:g})"
-                )
+                told = f"{name} holds {mark:g} {count} times, which looks like a mark of missing samples"
+                notes.append(f"{told} (--missing {mark:g})")
     return tuple(notes)
 
 
 def same_names(wanted: Sequence[str], found: Sequence[str]) -> tuple[str, ...] | None:
-    """The names in ``found`` that are those wanted but for case and punctuation; None where one lacks or is doubtful."""
+    """The names in ``found`` that are those wanted but for case and punctuation; None where one lacks."""
     plain = [_plain(name) for name in found]
     chosen = [_plain(name) for name in wanted]
     if len(set(chosen)) < len(chosen) or any(plain.count(name) != 1 or not name for name in chosen):

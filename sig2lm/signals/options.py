@@ -83,7 +83,9 @@ class ReadOptions:
         missing = () if self.missing is None else self.missing
         if isinstance(missing, str | int | float):
             missing = (missing,)
-        object.__setattr__(self, "missing", tuple(f"{mark:g}" if isinstance(mark, float) else str(mark) for mark in missing))
+        object.__setattr__(
+            self, "missing", tuple(f"{mark:g}" if isinstance(mark, float) else str(mark) for mark in missing)
+        )
         for name in ("start", "end"):
             value = getattr(self, name)
             if value is not None and not (math.isfinite(value) and value >= 0):
@@ -108,7 +110,9 @@ class ReadOptions:
     @property
     def names(self) -> Wanted:
         """Names that the channels get."""
-        return None if self.channels is None else tuple(channel.rpartition("=")[0] or channel for channel in self.channels)
+        return (
+            None if self.channels is None else tuple(channel.rpartition("=")[0] or channel for channel in self.channels)
+        )
 
     @property
     def renames(self) -> bool:

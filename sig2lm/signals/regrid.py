@@ -117,7 +117,7 @@ def _ordered(values: FloatMatrix, times: Times) -> tuple[FloatMatrix, Times, lis
         raise SignalError(f"a clock needs two rows to give a sampling rate, found {times.size}; state --sampling-rate")
     unknown = np.isnan(times)
     if unknown.any():
-        if unknown.mean() > _FEW and unknown.sum() > 1 or times.size - unknown.sum() < 2:
+        if (unknown.mean() > _FEW and unknown.sum() > 1) or times.size - unknown.sum() < 2:
             raise SignalError(f"the clock is empty in {unknown.sum()} of {times.size} rows; {_HINT}")
         rows = np.arange(times.size)
         times = np.where(unknown, np.interp(rows, rows[~unknown], times[~unknown]), times)
@@ -152,7 +152,7 @@ def _repeated(values: FloatMatrix, times: Times) -> npt.NDArray[np.bool_]:
     equal = ((values == before) | (np.isnan(values) & np.isnan(before))).all(axis=0)
     usual = float(np.median(np.diff(times)))
     room = np.diff(times, append=np.inf) > 1.5 * usual  # a late sample, and not one too many
-    return same & equal & ~room
+    return np.asarray(same & equal & ~room)
 
 
 def _spread(times: Times) -> Times:

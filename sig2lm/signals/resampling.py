@@ -104,8 +104,8 @@ def resampled_length(num_samples: int, source_rate: float, target_rate: float) -
     ratio = target_rate / source_rate
     if ratio > _MAX_UPSAMPLING:
         raise SignalError(
-            f"the signal has {source_rate:g} Hz, and {target_rate:g} Hz would invent {ratio:.0f} samples for each (at most "
-            f"{_MAX_UPSAMPLING} are); check the clock (--time-column NAME:UNIT) or the rate (--sampling-rate)"
+            f"the signal has {source_rate:g} Hz, and {target_rate:g} Hz would invent {ratio:.0f} samples for each (at "
+            f"most {_MAX_UPSAMPLING} are); check the clock (--time-column NAME:UNIT) or the rate (--sampling-rate)"
         )
     up, down = _as_fraction(ratio)
     return -(-num_samples * up // down)

@@ -137,9 +137,7 @@ def _called(column: ColumnName, name: str | None) -> bool:
     return name is not None and name in (column.raw, column.name)
 
 
-def _why_no_channel(
-    column: ColumnName, cells: list[str], is_number: Callable[[str], bool]
-) -> tuple[str, str] | None:
+def _why_no_channel(column: ColumnName, cells: list[str], is_number: Callable[[str], bool]) -> tuple[str, str] | None:
     present = [cell for cell in cells if cell.lower() not in NULLS]
     if not present:
         return None if column.name else ("it holds no value", "")
@@ -166,7 +164,7 @@ def _choose_clock(
     for date in dates:
         for hour in hours:
             both = [f"{a} {b}" for a, b in zip(cells(date), cells(hour), strict=True)]
-            joined = find_clock(ColumnName("time", f"{columns[date].raw} and {columns[hour].raw}"), both)
+            joined = find_clock(ColumnName(f"{columns[date].raw} and {columns[hour].raw}", "time"), both)
             if ":" not in cells(date)[0] and isinstance(joined, Clock):
                 return joined, (date, hour)
     best = clocks[0]

@@ -170,15 +170,17 @@ class Signal:
         SignalError
             If the signal is of events without times, or the span is empty or outside of it.
         """
-        rate, duration = self._rows_per_second(), self.duration
-        if duration is None:
+        rate, duration, times = self._rows_per_second(), self.duration, self.row_times()
+        if duration is None or times is None:
             raise SignalError(f"a signal {self._clock()} has no time axis to slice; use windows(), which counts rows")
         if not (0 <= start < end <= duration + 0.5 / (rate or 1000.0)):
-            raise SignalError(f"start and end must lie in order within 0 to {duration:g} s, found {start:g} to {end:g} s")
+            raise SignalError(
+                f"start and end must lie in order within 0 to {duration:g} s, found {start:g} to {end:g} s"
+            )
         if rate is not None:
             first, last = round(start * rate), round(end * rate)
         else:
-            first, last = np.searchsorted(self.row_times()[:-1], [start, end]).tolist()
+            first, last = np.searchsorted(times[:-1], [start, end]).tolist()
         if first == last:
             raise SignalError(f"{start:g} to {end:g} s holds no sample of a signal {self._clock()}; take a longer span")
         return replace(self, values=self.values[:, first:last], start=self._after(start))
@@ -216,7 +218,7 @@ class Signal:
         return summarise_signal(self)
 
     def row_times(self) -> npt.NDArray[np.float64] | None:
-        """When rows begin and the last one ends, (T + 1,) s; of events by their intervals, None where these have none."""
+        """When rows begin and the last one ends, (T + 1,) s; of events by their intervals, if these have any."""
         if (rate := self._rows_per_second()) is not None:
             return np.arange(self.num_samples + 1) / rate
         for row, unit in zip(self.values, self.units, strict=True):

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sig2lm.errors import SignalError
-from sig2lm.signals.clocks import NULLS, Clock
+from sig2lm.signals.clocks import NULLS
 from sig2lm.signals.columns import ColumnName, read_name
 from sig2lm.signals.layout import Layout, find_layout, is_number
 from sig2lm.signals.options import ReadOptions
@@ -20,7 +20,9 @@ from sig2lm.signals.recording import Recording, shorten
 from sig2lm.signals.roles import Roles, find_roles
 
 _ROWS = 2_000  # of parquet, by which the roles of columns are found
-_SPELLINGS = sorted({spelling for null in NULLS for spelling in (null, null.upper(), null.capitalize(), f" {null}")} | {"NaN", "NaT"})
+_SPELLINGS = sorted(
+    {spelling for null in NULLS for spelling in (null, null.upper(), null.capitalize(), f" {null}")} | {"NaN", "NaT"}
+)
 _WIDE = 50  # so many times more columns than rows are no channels
 _ARROW_ERROR = re.compile(r"In CSV column #(\d+): Row #(\d+): .*invalid value '(.*)'", re.DOTALL)
 
@@ -76,7 +78,10 @@ def read_parquet(path: Path, options: ReadOptions) -> Recording:
         with parquet.ParquetFile(path) as file:
             schema = file.schema_arrow
             index = [name for name in (schema.pandas_metadata or {}).get("index_columns", []) if isinstance(name, str)]
-            names = [ColumnName("", "") if re.fullmatch(r"__index_level_\d+__", raw) else read_name(raw) for raw in schema.names]
+            names = [
+                ColumnName("", "") if re.fullmatch(r"__index_level_\d+__", raw) else read_name(raw)
+                for raw in schema.names
+            ]
             head = next(file.iter_batches(batch_size=_ROWS), None)
             if head is None or head.num_rows == 0:
                 raise SignalError("the table holds no rows")
@@ -87,7 +92,8 @@ def read_parquet(path: Path, options: ReadOptions) -> Recording:
         raise SignalError(f"not a parquet file: {shorten(error)}") from error
     kept = [place for place in roles.places if schema.names[place] not in index or options.wanted]
     values = np.stack([_as_floats(schema.names[place], table[schema.names[place]]) for place in kept])
-    times, start, notes = None, None, ()
+    times, start = None, None
+    notes: tuple[str, ...] = ()
     if roles.clock is not None:
         column = table[schema.names[roles.clock_places[0]]]
         numeric = _is_numeric(column)
@@ -221,11 +227,16 @@ def _read_rows(path: Path, layout: Layout, options: ReadOptions) -> Recording:
         lines = path.read_text(encoding=layout.encoding).split("\n")[layout.skipped :]
         rows = [layout.cells(line) for line in lines if line.strip()]
         values = np.array(
-            [[np.nan if cell.lower() in marks else float(cell.replace(layout.decimal, ".")) for cell in row] for row in rows]
+            [
+                [np.nan if cell.lower() in marks else float(cell.replace(layout.decimal, ".")) for cell in row]
+                for row in rows
+            ]
         )
     except ValueError as error:
         raise SignalError(f"not a table of numbers: {shorten(error)}") from error
-    return Recording(values, sampling_rate=layout.sampling_rate, states_clock=bool(layout.sampling_rate), notes=layout.notes)
+    return Recording(
+        values, sampling_rate=layout.sampling_rate, states_clock=bool(layout.sampling_rate), notes=layout.notes
+    )
 
 
 def _is_numeric(column: Any) -> bool:

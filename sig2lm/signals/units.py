@@ -30,7 +30,6 @@ _DEFINITIONS = (
     "step = count",
     "beats_per_minute = count / minute = bpm = BPM",
 )
-<<<<<<< HEAD
 # What recorders write where a channel has no unit, or numbers of a converter whose scale the file does not state.
 UNITLESS = {"", "1", "-", "dimensionless", "NU", "n/a", "N/A", "none", "unitless", "no units", "no_units"}
 UNITLESS |= {
@@ -82,12 +81,6 @@ _TOKEN = re.compile(
     r"(?![A-Za-zµμΩΩ_0-9^⁻¹²³⁴])(?!\*\*)|(?P<operator>[*·⋅/()])|(?P<space> +)"
 )
 _SUPERSCRIPTS = str.maketrans("⁻¹²³⁴", "-1234")
-=======
-# What recorders write where a channel has no unit: WFDB "NU" and "adu" (digital units), BIDS "n/a".
-UNITLESS = frozenset({"", "1", "NU", "adu", "n/a", "a.u."})
-# A power of a number or a bracket, as in 9**9**9, has no place in a unit and can keep the parser busy for hours.
-_POWER_OF_NUMBER = re.compile(r"[)\d]\s*(\^|\*\*)")
->>>>>>> 6ab3586 (Read tables of any common spelling with one reader, and put uneven clocks on a grid)
 _GRAM = re.compile(r"\b(m|u|µ|μ)?g\b")
 # pint's grammar leaves several kinds of error behind, depending on where the text stops making sense.
 _PINT_ERRORS = (
@@ -112,11 +105,6 @@ def _registry() -> "pint.UnitRegistry[Any]":
 
 @cache
 def _parse(unit: str) -> "pint.Unit":
-<<<<<<< HEAD
-=======
-    if unit.strip() in UNITLESS:
-        return _registry().dimensionless
->>>>>>> 6ab3586 (Read tables of any common spelling with one reader, and put uneven clocks on a grid)
     try:
         return _registry().parse_units(_normalise(unit.strip(" ")))
     except _PINT_ERRORS as error:

@@ -156,7 +156,10 @@ BAD = {
     "infinite.csv": ("x\n1\ninf\n", "infinity"),
     "huge.csv": ("x\n1e39\n", "beyond float32"),
     "only_time.csv": ("time\n1\n2\n", "no channel is left beside the time column"),
-    "backwards.csv": ("time,x\n" + "".join(f"{i % 20 + 0.5},{i}\n" for i in range(40)), r"clock goes back by 19 s at row 21; cut the file"),
+    "backwards.csv": (
+        "time,x\n" + "".join(f"{i % 20 + 0.5},{i}\n" for i in range(40)),
+        r"clock goes back by 19 s at row 21; cut the file",
+    ),
     "one_time.csv": ("time,x\n2,1\n", "needs two rows"),
     "zeros.csv": (b"\0" * 64, "binary data"),
     "binary.csv": (bytes(range(256)) * 4, "zero bytes"),
@@ -185,7 +188,7 @@ def test_pickles_are_never_loaded(tmp_path):
     np.save(tmp_path / "a.npy", np.array([{"a": 1}]), allow_pickle=True)
     np.savez(tmp_path / "a.npz", values=np.array([{"a": 1}]))
     for name in ("a.npy", "a.npz"):
-        with pytest.raises(SignalError, match="allow_pickle=False"):
+        with pytest.raises(SignalError, match=r"not an? (npz|numpy array)"):
             read_signal(tmp_path / name)
 
 
@@ -217,11 +220,9 @@ def test_truncated_records_are_refused(tmp_path):
 
 def test_arguments_that_contradict_the_file_are_refused(tmp_path):
     path = write_npz(tmp_path)
-    with pytest.raises(
-        SignalError, match="the file states 4 Hz, but 100 Hz was given; leave it out, then call resample"
-    ):
+    with pytest.raises(SignalError, match="the file states 4 Hz, but 100 Hz was given; leave that out"):
         read_signal(path, sampling_rate=100)
-    with pytest.raises(SignalError, match="channel ecg is in 'mV' by the file's own word, but 'g' was given"):
+    with pytest.raises(SignalError, match="channel ecg is in 'mV' by the file's own word, but --units says 'g'"):
         read_signal(path, units=["g"])
     assert read_signal(path, sampling_rate=4, units=["mV", "millivolt"]).units == ("mV", "millivolt")
 
@@ -230,13 +231,14 @@ def test_wrong_names_and_counts_are_refused(tmp_path):
     path = write_csv(tmp_path)
     with pytest.raises(SignalError, match="channels are ecg, resp, but pleth was asked for too"):
         read_signal(path, channels=["ecg", "pleth"])
-    with pytest.raises(SignalError, match=r"3 channels are named \(a, b, c\), but the file holds 2 \(ecg, resp\)"):
+    with pytest.raises(SignalError, match=r"--channels names 3 \(a, b, c\), but the file holds 2 \(ecg, resp\)"):
         read_signal(path, channels=["a", "b", "c"])
     with pytest.raises(SignalError, match="2 units are needed"):
         read_signal(path, units=["mV", "mV", "mV"])
     np.save(tmp_path / "a.npy", np.ones((100, 3)))
-    with pytest.raises(SignalError, match="arrays are channels first, save the transpose"):
+    with pytest.raises(SignalError, match=r"100 channels of 3 samples.*--time-axis 0"):
         read_signal(tmp_path / "a.npy", channels=["x", "y", "z"])
+    assert read_signal(tmp_path / "a.npy", channels=["x", "y", "z"], time_axis=0).num_samples == 100
     with pytest.raises(SignalError, match="found a folder"):
         read_signal(tmp_path)
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sig2lm.errors import SignalError
 from sig2lm.signals import Signal
 
-RATES = st.sampled_from([10.0, 25.0, 32.0, 37.3, 50.0, 64.0, 99.97, 100.0, 128.0, 250.0])
+RATES = st.sampled_from([16.0, 25.0, 32.0, 37.3, 50.0, 64.0, 99.97, 100.0, 128.0, 250.0])
 
 
 def sine(frequency: float, rate: float, seconds: float = 20.0) -> Signal:
