@@ -198,5 +198,3 @@ def _given_units(channels: tuple[str, ...], stated: tuple[str, ...], given: tupl
                 "since units are converted where needed"
             )
     return given
-
-

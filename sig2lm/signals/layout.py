@@ -265,6 +265,8 @@ def _first_row(cut: list[tuple[int, list[str]]], size: int, decimal: str) -> int
         held = [cells[column] for column in numeric]
         numbers = sum(is_number(cell, decimal) for cell in held)
         if numbers and numbers + sum(cell.lower() in NULLS for cell in held) > 0.5 * len(held):
+            while place and len(cut[place - 1][1]) == size and {cell.lower() for cell in cut[place - 1][1]} <= NULLS:
+                place -= 1  # a recording may begin with missing samples
             return place
     raise SignalError("expected rows of numbers, found none; check the file")
 

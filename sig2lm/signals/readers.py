@@ -21,9 +21,9 @@ def read_signal(path: str | Path, *, allow_missing: bool = False, **stated: Unpa
     """Read one recording.
 
     Text tables (csv, tsv, txt, ...; with a header or not, samples in rows), parquet, npy ((C, T) or (T,)), npz (see
-    `save_signal`), WFDB (the record's header, signal file or bare name), EDF, and what the devices export that
-    ``sig2lm formats`` lists. A column of time stamps is no channel: it is the clock, and an uneven one is put on a grid (`regrid`). Empty
-    cells and NaN are missing samples.
+    `save_signal`), WFDB (the record's header, signal file or bare name), EDF, and what the devices export that ``sig2lm
+    formats`` lists. A column of time stamps is no channel: it is the clock, and an uneven one is put on a grid
+    (`regrid`). Empty cells and NaN are missing samples.
 
     Parameters
     ----------

@@ -192,9 +192,9 @@ ROWS = {
         "file,subject,label,start,end\na.csv,s1,walk,0,1\nb.csv,s2,walk,1,99\n",
         r"line 3: 'b\.csv': start and end must lie in order within 0 to 4 s, found 1 to 99 s",
     ),
-    "text in a number's place": (THREE + "text.csv,s4,walk\n", r"line 5: '.*text\.csv': .*Row #3: .*'two'"),
+    "text in a number's place": (THREE + "text.csv,s4,walk\n", r"line 5: '.*text\.csv': .*'two' in row 3"),
     "other channels": (THREE + "other.csv,s4,walk\n", r"line 5: .*channels are p, q, but the signal 'motion'"),
-    "unknown kind": (THREE + "dataset.yaml,s4,walk\n", "line 5: .*suffix '.yaml'"),
+    "unknown kind": (THREE + "dataset.yaml,s4,walk\n", "line 5: .*sig2lm formats"),
 }  # fmt: skip
 
 
