@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 OUT ?= runs/demo
 
-.PHONY: demo lm test check format clean
+.PHONY: demo lm test check format clean docs
 
 # constraints.txt pins the tested versions, torch among them.
 $(VENV)/.installed: pyproject.toml constraints.txt
@@ -32,6 +32,9 @@ check: $(VENV)/.installed
 format: $(VENV)/.installed
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: $(VENV)/.installed
+	NO_MKDOCS_2_WARNING=true $(BIN)/mkdocs build --strict
 
 clean:
 	rm -rf $(VENV) runs dist .pytest_cache .ruff_cache .mypy_cache
