@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,53 @@ def check_writable(path: str | Path) -> Path:
     if not above.is_dir() or not os.access(above, os.W_OK):
         raise Sig2LMError(f"expected a folder that can be written for '{path}', but '{above}' is not; choose another")
     return path
+
+
+# What the first bytes of a file that this program wrote hold: a page, a report, the rows of an annotation.
+_SIGNATURES = (b'<meta name="generator" content="sig2lm', b'"sig2lm":', b"start_s,end_s,label")
+_HEAD = 4096
+
+
+def check_outputs(outputs: Mapping[str, str | Path | None], inputs: Iterable[str | Path] = ()) -> None:
+    """Refuse outputs that would destroy something: an input, another output, or a file of somebody else.
+
+    Parameters
+    ----------
+    outputs
+        The path of each option that writes a file, such as ``{"--html": path}``; None and ``-`` write none.
+    inputs
+        Files that are read; a folder protects what lies in it.
+
+    Raises
+    ------
+    Sig2LMError
+        Naming the option, and what is there.
+    """
+    read = [Path(path).expanduser() for path in inputs]
+    taken: dict[Path, str] = {}
+    for option, path in outputs.items():
+        if path is None or str(path) == "-":
+            continue
+        place = check_writable(path).resolve()
+        for other in read:
+            if other.exists() and (place == other.resolve() or other.resolve() in place.parents):
+                raise Sig2LMError(f"{option} is '{path}', which is read ('{other}'); write somewhere else")
+        if place in taken:
+            raise Sig2LMError(f"{option} and {taken[place]} are both '{path}'; give each a file of its own")
+        taken[place] = option
+        if place.is_dir():
+            raise Sig2LMError(f"{option} is '{path}', which is a folder; name a file in it")
+        if place.exists() and not _is_ours(place):
+            raise Sig2LMError(f"{option} is '{path}', a file that sig2lm did not write; choose another or remove it")
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether a file is empty or says that this program wrote it; what is no plain file holds nothing to lose."""
+    if not path.is_file():
+        return True
+    with path.open("rb") as file:
+        head = file.read(_HEAD)
+    return not head or any(signature in head for signature in _SIGNATURES)
 
 
 @contextmanager
