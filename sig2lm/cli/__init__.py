@@ -14,6 +14,7 @@ from sig2lm.cli.formats import formats
 from sig2lm.cli.prepare import prepare
 from sig2lm.cli.probe import probe
 from sig2lm.cli.quantities import quantities
+from sig2lm.cli.questions import questions
 from sig2lm.cli.tokenizer_report import tokenizer_report
 from sig2lm.cli.training import fine_tune_encoder, pretrain_encoder, train_adapter
 from sig2lm.errors import Sig2LMError
@@ -36,6 +37,7 @@ app.command()(ask)
 app.command()(chat)
 app.command()(annotate)
 app.command()(quantities)
+app.command()(questions)
 app.command()(tokenizer_report)
 app.command()(formats)
 

@@ -9,8 +9,10 @@ from sig2lm.cli.options import named
 from sig2lm.errors import Sig2LMError, SignalError
 
 if TYPE_CHECKING:
+    from sig2lm.datasets import Table
     from sig2lm.model.signal_lm import SignalLM
     from sig2lm.signals import Signal
+    from sig2lm.templates import Template
 
 
 def load_run(run: str, lm: str | None, encoders: list[str] | None) -> "SignalLM":
@@ -20,6 +22,13 @@ def load_run(run: str, lm: str | None, encoders: list[str] | None) -> "SignalLM"
 
     places = named(encoders, run_signals(run), "--encoder") if encoders else {}
     return SignalLM.from_pretrained(run, lm=lm, encoders=places)
+
+
+def template_for(table: "Table", name: str | None) -> "Template":
+    """Load a template by name or file; without one the task's own, and 'generic' where it has none."""
+    from sig2lm.templates.template import list_templates, load_template
+
+    return load_template(name or (table.info.task if table.info.task in list_templates() else "generic"))
 
 
 def load_signals(model: "SignalLM", texts: list[str]) -> "dict[str, Signal]":

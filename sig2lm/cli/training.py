@@ -208,6 +208,13 @@ def train_adapter(
     calibration_examples: Annotated[
         int, typer.Option(min=0, help="Training recordings that the run keeps, encoded, to calibrate new paraphrases.")
     ] = 32,
+    curriculum: Annotated[
+        str | None,
+        typer.Option(
+            metavar="all|KIND[=WEIGHT],...",
+            help="Ask more than for labels: questions from labels and measured quantities, see `sig2lm questions`.",
+        ),
+    ] = None,
     save_steps: Annotated[
         int | None, typer.Option(min=1, help="Steps between resumable checkpoints; by default an epoch.")
     ] = None,
@@ -218,11 +225,13 @@ def train_adapter(
     """Train an adapter between an encoder and a frozen LM; Ctrl-C leaves a checkpoint that --resume continues."""
     from typing import cast, get_args
 
+    from sig2lm.cli.loading import template_for
     from sig2lm.datasets import load_table
     from sig2lm.errors import Sig2LMError
     from sig2lm.lm import FrozenLM
     from sig2lm.model.adapter import ADAPTERS, AdapterConfig, AdapterKind
-    from sig2lm.templates.template import list_templates, load_template
+    from sig2lm.templates import Task
+    from sig2lm.training.curriculum import Curriculum, read_weights
     from sig2lm.training.train_adapter import train_adapter as train
     from sig2lm.training.trainer import Precision, TrainSettings
 
@@ -233,12 +242,19 @@ def train_adapter(
         if given not in known:
             raise Sig2LMError(f"{what} is '{given}', but there are {', '.join(known)}; choose one")
     tables = [load_table(folder) for folder in data]
-    shipped = list_templates()
-    names = template or [table.info.task if table.info.task in shipped else "generic" for table in tables]
+    names: list[str | None] = [*template] if template else [None] * len(tables)
     if len(names) != len(tables):
         raise Sig2LMError(
             f"expected a template for each of {len(tables)} tables, found {len(names)}; repeat --template"
         )
+    templates = [template_for(table, name) for table, name in zip(tables, names, strict=True)]
+    if curriculum is not None:
+        weights = read_weights(curriculum)
+        typer.echo("measuring what the recordings carry, to write questions from ...", err=True)
+        tables = [
+            Curriculum.from_table(one, Task.from_template(asked, one.info.labels), weights, seed).training_table()
+            for one, asked in zip(tables, templates, strict=True)
+        ]
     settings = TrainSettings(
         adapter=AdapterConfig(cast(AdapterKind, adapter), num_virtual_tokens),
         epochs=epochs,
@@ -260,7 +276,7 @@ def train_adapter(
         named(encoder, list(dict.fromkeys(name for table in tables for name in table.info.signals)), "--encoder"),
         out,
         lm=FrozenLM.from_pretrained(lm),
-        template=[load_template(name) for name in names],
+        template=templates,
         settings=settings,
         resume=resume,
     )

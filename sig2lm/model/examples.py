@@ -5,6 +5,7 @@ answer. ``collate`` pads examples on the left and cuts off the beginning that al
 torch data set over a split of a table. No model runs here, but for ``encode_split``, which runs a frozen encoder once.
 """
 
+import json
 import os
 import random
 from collections.abc import Callable, Mapping, Sequence
@@ -23,7 +24,7 @@ from sig2lm.errors import DatasetError
 from sig2lm.lm import DialogueTokenizer, EncodedPrompt
 from sig2lm.signals import Contract, Signal
 from sig2lm.templates.task import Task
-from sig2lm.templates.turns import SignalPlace
+from sig2lm.templates.turns import SignalPlace, Turn
 
 IGNORED = -100  # label of positions without loss, as torch's cross entropy has it
 
@@ -94,15 +95,19 @@ class Prompter:
         question: str,
         answer: str | None = None,
         fields: Mapping[str, str] | None = None,
+        earlier: Sequence[tuple[str, str]] = (),
     ) -> Example:
-        """Render the template with a question and return the example.
+        """Render the template with a question and return the example; ``earlier`` questions and answers precede it.
 
         Raises
         ------
         PromptError
             When the template has a variable without a value.
         """
-        turns = self.task.template.render(question, list(recordings), fields)
+        questions = [*(asked for asked, _ in earlier), question]
+        turns = list(self.task.template.render(questions[0], list(recordings), fields))
+        for (_, said), following in zip(earlier, questions[1:], strict=True):
+            turns += [Turn("assistant", (said,)), Turn("user", (following,))]
         prompt = self.dialogue.encode(turns, self.sizes(recordings))
         return Example(prompt, recordings, self.dialogue.encode_answer(answer) if answer is not None else ())
 
@@ -308,7 +313,8 @@ class TableExamples(torch.utils.data.Dataset[Example]):
 
     def __getitem__(self, index: int) -> Example:
         recordings = self.recordings(int(self.order[index]))
-        return self.prompter.example(recordings, self.question(index), self.answer(index), self._fields(index))
+        question, answer, earlier = self.question(index), self.answer(index), self.earlier(index)
+        return self.prompter.example(recordings, question, answer, self._fields(index), earlier)
 
     def question(self, index: int) -> str:
         """The question of a row: its own, the given paraphrase, or one drawn."""
@@ -320,6 +326,11 @@ class TableExamples(torch.utils.data.Dataset[Example]):
         """The answer of a row: its own, or the sentence with its label."""
         row = self.plain[int(index)]
         return str(row["answer"] or self.task.template.write_answer(row["label"]))
+
+    def earlier(self, index: int) -> list[tuple[str, str]]:
+        """Questions and answers that precede a row's question in its conversation."""
+        told = self.plain[int(index)].get("earlier")
+        return [(question, answer) for question, answer in json.loads(told)] if told else []
 
     @property
     def row_labels(self) -> list[str]:

@@ -9,7 +9,6 @@ import math
 import random
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from importlib import resources
 from pathlib import Path
 from string import Template as StringTemplate
 from typing import Annotated, Any, Self
@@ -18,6 +17,8 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from sig2lm.errors import PromptError
+from sig2lm.templates.folder import prompts_folder
+from sig2lm.templates.questions import QuestionPlan
 from sig2lm.templates.turns import Part, SignalPlace, Turn
 
 _FACTS_LINE = re.compile(r"\$(facts|\{facts\})[ \n]?")  # what goes with $facts where nothing is known
@@ -70,6 +71,9 @@ class Template(BaseModel):
         phrase is left out where one of its fields has no value, and so is the line when all are.
     text
         The text variant with numbers as text; by default the same prompt with numbers in the places of the signals.
+    questions
+        What a curriculum asks about (:mod:`sig2lm.training.curriculum`); by default the labels, and what most
+        recordings carry.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -86,6 +90,7 @@ class Template(BaseModel):
     ordinal: bool = False
     facts: tuple[str, ...] = ()
     text: TextVariant | None = None
+    questions: QuestionPlan | None = None
 
     @field_validator("prompt")
     @classmethod
@@ -222,7 +227,7 @@ class Template(BaseModel):
 
 def list_templates() -> list[str]:
     """Return the names of the templates that come with sig2lm."""
-    return sorted(path.stem for path in _folder().glob("*.yaml"))
+    return sorted(path.stem for path in prompts_folder().glob("*.yaml"))
 
 
 def load_template(name: str | Path) -> Template:
@@ -235,7 +240,7 @@ def load_template(name: str | Path) -> Template:
     """
     path = Path(name)
     if path.suffix not in {".yaml", ".yml"}:
-        path = _folder() / f"{name}.yaml"
+        path = prompts_folder() / f"{name}.yaml"
     if not path.is_file():
         raise PromptError(
             f"expected a template name or a YAML file, found {str(name)!r}; "
@@ -294,12 +299,6 @@ def _with_numbers(prompt: str, signals: Sequence[str]) -> str:
         elif variable is not None:
             pieces.append(f"${{{variable}_numbers}}" if variable in signals else f"${{{variable}}}")
     return "".join(pieces)
-
-
-def _folder() -> Path:
-    """Templates lie in the wheel as sig2lm/_prompts, in a checkout beside the package."""
-    packaged = Path(str(resources.files("sig2lm"))) / "_prompts"
-    return packaged if packaged.is_dir() else packaged.parent.parent / "prompts"
 
 
 def _split(text: str) -> list[tuple[str, str | None]]:
