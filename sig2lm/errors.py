@@ -9,6 +9,10 @@ class Sig2LMError(Exception):
     """Base of every error that the user can mend."""
 
 
+class ArgumentError(Sig2LMError, TypeError):
+    """An argument of a function is unknown, or of another kind than is meant."""
+
+
 class SignalError(Sig2LMError):
     """A signal, or a file that should hold one, is not what is needed."""
 

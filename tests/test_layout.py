@@ -12,12 +12,13 @@ import pytest
 import sig2lm
 
 PACKAGE = Path(sig2lm.__file__).parent
-BASE = {"_version", "errors", "files", "formatting", "hub", "pocket", "tensors", "metrics"}
+BASE = {"_version", "arguments", "errors", "files", "formatting", "hub", "pocket", "tensors", "metrics"}
 DATA = BASE | {"signals", "quantities", "datasets", "templates", "tokenization"}
 # What each room of the package may import of the others, in functions and for type checkers too.
 ALLOWED: dict[str, set[str]] = {
     "_version": set(),
     "errors": set(),
+    "arguments": {"errors"},
     "formatting": set(),
     "pocket": set(),
     "files": {"errors"},

@@ -222,8 +222,10 @@ def seconds_per_answer(model: SignalLM, table: Table, split: str) -> float:
     """Wall time of a closed answer from a raw signal, in one batch of at most 32."""
     rows = table.data[split].with_format("numpy").select(range(min(_TIMED, len(table.data[split]))))
     recordings: list[dict[str, Signal]] = [table.signals(row) for row in rows]
-    options: dict[str, Any] = {"choices": model.task(table.info.signals).labels, "batch_size": _TIMED}
-    facts = [table.facts(row) for row in rows]
+    task = model.task(table.info.signals)
+    options: dict[str, Any] = {"choices": task.labels, "batch_size": _TIMED}
+    told = model.known_facts(task)
+    facts = [{name: text for name, text in table.facts(row).items() if name in told} for row in rows]
     model.ask_many(recordings[:1], facts=facts[:1], **options)
     started = time.perf_counter()
     model.ask_many(recordings, facts=facts, **options)

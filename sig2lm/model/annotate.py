@@ -18,10 +18,11 @@ import numpy as np
 import torch
 
 from sig2lm.errors import SignalError
-from sig2lm.model.answering import Answer, QuestionAnswerer, Signals
+from sig2lm.model.answering import Answer, QuestionAnswerer, Signals, check_options
 from sig2lm.model.examples import Example, SignalInput
 from sig2lm.signals import Signal
 from sig2lm.signals.annotation_rows import WindowRow
+from sig2lm.signals.arrays import ArrayClock
 from sig2lm.signals.windowing import SignalWindows
 from sig2lm.templates.task import Question
 from sig2lm.templates.turns import SignalPlace
@@ -176,9 +177,12 @@ def annotate(
     **options: Any,
 ) -> Annotation:
     """Plan the windows of a recording; see :meth:`SignalLM.annotate`."""
-    named = {name: _only(name, several) for name, several in model.named(signals).items()}
+    clock = ArrayClock.taken_from(options)
+    named = {name: _only(name, several) for name, several in model.named(signals, clock).items()}
     task = model.task(named)
     asked = model.question(task, question, choices)
+    check_options(asked, options)
+    known = model.checked_facts(task, facts or {})
     contracts = {name: model.branch(name).encoder.contract for name in named}
     in_seconds = any(contract.sampling_rate is not None for contract in contracts.values())
     cut = [name for name, contract in contracts.items() if (contract.sampling_rate is not None) == in_seconds]
@@ -196,7 +200,7 @@ def annotate(
                 "ask about it as a whole (ask), or state a shorter window"
             )
     whole = model.recordings({name: signal for name, signal in named.items() if name not in cut})
-    return Annotation(model, asked, tracks, whole, dict(facts or {}), batch_size, options)
+    return Annotation(model, asked, tracks, whole, known, batch_size, options)
 
 
 def _only(name: str, several: Sequence[Signal]) -> Signal:

@@ -8,19 +8,40 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from transformers import GenerationConfig
 
-from sig2lm.errors import SignalError
+from sig2lm.arguments import check_known, unknown
+from sig2lm.errors import ArgumentError, SignalError
 from sig2lm.lm import Context, FrozenLM
 from sig2lm.model.calibration import Calibration
 from sig2lm.model.examples import Example, Prompter, SignalInput, describe
 from sig2lm.model.fusion import SignalFusion
 from sig2lm.model.signal_branch import SignalBranch
 from sig2lm.signals import Signal
+from sig2lm.signals.arrays import ArrayClock, as_signal
 from sig2lm.templates.task import Question, Task, check_tasks, choose_task
 from sig2lm.templates.turns import SignalPlace
 
-Signals = Signal | Sequence[Signal] | Mapping[str, Signal | Sequence[Signal]]
-"""One signal, several of one kind, or named ones."""
+Signals = Any
+"""One signal, several of one kind in a list, or named ones in a dictionary.
+
+Each is a :class:`Signal`, or an array, a torch tensor or a data frame (:func:`sig2lm.signals.arrays.as_signal`), whose
+``sampling_rate`` (and, where they are not those of the encoder's contract, ``channels``, ``units`` or ``period``) is
+passed beside it.
+"""
+
+GENERATION_OPTIONS = (
+    "max_new_tokens",
+    "min_new_tokens",
+    "do_sample",
+    "temperature",
+    "top_k",
+    "top_p",
+    "min_p",
+    "repetition_penalty",
+    "no_repeat_ngram_size",
+)
+"""What free text takes; further ones of transformers are for the LM to take or refuse."""
 
 
 @dataclass(frozen=True)
@@ -35,11 +56,27 @@ class Answer:
         The closed answer that it is, or that its text names; None where it names none.
     probabilities
         For a closed question, the probability of each choice given that it is one of them; None for an open one.
+
+    Examples
+    --------
+    >>> answer = Answer("walking", "walking", {"sitting": 0.1, "walking": 0.9})
+    >>> answer.confidence, answer.ranked
+    (0.9, [('walking', 0.9), ('sitting', 0.1)])
     """
 
     text: str
     label: str | None
     probabilities: dict[str, float] | None
+
+    @property
+    def confidence(self) -> float | None:
+        """The probability of the label among the choices; None for an open question."""
+        return None if self.probabilities is None or self.label is None else self.probabilities[self.label]
+
+    @property
+    def ranked(self) -> list[tuple[str, float]]:
+        """The choices with their probabilities, the likeliest first; empty for an open question."""
+        return sorted((self.probabilities or {}).items(), key=lambda item: -item[1])
 
 
 class QuestionAnswerer(SignalFusion):
@@ -120,12 +157,15 @@ class QuestionAnswerer(SignalFusion):
         facts
             What else is known, for templates that tell it: ``{"age": "67"}``.
         options
-            For free text, those of ``transformers``' ``generate`` (``max_new_tokens``, ``do_sample``, ...).
+            For arrays, what they do not state: ``sampling_rate`` in Hz, ``channels``, ``units``, ``period``. For free
+            text, options of ``transformers``' ``generate``: ``max_new_tokens``, ``do_sample``, ``temperature``, ...
 
         Raises
         ------
+        ArgumentError
+            When a fact or an option is unknown, the choices are no list, or a closed question has options of free text.
         SignalError
-            When a signal breaks the encoder's contract.
+            When a signal breaks the encoder's contract, or an array has another shape or no rate.
         """
         return self.ask_many([signals], question, choices, facts=[facts or {}], **options)[0]
 
@@ -139,17 +179,23 @@ class QuestionAnswerer(SignalFusion):
         batch_size: int = 32,
         **options: Any,
     ) -> list[Answer]:
-        """Ask one question about each of many recordings, in batches; an answer does not depend on its batch mates.
+        """Ask one question about each of many recordings, in batches; an answer does not depend on the others.
 
         ``facts`` are as many as recordings; the rest is as in :meth:`ask`. All recordings belong to one task.
         """
-        if not recordings:
+        if isinstance(recordings, Signal | Mapping | str):
+            raise ArgumentError("expected a list of recordings, found one; write [recording], or use ask")
+        if not len(recordings):
             return []
-        task = self.task(self.named(recordings[0]))
+        clock = ArrayClock.taken_from(options)
+        task = self.task(self.named(recordings[0], clock))
         asked = self.question(task, question, choices)
-        told = facts if facts is not None else [{}] * len(recordings)
+        check_options(asked, options)
+        told = [self.checked_facts(task, known) for known in (facts if facts is not None else [{}] * len(recordings))]
+        if len(told) != len(recordings):
+            raise ArgumentError(f"expected facts for each of {len(recordings)} recordings, found {len(told)}")
         examples = (
-            self.example(task, self.recordings(signals), asked.text, known)
+            self.example(task, self.recordings(self.named(signals, clock)), asked.text, known)
             for signals, known in zip(recordings, told, strict=True)
         )
         return [answer for batch in batched(examples, batch_size) for answer in self.answer(batch, asked, **options)]
@@ -217,17 +263,67 @@ class QuestionAnswerer(SignalFusion):
                 found.setdefault(f"{place.name}_summary", []).append(describe(recording, contract))
         return {name: " ".join(texts) for name, texts in found.items()}
 
-    def named(self, signals: Signals) -> dict[str, list[Signal]]:
-        """Return signals by name, whichever way they were passed."""
-        if isinstance(signals, Mapping):
-            return {name: [one] if isinstance(one, Signal) else list(one) for name, one in signals.items()}
-        several = [signals] if isinstance(signals, Signal) else list(signals)
-        if len(self.branches) > 1:
-            raise SignalError(
-                f"this model reads the signals {', '.join(self.branches)}, found one without a name; "
-                "pass a dictionary {name: signal}"
-            )
-        return {next(iter(self.branches)): several}
+    def named(self, signals: Signals, clock: ArrayClock | None = None) -> dict[str, list[Signal]]:
+        """Return signals by name, whichever way they were passed; ``clock`` is what is stated of arrays.
+
+        Raises
+        ------
+        SignalError
+            When a name is unknown or lacks, or what is passed is no signal and does not become one.
+        """
+        if not isinstance(signals, Mapping):
+            if len(self.branches) > 1:
+                raise SignalError(
+                    f"this model reads the signals {', '.join(self.branches)}, found one without a name; "
+                    "pass a dictionary {name: signal}"
+                )
+            signals = {next(iter(self.branches)): signals}
+        found = {}
+        for name, one in signals.items():
+            if name not in self.branches:
+                raise SignalError(unknown("signal", str(name), list(self.branches)))
+            contract = self.branch(name).encoder.contract
+            several = list(one) if isinstance(one, list | tuple) else [one]
+            if not several:
+                raise SignalError(f"expected a recording of '{name}', found an empty list; pass one")
+            found[name] = [as_signal(part, contract, f"the encoder of '{name}'", clock) for part in several]
+        return found
+
+    def known_facts(self, task: Task) -> list[str]:
+        """Return the names of the facts that a task's template tells."""
+        here = {"question", "facts", "signals", *self.branches, *(f"{name}_summary" for name in self.branches)}
+        return [name for name in task.template.fields if name not in here]
+
+    def checked_facts(self, task: Task, facts: Mapping[str, Any]) -> dict[str, str]:
+        """Return facts as texts, without those of which nothing is known (None).
+
+        Raises
+        ------
+        ArgumentError
+            When the template of the task does not tell one of them.
+        """
+        if not isinstance(facts, Mapping):
+            raise ArgumentError(f"expected facts as a dictionary such as {{'age': '67'}}, found {facts!r}")
+        check_known("fact", facts, self.known_facts(task))
+        return {name: str(value) for name, value in facts.items() if value is not None}
+
+
+def check_options(question: Question, options: Mapping[str, Any]) -> None:
+    """Refuse options that are unknown, or that a closed question has no use for.
+
+    Raises
+    ------
+    ArgumentError
+        Naming the option.
+    """
+    further = [name for name in options if name not in GENERATION_OPTIONS]
+    own = GenerationConfig().to_dict()
+    check_known("option", [name for name in further if name not in own], [*ArrayClock.names(), *GENERATION_OPTIONS])
+    if options and question.choices is not None:
+        raise ArgumentError(
+            f"{', '.join(options)}: only free text takes such options, but this question is closed, with the choices "
+            f"{', '.join(question.choices)}; leave them out, or ask in other words"
+        )
 
 
 def batched(examples: Iterator[Example], size: int) -> Iterator[list[Example]]:

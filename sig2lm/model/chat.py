@@ -14,10 +14,13 @@ import torch
 from torch import Tensor
 from transformers import TextIteratorStreamer
 
+from sig2lm.arguments import check_known
 from sig2lm.errors import PromptError
 from sig2lm.lm import Context, EncodedPrompt
-from sig2lm.model.answering import Answer, QuestionAnswerer, Signals
+from sig2lm.model.answering import Answer, QuestionAnswerer, Signals, check_options
 from sig2lm.model.examples import SignalInput
+from sig2lm.signals.arrays import ArrayClock
+from sig2lm.templates.task import Question
 from sig2lm.templates.turns import SignalPlace, Turn
 
 
@@ -32,19 +35,26 @@ class Chat:
         What it is about, as :meth:`SignalLM.ask` takes it; more may come later (:meth:`add`).
     facts
         What else is known, for templates that tell it.
+    stated
+        Of arrays, what they do not state: ``sampling_rate``, ``channels``, ``units``, ``period``.
 
     Raises
     ------
+    ArgumentError
+        When a fact, or what is stated, is unknown.
     SignalError
         When a signal breaks its contract.
     """
 
-    def __init__(self, model: QuestionAnswerer, signals: Signals, facts: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, model: QuestionAnswerer, signals: Signals, facts: Mapping[str, str] | None = None, **stated: Any
+    ) -> None:
         self.model = model
-        self.task = model.task(model.named(signals))
-        self.facts = dict(facts or {})
+        named = model.named(signals, _clock(stated))
+        self.task = model.task(named)
+        self.facts = model.checked_facts(self.task, facts or {})
         self.turns: list[Turn] = []
-        self._first = model.recordings(signals)
+        self._first = model.recordings(named)
         self._recordings: dict[SignalPlace, SignalInput] = dict(self._first)
         self._waiting: list[SignalPlace] = []
         self._soft: dict[SignalPlace, tuple[Tensor, Tensor]] = {}
@@ -53,6 +63,7 @@ class Chat:
     def ask(self, question: str | None = None, choices: Sequence[str] | None = None, **options: Any) -> Answer:
         """Ask, hear the answer, and remember both; arguments as :meth:`SignalLM.ask`."""
         asked = self.model.question(self.task, question, choices)
+        check_options(asked, options)
         if self.turns:  # what came before sways the answer too, and nothing is known of how
             asked = replace(asked, offsets=None)
         turns = self._with(asked.text)
@@ -62,6 +73,7 @@ class Chat:
 
     def stream(self, question: str, **options: Any) -> Iterator[str]:
         """Ask an open question and yield the answer as it is written; it is remembered when it is complete."""
+        check_options(Question(self.task, question), options)
         turns = self._with(question)
         context = self._context(turns)
         tokenizer = self.model.lm.dialogue.tokenizer
@@ -88,12 +100,12 @@ class Chat:
             raise failures[0]
         self._remember(turns, "".join(pieces).strip())
 
-    def add(self, signals: Signals) -> None:
+    def add(self, signals: Signals, **stated: Any) -> None:
         """Bring further recordings into the conversation; the next question stands behind them."""
         counts: dict[str, int] = {}
         for place in self._recordings:
             counts[place.name] = counts.get(place.name, 0) + 1
-        added = self.model.recordings(signals, counts)
+        added = self.model.recordings(self.model.named(signals, _clock(stated)), counts)
         self._recordings |= added
         self._waiting += added
 
@@ -124,7 +136,9 @@ class Chat:
         lm = self.model.lm
         prompt = lm.dialogue.encode(turns, self.model.prompter(self.task).sizes(self._recordings))
         keys = prompt.keys
+        lm.check_length(len(keys))  # before anything that was read is given up
         known, context = self._read or ([], None)
+        self._read = None  # whatever stops the reading below leaves nothing half read
         shared = _common(known, keys[:-1])
         cache = None if context is None else self._cropped(context, shared)
         if cache is None:
@@ -158,6 +172,11 @@ class Chat:
             inputs_embeds[0, start : start + count] = soft_prompt.to(inputs_embeds.dtype)
             mask[0, start : start + count] = soft_mask.to(mask.dtype)
         return inputs_embeds, mask
+
+
+def _clock(stated: dict[str, Any]) -> ArrayClock:
+    check_known("option", stated, ArrayClock.names())
+    return ArrayClock(**stated)
 
 
 def _common(known: Sequence[Any], wanted: Sequence[Any]) -> int:

@@ -1,17 +1,21 @@
 """The bridge: encoder -> adapter -> frozen LM, to be asked, chatted with, and shared."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from inspect import Parameter, signature
 from pathlib import Path
 from typing import Any, Self
 
-from huggingface_hub import ModelHubMixin
+from huggingface_hub import ModelHubMixin, snapshot_download
 
+from sig2lm.arguments import check_known
 from sig2lm.encoder import PatchEncoder
 from sig2lm.lm import FrozenLM
 from sig2lm.model.annotate import Annotation, annotate
 from sig2lm.model.answering import QuestionAnswerer, Signals
 from sig2lm.model.chat import Chat
 from sig2lm.model.checkpoint import fetch_run, load_trained, read_run, write_run
+
+_OURS = {"pretrained_model_name_or_path", "repo_id", "repo_type", "local_dir", "allow_patterns", "ignore_patterns"}
 
 
 class SignalLM(
@@ -22,9 +26,9 @@ class SignalLM(
 ):
     """A frozen LM that reads signals: a :class:`QuestionAnswerer` that converses, annotates and is kept on disk."""
 
-    def chat(self, signals: Signals, facts: Mapping[str, str] | None = None) -> Chat:
-        """Begin a conversation about recordings, which are read once."""
-        return Chat(self, signals, facts)
+    def chat(self, signals: Signals, facts: Mapping[str, str] | None = None, **stated: Any) -> Chat:
+        """Begin a conversation about recordings, which are read once; arguments as in :class:`Chat`."""
+        return Chat(self, signals, facts, **stated)
 
     def annotate(
         self, signals: Signals, question: str | None = None, choices: Sequence[str] | None = None, **settings: Any
@@ -39,7 +43,8 @@ class SignalLM(
             As in :meth:`ask`.
         settings
             ``window`` and ``stride`` in s (in rows for signals without a sampling rate), the encoder's window by
-            default; ``facts``; ``batch_size``; and options of generation, as in :meth:`ask`.
+            default; ``facts``; ``batch_size``; and what arrays do not state and options of free text, as in
+            :meth:`ask`.
 
         Returns
         -------
@@ -52,6 +57,37 @@ class SignalLM(
             When a signal breaks the encoder's contract, or is shorter than a window.
         """
         return annotate(self, signals, question, choices, **settings)
+
+    def print_trainable_parameters(self) -> None:
+        """Print how many parameters training changes, of how many: the LM is frozen."""
+        counts = {"LM": self.lm} | {name: self.branch(name) for name in self.branches}
+        trained = {name: _count(part, trained=True) for name, part in counts.items()}
+        whole = sum(_count(part) for part in counts.values())
+        parts = ", ".join(f"{name} {number:,}" for name, number in trained.items())
+        print(  # noqa: T201 - what it is for, as in peft
+            f"trainable: {sum(trained.values()):,} of {whole:,} parameters "
+            f"({sum(trained.values()) / whole:.2%}); {parts}"
+        )
+
+    def save_pretrained(self, save_directory: str | Path, **options: Any) -> str | None:
+        """Write the run into a folder, with its frozen encoders but never the LM.
+
+        Parameters
+        ----------
+        save_directory
+            Where to.
+        options
+            ``push_to_hub=True`` uploads it too, with the options of ``push_to_hub``.
+
+        Raises
+        ------
+        ArgumentError
+            When an option is unknown.
+        """
+        known = [*_names(ModelHubMixin.save_pretrained), *_names(self.push_to_hub)]
+        check_known("option", options, [name for name in known if name != "save_directory"])
+        found: str | None = super().save_pretrained(save_directory, **options)
+        return found
 
     def _save_pretrained(self, save_directory: Path) -> None:
         write_run(self, save_directory, bundle_encoders=True)
@@ -81,10 +117,24 @@ class SignalLM(
 
         Raises
         ------
+        ArgumentError
+            When an option is unknown.
         CheckpointError
             When something is missing, damaged, or not what the run was trained with.
         """
+        known = [*_names(cls.from_pretrained), *_names(snapshot_download)]
+        check_known("option", download, [name for name in known if name not in _OURS])
         run = read_run(fetch_run(pretrained_model_name_or_path, revision, **download), lm, encoders or {})
         model = cls(run.lm, run.branches, run.tasks, run.calibrations)
         load_trained(model, run.trained, run.what)
         return model.eval()
+
+
+def _names(function: Callable[..., Any]) -> list[str]:
+    """The arguments that a function takes by name."""
+    named = (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
+    return [name for name, one in signature(function).parameters.items() if one.kind in named and name != "self"]
+
+
+def _count(module: Any, trained: bool = False) -> int:
+    return sum(p.numel() for p in module.parameters() if p.requires_grad or not trained)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from sig2lm.arguments import as_list
 from sig2lm.errors import PromptError, SignalError
 from sig2lm.templates.template import Template
 
@@ -17,21 +18,24 @@ class Task:
     @classmethod
     def from_template(cls, template: Template, labels: Sequence[str] = ()) -> "Task":
         """Make a task of a template; its own labels, where it has some, come before the data's."""
-        return cls(template, tuple(template.labels or labels))
+        return cls(template, template.labels or as_list("labels", labels))
 
     def choices(self, question: str, given: Sequence[str] | None) -> tuple[str, ...] | None:
         """Return the closed answers to a question: those given, or the labels for the template's own question.
 
         Raises
         ------
+        ArgumentError
+            When the choices are a text and not a list.
         PromptError
             When fewer than two different choices are given.
         """
         if given is None:
             return self.labels if self.labels and self.template.asks(question) else None
-        if len(set(given)) < 2 or len(set(given)) != len(given):
-            raise PromptError(f"expected two or more different choices, found {list(given)}; name them all")
-        return tuple(given)
+        choices = as_list("choices", given)
+        if len(set(choices)) < 2 or len(set(choices)) != len(choices):
+            raise PromptError(f"expected two or more different choices, found {list(choices)}; name them all")
+        return choices
 
     def sentence(self, choice: str) -> str:
         """Return how the LM says a choice: in the template's sentence where it is a label."""

@@ -136,6 +136,12 @@ class Template(BaseModel):
         """The variables of ``prompt``, in order of first use."""
         return StringTemplate(self.prompt).get_identifiers()
 
+    @property
+    def fields(self) -> list[str]:
+        """The variables of ``prompt`` and of the phrases of ``facts``, each once."""
+        phrases = [name for phrase in self.facts for name in StringTemplate(phrase).get_identifiers()]
+        return list(dict.fromkeys([*self.variables, *phrases]))
+
     def asks(self, question: str) -> bool:
         """Whether a question is one of this template's own."""
         return question in self.question or question == self.held_out
