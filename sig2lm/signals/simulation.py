@@ -5,7 +5,7 @@ the classes apart is simpler than in life, and in `stress` far stronger (see `_s
 that the road works, never how well it works on people.
 
 `subject_seed` draws what stays with a person (how the phone sits in the pocket, cadence, resting heart rate, habits),
-`rng` what changes from one recording to the next.
+`seed` what changes from one recording to the next.
 
 Sources
 -------
@@ -25,6 +25,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from sig2lm.arguments import unknown
 from sig2lm.errors import DatasetError
 from sig2lm.signals import Contract, Signal
 
@@ -92,33 +93,43 @@ _GAITS = {
 }
 
 
-def simulate(task: str, label: str, rng: np.random.Generator, subject_seed: int) -> dict[str, Signal]:
+def simulate(
+    task: str, label: str, seed: int | np.random.Generator = 0, subject_seed: int | None = None
+) -> dict[str, Signal]:
     """Simulate one recording.
 
     Parameters
     ----------
     task, label
-        A key of `TASKS` and one of its labels.
-    rng
+        A key of ``TASKS`` and one of its labels.
+    seed
         Draws the recording.
     subject_seed
-        Draws the person; the same number is the same person.
+        Draws the person; the same number is the same person. By default another one for each seed.
 
     Returns
     -------
     dict
-        Signal by name, exactly as the task's contracts say: har is 2.56 s of a phone in the front pocket at 50 Hz, af
-        60 RR intervals, stress 7 days with some values missing.
+        Signal by name, as ``SignalLM.ask`` takes it and exactly as the task's contracts say: har is 2.56 s of a phone
+        in the front pocket at 50 Hz, af_rr 60 RR intervals, stress 7 days with some values missing.
 
     Raises
     ------
     DatasetError
         If the task or the label is unknown.
+
+    Examples
+    --------
+    >>> simulate("har", "jogging")["motion"].duration
+    2.56
     """
     if task not in TASKS:
-        raise DatasetError(f"tasks that can be simulated are {', '.join(TASKS)}, found '{task}'")
+        raise DatasetError(unknown("task to simulate", task, list(TASKS)))
     if label not in TASKS[task].labels:
-        raise DatasetError(f"labels of {task} are {', '.join(TASKS[task].labels)}, found '{label}'")
+        raise DatasetError(unknown(f"label of {task}", label, TASKS[task].labels))
+    rng = np.random.default_rng(seed)
+    if subject_seed is None:
+        subject_seed = seed if isinstance(seed, int) else int(rng.integers(2**31))
     values = _SIMULATORS[task](label, rng, np.random.default_rng(subject_seed))
     ((name, contract),) = TASKS[task].signals.items()
     signal = Signal(

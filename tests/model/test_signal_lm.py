@@ -166,7 +166,7 @@ def test_signals_that_break_the_contract_are_refused(signal_lm: SignalLM) -> Non
         signal_lm.ask(Signal(good.values, None, good.channels, good.units))
     with pytest.raises(SignalError, match="a patch of this encoder holds 8"):
         signal_lm.ask(motion(7))
-    with pytest.raises(SignalError, match="this model reads motion"):
+    with pytest.raises(SignalError, match="unknown signal 'ecg'; choose from motion"):
         signal_lm.ask({"ecg": good})
 
 

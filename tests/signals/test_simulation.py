@@ -101,7 +101,7 @@ def test_classes_can_be_told_apart_but_not_always(task):
 
 def test_unknown_tasks_and_labels_are_refused():
     rng = np.random.default_rng(0)
-    with pytest.raises(DatasetError, match="tasks that can be simulated are har, af_rr, stress, found 'sleep'"):
+    with pytest.raises(DatasetError, match="unknown task to simulate 'sleep'; choose from har, af_rr, stress"):
         simulate("sleep", "deep", rng, 0)
-    with pytest.raises(DatasetError, match="labels of stress are stressed, calm, found 'happy'"):
+    with pytest.raises(DatasetError, match="unknown label of stress 'happy'; choose from stressed, calm"):
         simulate("stress", "happy", rng, 0)
