@@ -9,6 +9,7 @@ from sig2lm.datasets.public.cinc2017 import draft_cinc2017
 from sig2lm.datasets.public.lifesnaps import draft_lifesnaps
 from sig2lm.datasets.public.motionsense import draft_motionsense
 from sig2lm.datasets.public.pmdata import draft_pmdata
+from sig2lm.datasets.public.ptbxl import draft_ptbxl, draft_ptbxl_rhythm
 from sig2lm.datasets.public.sp_sw_har import draft_sp_sw_har
 from sig2lm.datasets.public.stress_predict import draft_stress_predict
 from sig2lm.datasets.public.synthetic import draft_synthetic
@@ -27,6 +28,8 @@ _READERS: dict[str, Callable[[Path, int | None], Draft]] = {
     "ucihar": draft_ucihar,
     "afdb": draft_afdb,
     "cinc2017": draft_cinc2017,
+    "ptbxl": draft_ptbxl,
+    "ptbxl_rhythm": draft_ptbxl_rhythm,
     "pmdata": draft_pmdata,
     "lifesnaps": draft_lifesnaps,
     "stress_predict": draft_stress_predict,

@@ -1,0 +1,103 @@
+"""PTB-XL in its official layout, small: superclasses, rhythms, folds, and what is left out."""
+
+import numpy as np
+import pytest
+
+from sig2lm.datasets import load_table, prepare
+from sig2lm.errors import DatasetError
+
+LEADS = ["I", "II", "III", "AVR", "AVL", "AVF", "V1", "V2", "V3", "V4", "V5", "V6"]
+STATEMENTS = """,description,diagnostic,form,rhythm,diagnostic_class,diagnostic_subclass
+NORM,normal ECG,1.0,,,NORM,NORM
+IMI,inferior myocardial infarction,1.0,,,MI,IMI
+NDT,non-diagnostic T abnormalities,1.0,1.0,,STTC,STTC
+SR,sinus rhythm,,,1.0,,
+SBRAD,sinus bradycardia,,,1.0,,
+AFIB,atrial fibrillation,,,1.0,,
+LVOLT,low QRS voltages,,1.0,,,
+"""
+RECORDS = [  # patient, age, sex, codes, fold
+    (1, "56.0", 1, {"NORM": 100.0, "LVOLT": 0.0, "SR": 0.0}, 3),
+    (2, "300.0", 0, {"IMI": 0.0, "NDT": 100.0, "SBRAD": 0.0, "SR": 0.0}, 9),
+    (3, "", 0, {"IMI": 100.0, "AFIB": 0.0}, 10),
+    (4, "40.0", 0, {"LVOLT": 0.0, "AFIB": 0.0, "SR": 0.0}, 1),
+]
+
+
+def write_record(folder, name, rate, leads=tuple(LEADS)):
+    folder.mkdir(parents=True, exist_ok=True)
+    samples = np.tile(np.arange(len(leads)) * 100, (10 * rate, 1)).astype("<i2")
+    (folder / f"{name}.dat").write_bytes(samples.tobytes())
+    lines = [f"{name} {len(leads)} {rate} {10 * rate}", *(f"{name}.dat 16 1000.0(0)/mV 16 0 0 0 0 {x}" for x in leads)]
+    (folder / f"{name}.hea").write_text("\n".join(lines) + "\n")
+
+
+@pytest.fixture
+def layout(tmp_path):
+    folder = tmp_path / "files" / "ptb-xl"
+    rows = ["ecg_id,patient_id,age,sex,report,scp_codes,strat_fold,filename_lr,filename_hr"]
+    for number, (patient, age, sex, codes, fold) in enumerate(RECORDS, start=1):
+        names = f"records100/00000/{number:05}_lr", f"records500/00000/{number:05}_hr"
+        rows.append(f'{number},{patient}.0,{age},{sex},sinusrhythmus,"{codes}",{fold},{names[0]},{names[1]}')
+        write_record(folder / "records100" / "00000", f"{number:05}_lr", 100)
+    write_record(folder / "records500" / "00000", "00001_hr", 500)
+    (folder / "ptbxl_database.csv").write_text("\n".join(rows) + "\n")
+    (folder / "scp_statements.csv").write_text(STATEMENTS)
+    return folder
+
+
+def rows_of(path):
+    table = load_table(path)
+    return table, {row["subject"]: (split, row) for split, rows in table.data.items() for row in rows}
+
+
+def test_superclasses_are_labels_and_several_are_an_answer(layout, tmp_path):
+    info = prepare("ptbxl", layout.parent, tmp_path / "table")
+    table, rows = rows_of(tmp_path / "table")
+    assert (info.task, info.kept, info.dropped) == ("ecg_12", 3, {"recordings without a diagnostic statement": 1})
+    assert {subject: split for subject, (split, _) in rows.items()} == {"1": "train", "2": "validation", "3": "test"}
+    assert [rows[subject][1]["label"] for subject in "123"] == [
+        "normal electrocardiogram",
+        None,
+        "myocardial infarction",
+    ]
+    assert rows["2"][1]["answer"] == "myocardial infarction and ST/T change"
+    facts = table.facts(rows["2"][1])
+    assert (facts["superclasses"], facts["rhythm"]) == (
+        "myocardial infarction, ST/T change",
+        "sinus bradycardia, sinus rhythm",
+    )
+    assert (facts["age"], facts["sex"]) == ("over 89", "male")
+    ecg = table.signals(rows["1"][1])["ecg"]
+    assert (ecg.channels[3], ecg.units[0], ecg.sampling_rate, ecg.num_samples) == ("aVR", "mV", 100.0, 1000)
+    np.testing.assert_allclose(ecg.values[:, 0], np.arange(12) / 10, rtol=1e-6)
+
+
+def test_rhythms_and_records_with_two(layout, tmp_path):
+    info = prepare("ptbxl_rhythm", layout, tmp_path / "table")
+    _, rows = rows_of(tmp_path / "table")
+    assert info.dropped == {"recordings with statements on two rhythms": 1}
+    assert [rows[subject][1]["label"] for subject in "123"] == ["sinus rhythm", "sinus rhythm", "atrial fibrillation"]
+
+
+def test_a_lead_that_lacks_is_missing(layout, tmp_path):
+    write_record(layout / "records100" / "00000", "00001_lr", 100, LEADS[:-1])
+    prepare("ptbxl", layout, tmp_path / "table")
+    table, rows = rows_of(tmp_path / "table")
+    assert np.isnan(table.signals(rows["1"][1])["ecg"].values).all(axis=1).tolist() == [False] * 11 + [True]
+
+
+def test_what_lacks_is_named(layout, tmp_path):
+    with pytest.raises(DatasetError, match=r"no records500/00000/00002_hr, .*get what is missing"):
+        prepare("ptbxl", layout / "records500", tmp_path / "table")
+    (layout / "ptbxl_database.csv").write_text(
+        (layout / "ptbxl_database.csv").read_text().replace("{'IMI': 100", "{IMI")
+    )
+    with pytest.raises(DatasetError, match=r"ptbxl_database\.csv' line 4: expected patient_id, scp_codes"):
+        prepare("ptbxl", layout, tmp_path / "table")
+    with pytest.raises(DatasetError, match=r"expected PTB-XL in .*ptbxl_database\.csv"):
+        prepare("ptbxl", tmp_path, tmp_path / "table")
+
+
+def test_a_seed_divides_patients_again(layout, tmp_path):
+    assert "drawn with seed 3" in prepare("ptbxl", layout, tmp_path / "table", seed=3).split_rule
