@@ -18,4 +18,4 @@ def formats() -> None:
     for device in DEVICES:
         table.add_row(device.name, device.files)
     Console().print(table)
-    typer.echo("A family is recognised by what is in the file, not by its name.")
+    typer.echo("Any of these may be in a .gz or .zip. A family is recognised by what is in the file, not by its name.")

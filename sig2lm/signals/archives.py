@@ -18,6 +18,11 @@ _MOST_FILES = 10_000
 _DAMAGED = (OSError, EOFError, RuntimeError, NotImplementedError, ValueError, zipfile.BadZipFile, zlib.error)
 
 
+def is_archive(path: Path) -> bool:
+    """Whether ``unpacked`` would unpack it."""
+    return bool(_kind(path))
+
+
 @contextmanager
 def unpacked(path: Path, depth: int = 2) -> Iterator[Path]:
     """Yield the file or folder to be read: what is in a .gz or .zip, else the path itself.
@@ -111,7 +116,7 @@ def _parts(name: str) -> list[str]:
 
 
 def _is_clutter(name: str) -> bool:
-    return any(part.startswith(".") or part in ("__MACOSX", "meta") for part in name.split("/"))
+    return any((part.startswith(".") and part.strip(".")) or part in ("__MACOSX", "meta") for part in name.split("/"))
 
 
 def _common(files: list[Path]) -> Path:

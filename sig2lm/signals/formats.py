@@ -14,9 +14,11 @@ import numpy as np
 import numpy.typing as npt
 
 from sig2lm.errors import SignalError
+from sig2lm.signals.archives import is_archive, unpacked
 from sig2lm.signals.devices import device_of
 from sig2lm.signals.edf import read_edf
 from sig2lm.signals.heartbeats import choose_lead
+from sig2lm.signals.npz_sizes import check_npz
 from sig2lm.signals.options import ReadOptions
 from sig2lm.signals.recording import FloatMatrix, Recording, Wanted, shorten
 from sig2lm.signals.streams import Streams
@@ -62,11 +64,12 @@ def read_recording(path: Path, options: ReadOptions, *, beats: bool = False) -> 
     SignalError
         If it is missing, empty, damaged or of no kind that is read, or its channels have different clocks.
     """
-    found = _read_file(path, options)
-    if isinstance(found, Streams):
-        recording = found.choose(options.wanted, beats=beats)
-    else:
-        recording = _lead_of(found, options.wanted) if beats else found
+    with unpacked(path) as inside:
+        found = _read_file(inside, options)
+        if isinstance(found, Streams):
+            recording = found.choose(options.wanted, beats=beats)
+        else:
+            recording = _lead_of(found, options.wanted) if beats else found
     if options.time_column not in (None, "none") and recording.states_clock:
         raise SignalError(f"--time-column is {options.time_column!r}, but the file has no columns; leave it out")
     return recording
@@ -83,7 +86,7 @@ def _lead_of(recording: Recording, wanted: Wanted) -> Recording:
 
 def is_text_table(path: Path) -> bool:
     """Whether a file is read as a text table: it belongs to no device and has no format of its own."""
-    return path.is_file() and device_of(path) is None and _reader_of(path) is read_text
+    return path.is_file() and not is_archive(path) and device_of(path) is None and _reader_of(path) is read_text
 
 
 def _read_file(path: Path, options: ReadOptions) -> Recording | Streams:
@@ -127,6 +130,7 @@ def read_npy(path: Path, options: ReadOptions) -> Recording:
 def read_npz(path: Path, options: ReadOptions) -> Recording:
     """Read what `save_signal` writes: values, and optionally sampling_rate, channels, units, period (NaN is None)."""
     try:
+        check_npz(path)
         # np.load closes only what it opened as a whole archive, so the file is opened here
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             found = {key: archive[key] for key in archive.files}
