@@ -219,7 +219,8 @@ def bench_length(rounds: int) -> None:
         batch = collate([example], lm.dialogue.placeholder)
         with torch.no_grad():
             inputs_embeds, mask = model.embed(batch["input_ids"], batch["attention_mask"], batch["signals"])
-        contexts[samples] = lambda e=inputs_embeds, m=mask: lm(e, m, num_logits=1)
+        ids = batch["input_ids"]
+        contexts[samples] = lambda e=inputs_embeds, m=mask, i=ids: lm(e, m, input_ids=i, num_logits=1)
     with torch.no_grad():
         seconds = alternate({str(samples): way for samples, way in contexts.items()}, max(rounds, 15), warm=3)
     print(f"\nLM on 100,000 samples against 1,000: {ratio(seconds['100000'], seconds['1000'])} of the time")

@@ -1,6 +1,7 @@
 """What every test may use; nothing is downloaded."""
 
 import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 # Before torch is imported, and for the commands that tests start: tiny models gain nothing from a second thread, and
 # threads that wait for each other on cores that are busy elsewhere make a test many times as slow.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ["SIG2LM_CACHE"] = tempfile.mkdtemp(prefix="sig2lm-tests-")
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
 os.environ["HF_DATASETS_DISABLE_PROGRESS_BARS"] = "1"

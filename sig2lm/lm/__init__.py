@@ -4,7 +4,8 @@ The only folder that touches the internals of transformers language models. It k
 places of a prompt are filled from outside with vectors (``inputs_embeds``).
 """
 
+from sig2lm.lm.cache import Context, repeat_cache
 from sig2lm.lm.dialogue import DialogueTokenizer, EncodedPrompt
-from sig2lm.lm.frozen import Context, FrozenLM, repeat_cache
+from sig2lm.lm.frozen import FrozenLM
 
 __all__ = ["Context", "DialogueTokenizer", "EncodedPrompt", "FrozenLM", "repeat_cache"]

@@ -61,15 +61,24 @@ class DialogueTokenizer:
         Any fast Hugging Face tokenizer, with a chat template or without one.
     eos_token_ids
         Ids that end a text, from the model's generation settings; may be empty.
+    table_size
+        Rows of the LM's table of embeddings; special tokens beyond it are as good as none.
     """
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, eos_token_ids: Sequence[int] = ()) -> None:
+    def __init__(
+        self,
+        tokenizer: PreTrainedTokenizerBase,
+        eos_token_ids: Sequence[int] = (),
+        table_size: int | None = None,
+    ) -> None:
         self.tokenizer = tokenizer
         self._texts: dict[tuple[str, bool], tuple[int, ...]] = {}
-        eos = [*([tokenizer.eos_token_id] if tokenizer.eos_token_id is not None else []), *eos_token_ids]
+        limit = table_size if table_size is not None else len(tokenizer)
+        eos = [token for token in (tokenizer.eos_token_id, *eos_token_ids) if token is not None and token < limit]
+        pad = tokenizer.pad_token_id
         self.end_of_answer = self._end_of_answer(eos)
         self.stop_ids = sorted({self.end_of_answer, *eos})
-        self.placeholder = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else self.end_of_answer
+        self.placeholder = pad if pad is not None and 0 <= pad < limit else self.end_of_answer
 
     @property
     def has_chat_template(self) -> bool:

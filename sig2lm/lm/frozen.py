@@ -7,11 +7,10 @@ mates. A shared beginning may be prefilled once and stands before the padding.
 Shapes: B batch, N prefix length, L text length, D LM width, V vocabulary, A answer length.
 """
 
-import copy
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -20,53 +19,18 @@ from torch import Tensor, nn
 from transformers import DynamicCache
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
-from sig2lm.errors import PromptError
+from sig2lm.errors import CheckpointError, PromptError
+from sig2lm.lm.cache import Context, repeat_cache
+from sig2lm.lm.capabilities import Capabilities, measured, reach
 from sig2lm.lm.dialogue import DialogueTokenizer
+from sig2lm.lm.generation import Reading, WritingSettings, write
 from sig2lm.lm.loading import find_lm, fingerprint_model, load_model
-from sig2lm.lm.tree import TokenTree
+from sig2lm.lm.runner import Runner
+from sig2lm.lm.tree import TokenTree, read_tree
+from sig2lm.lm.unpadded import read_rows, readings, score_rows
 
+_ROOM = 256  # positions that are kept for an answer where it may not grow past a window or chunk
 _NORM_SAMPLE = 4096  # rows of the embedding table that its norm is measured on
-
-
-@dataclass
-class Context:
-    """A prompt that the LM has read up to its last token, ready to be continued.
-
-    Attributes
-    ----------
-    input_ids
-        (B, L) int64, padded on the left; placeholder ids where soft prompts stand.
-    attention_mask
-        (B, L) int64, 1 where a token or an observed virtual token stands.
-    cache
-        Keys and values of the first L - 1 positions.
-    """
-
-    input_ids: Tensor
-    attention_mask: Tensor
-    cache: DynamicCache
-
-    def repeated(self, times: int) -> "Context":
-        """Return each row ``times`` times, with a cache that may grow without changing this one."""
-        ids, mask = (x.repeat_interleave(times, 0) for x in (self.input_ids, self.attention_mask))
-        return Context(ids, mask, repeat_cache(self.cache, times))
-
-
-def repeat_cache(cache: DynamicCache, times: int) -> DynamicCache:
-    """Return keys and values with each row ``times`` times; they may grow or be cropped, ``cache`` stays as it is.
-
-    Layers of a dynamic cache bind new tensors when they grow, so nothing is copied before that.
-    """
-    copied = copy.copy(cache)
-    copied.layers = [copy.copy(layer) for layer in cache.layers]
-    for layer in copied.layers:
-        if times > 1 and layer.is_initialized:
-            layer.keys, layer.values = (_repeat(x, times) for x in (layer.keys, layer.values))
-    return copied
-
-
-def _repeat(x: Tensor, times: int) -> Tensor:
-    return x.expand(times, *x.shape[1:]) if len(x) == 1 else x.repeat_interleave(times, 0)
 
 
 @contextmanager
@@ -103,12 +67,14 @@ class FrozenLM(nn.Module):
     ) -> None:
         super().__init__()
         self.model = model.eval().requires_grad_(False)
+        self._run, self._reach = Runner(model), reach(model.config)
         self.name, self.revision = name, revision
         self.fingerprint = fingerprint or fingerprint_model(model, tokenizer)
         eos = getattr(model.generation_config, "eos_token_id", None)
         if eos is None:
             eos = model.config.get_text_config().eos_token_id
-        self.dialogue = DialogueTokenizer(tokenizer, eos if isinstance(eos, list) else [eos] if eos is not None else [])
+        ids = eos if isinstance(eos, list) else [eos] if eos is not None else []
+        self.dialogue = DialogueTokenizer(tokenizer, ids, model.get_input_embeddings().num_embeddings)
         self.has_lora = False
 
     @classmethod
@@ -163,14 +129,42 @@ class FrozenLM(nn.Module):
         return int(limit) if limit else None
 
     @property
-    def attention_window(self) -> int | None:
-        """Shortest sliding window of any layer; None where every layer sees everything."""
-        config = self.model.config.get_text_config()
-        if "local" in (getattr(config, "attention_layers", None) or ()):  # GPT-Neo
-            return int(config.window_size)
-        window = getattr(config, "sliding_window", None)
-        types = getattr(config, "layer_types", None)
-        return int(window) if window and (types is None or "sliding_attention" in types) else None
+    def capabilities(self) -> Capabilities:
+        """Which short cuts leave what this LM computes unchanged, measured once (:mod:`sig2lm.lm.capabilities`)."""
+        return measured(self._run, self.fingerprint)
+
+    def check(self) -> Self:
+        """Return the LM itself where it can be used.
+
+        Raises
+        ------
+        CheckpointError
+            If it is no causal LM, or does not read vectors as it reads tokens.
+        """
+        if refusal := self.capabilities.refusal:
+            kind = type(self._run.base).__name__
+            raise CheckpointError(
+                f"expected a causal LM that takes soft prompts, found {kind} in '{self.name}': {refusal}; "
+                "choose another LM (docs/language-models.md lists what works)"
+            )
+        return self
+
+    @property
+    def sharing_limit(self) -> int | None:
+        """Longest text of which rows may share a beginning read once: None for any, 0 for none.
+
+        Padding behind a shared beginning would push it out of sight where a window slides, and move the bounds of
+        chunks.
+        """
+        if not self.capabilities.prefix or not self._reach.known:
+            return 0
+        spans = [span for span in (self._reach.window, self._reach.chunk) if span]
+        return max(min(spans) - _ROOM, 0) if spans else None
+
+    def _pads(self, length: int) -> bool:
+        """Whether a padded batch of this length gives each row what it would be given alone."""
+        fits = self._reach.chunk is None or length + _ROOM <= self._reach.chunk
+        return self.capabilities.padding and self.capabilities.continuation and self._reach.known and fits
 
     @property
     def embedding_norm(self) -> float:
@@ -192,10 +186,12 @@ class FrozenLM(nn.Module):
         config = LoraConfig(r=rank, lora_alpha=alpha or 2 * rank, target_modules="all-linear", task_type="CAUSAL_LM")
         with _without_peft_s_warning():
             self.model, self.has_lora = get_peft_model(self.model, config), True
+        self._run = Runner(self.model)
 
     def remove_lora(self) -> None:
         """Take the LoRA layers off; the LM is what it was."""
         self.model, self.has_lora = self.model.unload(), False
+        self._run = Runner(self.model)
         self.model.requires_grad_(False)
 
     def load_lora(self, folder: Path) -> None:
@@ -204,6 +200,7 @@ class FrozenLM(nn.Module):
 
         with _without_peft_s_warning():
             self.model, self.has_lora = PeftModel.from_pretrained(self.model, folder, is_trainable=True), True
+        self._run = Runner(self.model)
 
     def save_lora(self, folder: Path) -> None:
         """Write the LoRA layers in peft's own format (safetensors)."""
@@ -214,6 +211,7 @@ class FrozenLM(nn.Module):
         inputs_embeds: Tensor,
         attention_mask: Tensor,
         *,
+        input_ids: Tensor,
         prefix: DynamicCache | None = None,
         num_logits: int,
     ) -> Tensor:
@@ -225,28 +223,67 @@ class FrozenLM(nn.Module):
             (B, L, D), padded on the left.
         attention_mask
             (B, L), 0 at padding and at missing virtual tokens.
+        input_ids
+            (B, L), placeholders where soft prompts stand.
         prefix
             Keys and values of a beginning that all rows share, from :meth:`prefill` of one row; it is not changed.
         num_logits
             How many positions, counted from the right, need logits: the LM head runs on no other.
         """
+        if prefix is None and not self._pads(inputs_embeds.shape[1]):
+            self.check_length(int(attention_mask.sum(-1).max()))
+            return read_rows(self._run, inputs_embeds.to(self.dtype), attention_mask, input_ids, num_logits)
         cache = repeat_cache(prefix, len(inputs_embeds)) if prefix is not None else None
-        return self._run(inputs_embeds, attention_mask, cache, num_logits)
+        return self._read(inputs_embeds, attention_mask, cache, num_logits, input_ids)
 
-    def prefill(self, inputs_embeds: Tensor, attention_mask: Tensor, past: DynamicCache | None = None) -> DynamicCache:
+    def prefill(
+        self, inputs_embeds: Tensor, attention_mask: Tensor, input_ids: Tensor, past: DynamicCache | None = None
+    ) -> DynamicCache:
         """Read (B, L, D) embeddings and return keys and values; ``past`` grows in place.
 
         ``attention_mask`` covers what is read now, or the past too: (B, L) or (B, past + L). L may be 0, where the past
         is all that there is.
         """
-        cache = past if past is not None else self.empty_cache()
+        cache = past if past is not None else self._run.empty_cache()
         if inputs_embeds.shape[1]:
-            self._run(inputs_embeds, attention_mask, cache, 1)
+            self._read(inputs_embeds, attention_mask, cache, 1, input_ids)
         return cache
 
-    def empty_cache(self) -> DynamicCache:
-        """Return a cache that fits this LM's layers."""
-        return DynamicCache(config=self.model.config)
+    def read(
+        self,
+        inputs_embeds: Tensor,
+        attention_mask: Tensor,
+        input_ids: Tensor,
+        past: DynamicCache | None = None,
+    ) -> Context:
+        """Read prompts up to their last token, ready to be continued.
+
+        Parameters
+        ----------
+        inputs_embeds
+            (B, L, D) of what ``past`` does not hold.
+        attention_mask, input_ids
+            (B, past + L) of the whole prompts.
+        past
+            Keys and values of their beginnings, which grow in place.
+        """
+        if past is None and not self._pads(inputs_embeds.shape[1]):
+            return Context(input_ids, attention_mask, None, inputs_embeds.to(self.dtype))
+        rest = input_ids[:, input_ids.shape[1] - inputs_embeds.shape[1] : -1]
+        return Context(
+            input_ids, attention_mask, self.prefill(inputs_embeds[:, :-1], attention_mask[:, :-1], rest, past)
+        )
+
+    def kept(self, context: Context | None, length: int) -> DynamicCache | None:
+        """Return what was read of the first ``length`` positions, the rest cut off; None where nothing can be kept."""
+        if context is None or context.cache is None or not length:
+            return None
+        surplus = context.cache.get_seq_length() - length
+        if surplus and self._reach.window is not None and context.cache.get_seq_length() >= self._reach.window:
+            return None  # a layer that slides has let go of what it would have to go back to
+        if surplus:
+            context.cache.crop(-surplus)
+        return context.cache
 
     @torch.no_grad()
     def score(self, context: Context, continuations: Sequence[Sequence[int]]) -> Tensor:
@@ -254,57 +291,57 @@ class FrozenLM(nn.Module):
 
         A continuation is token ids, the end of the answer included; its score is the sum over its tokens, in float64.
         """
+        self.check_length(int(context.attention_mask.sum(-1).max()) + max(map(len, continuations)) - 1)
+        if context.cache is None:
+            return score_rows(self._run, context, continuations, self.capabilities.continuation and self._reach.known)
         tree = TokenTree(continuations)
-        if self._branches(context.input_ids.shape[1] + len(tree.tokens)):
+        window = self._reach.window
+        if self.capabilities.branching and (window is None or context.input_ids.shape[1] + len(tree.tokens) <= window):
             return tree.scores(self._read_tree(context, tree))
         chains = [TokenTree([ids]) for ids in continuations]
         return torch.cat([chain.scores(self._read_tree(context, chain)) for chain in chains], dim=1)
 
-    def _branches(self, length: int) -> bool:
-        """Whether the attention takes a mask in which siblings do not see each other, and no window slides."""
-        fits = self.attention_window is None or length <= self.attention_window
-        return fits and self.model.config._attn_implementation in ("sdpa", "eager")
-
     def _read_tree(self, context: Context, tree: TokenTree) -> Tensor:
-        """Logits (B, Q, V) behind each node of a tree that follows the context, which is left as it was."""
-        rows = len(context.input_ids)
-        tokens = tree.tokens.to(self.device).expand(rows, -1)
-        ids = torch.cat([context.input_ids[:, -1:], tokens], dim=1)
-        positions = context.attention_mask.sum(-1, keepdim=True) - 1 + tree.depth.to(self.device)
-        mask = torch.cat([context.attention_mask, torch.ones_like(tokens)], dim=1)
-        if not tree.is_chain:
-            mask = self._tree_mask(context.attention_mask, tree)
-        return self._run(self.embed(ids), mask, repeat_cache(context.cache, 1), ids.shape[1], positions)
+        assert context.cache is not None
+        return read_tree(self._run, context.input_ids[:, -1:], context.attention_mask, context.cache, tree)
 
-    def _tree_mask(self, attention_mask: Tensor, tree: TokenTree) -> Tensor:
-        """Additive mask (B, 1, Q, L - 1 + Q): the prompt's own mask, then which nodes see which."""
-        count = len(tree.visible)
-        prompt = attention_mask[:, None, None, :-1].bool().expand(-1, 1, count, -1)
-        nodes = tree.visible.to(self.device).expand(len(attention_mask), 1, -1, -1)
-        hidden = ~torch.cat([prompt, nodes], dim=-1)
-        return hidden.to(self.dtype) * torch.finfo(self.dtype).min
-
-    @torch.no_grad()
     def generate(self, context: Context, **options: Any) -> list[list[int]]:
-        """Continue each row and return the new ids without the end of the answer; ``options`` are ``generate``'s."""
-        settings = {
-            "max_new_tokens": 64,
-            "do_sample": False,
-            "eos_token_id": self.dialogue.stop_ids,
-            "pad_token_id": self.dialogue.placeholder,
-            **options,
-        }
-        settings["max_new_tokens"] = self._room(context.input_ids.shape[1], int(settings["max_new_tokens"]))
-        copied = context.repeated(1)
-        output = self.model.generate(
-            input_ids=copied.input_ids,
-            attention_mask=copied.attention_mask,
-            past_key_values=copied.cache,
-            **settings,
-        )
-        new = output[:, context.input_ids.shape[1] :].tolist()
-        stops = set(self.dialogue.stop_ids)
-        return [row[: next((i for i, token in enumerate(row) if token in stops), len(row))] for row in new]
+        """Continue each row and return the new ids without the end of the answer.
+
+        ``options`` are those of ``transformers``' ``generate`` that lead to one text: ``max_new_tokens`` (64),
+        ``min_new_tokens``, ``do_sample``, ``temperature``, ``top_k``, ``top_p``, ``repetition_penalty``, ...
+
+        Raises
+        ------
+        PromptError
+            If an option is not one of these, or no position is left.
+        """
+        settings = self._settings(context, options)
+        texts: list[list[int]] = [[] for _ in context.input_ids]
+        for rows, reading in self._readings(context):
+            for tokens in write(reading, settings, self.dialogue.stop_ids):
+                for row, token in zip(rows.tolist(), tokens, strict=True):
+                    texts[row] += [] if token is None else [token]
+        return texts
+
+    def stream(self, context: Context, **options: Any) -> Iterator[int]:
+        """Continue a context of one row and yield its new ids as they are written; options as in :meth:`generate`."""
+        settings = self._settings(context, options)
+        ((_, reading),) = self._readings(context)
+        return (token for (token,) in write(reading, settings, self.dialogue.stop_ids) if token is not None)
+
+    def _settings(self, context: Context, options: Mapping[str, Any]) -> WritingSettings:
+        settings = WritingSettings.from_options(options, self.model.generation_config)
+        room = self._room(context.input_ids.shape[1], settings.max_new_tokens)
+        return replace(settings, max_new_tokens=room)
+
+    def _readings(self, context: Context) -> Iterable[tuple[Tensor, Reading]]:
+        """The context's rows, ready to be continued; the context stays as it is."""
+        if context.cache is None:
+            return readings(self._run, context, self.capabilities.steps and self._reach.known)
+        rows = torch.arange(len(context.input_ids))
+        cache = repeat_cache(context.cache, 1)
+        return [(rows, Reading(self._run, context.input_ids, context.attention_mask, cache))]
 
     def check_length(self, length: int) -> None:
         """Refuse a prompt that the LM has no positions for.
@@ -324,31 +361,21 @@ class FrozenLM(nn.Module):
         self.check_length(used + 1)
         return wanted if self.max_length is None else min(wanted, self.max_length - used)
 
-    def _run(
+    def _read(
         self,
         inputs_embeds: Tensor,
         attention_mask: Tensor,
         cache: DynamicCache | None,
         num_logits: int,
-        positions: Tensor | None = None,
+        input_ids: Tensor,
     ) -> Tensor:
-        """Run the LM; positions are counted from the mask where none are given."""
+        """Run the LM on what follows a cache; a mask of what is read now is made to cover the past too."""
         past = cache.get_seq_length() if cache is not None else 0
         length = inputs_embeds.shape[1]
-        # A tree of choices has more tokens than its deepest branch has positions.
-        self.check_length(past + length if positions is None else int(positions.max()) + 1)
+        self.check_length(past + length)
         if attention_mask.shape[-1] == length and past:
             ones = attention_mask.new_ones(attention_mask.shape[0], past)
             attention_mask = torch.cat([ones, attention_mask], dim=1)
-        if positions is None:
-            positions = (attention_mask.cumsum(-1) - 1).clamp(min=0)[:, -length:]
-        output = self.model(
-            inputs_embeds=inputs_embeds.to(self.dtype),
-            attention_mask=attention_mask,
-            position_ids=positions,
-            past_key_values=cache,
-            use_cache=cache is not None,
-            logits_to_keep=num_logits,
+        return self._run(
+            inputs_embeds.to(self.dtype), attention_mask, cache, num_logits=num_logits, input_ids=input_ids
         )
-        logits: Tensor = output.logits
-        return logits

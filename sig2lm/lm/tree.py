@@ -9,6 +9,10 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
+from transformers import DynamicCache
+
+from sig2lm.lm.cache import repeat_cache
+from sig2lm.lm.runner import Runner
 
 
 class TokenTree:
@@ -53,3 +57,39 @@ class TokenTree:
     def _walk(ids: tuple[int, ...], nodes: dict[tuple[int, ...], int]) -> list[tuple[int, int]]:
         """Add a continuation; return (node, next token) for each of its steps."""
         return [(nodes.setdefault(ids[:at], len(nodes)), token) for at, token in enumerate(ids)]
+
+
+def read_tree(run: Runner, last: Tensor, attention_mask: Tensor, cache: DynamicCache, tree: TokenTree) -> Tensor:
+    """Logits (B, Q, V) behind each node of a tree that follows a prompt, whose cache is left as it was.
+
+    Parameters
+    ----------
+    run
+        The LM.
+    last
+        (B, 1) ids of the prompt's last token, which the cache does not hold.
+    attention_mask
+        (B, L) of the prompt, its last token included.
+    cache
+        Keys and values of L - 1 positions.
+    tree
+        What follows.
+    """
+    device = last.device
+    tokens = tree.tokens.to(device).expand(len(last), -1)
+    ids = torch.cat([last, tokens], dim=1)
+    positions = attention_mask.sum(-1, keepdim=True) - 1 + tree.depth.to(device)
+    vectors = run.model.get_input_embeddings()(ids)
+    mask = torch.cat([attention_mask, torch.ones_like(tokens)], dim=1)
+    if not tree.is_chain:
+        mask = _tree_mask(attention_mask, tree, vectors.dtype)
+    return run(vectors, mask, repeat_cache(cache, 1), num_logits=ids.shape[1], positions=positions, input_ids=ids)
+
+
+def _tree_mask(attention_mask: Tensor, tree: TokenTree, dtype: torch.dtype) -> Tensor:
+    """Additive mask (B, 1, Q, L - 1 + Q): the prompt's own mask, then which nodes see which."""
+    count = len(tree.visible)
+    prompt = attention_mask[:, None, None, :-1].bool().expand(-1, 1, count, -1)
+    nodes = tree.visible.to(attention_mask.device).expand(len(attention_mask), 1, -1, -1)
+    hidden = ~torch.cat([prompt, nodes], dim=-1)
+    return hidden.to(dtype) * torch.finfo(dtype).min

@@ -7,12 +7,10 @@ only, and independent questions (:meth:`Chat.reset`) share it too.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from threading import Thread
 from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import TextIteratorStreamer
 
 from sig2lm.arguments import check_known
 from sig2lm.errors import PromptError
@@ -72,33 +70,25 @@ class Chat:
         return answer
 
     def stream(self, question: str, **options: Any) -> Iterator[str]:
-        """Ask an open question and yield the answer as it is written; it is remembered when it is complete."""
+        """Ask an open question and yield the answer as it is written.
+
+        It is remembered when it is complete; whoever stops before leaves the conversation as it was.
+        """
         check_options(Question(self.task, question), options)
         turns = self._with(question)
-        context = self._context(turns)
-        tokenizer = self.model.lm.dialogue.tokenizer
-        streamer = TextIteratorStreamer(tokenizer, skip_prompt=True, skip_special_tokens=True)
-        failures: list[BaseException] = []
-
-        def write() -> None:
-            try:
-                self.model.lm.generate(context, streamer=streamer, **options)
-            except BaseException as error:  # carried over to the thread that reads, below
-                failures.append(error)
-                streamer.end()
-
-        writer = Thread(target=write, daemon=True)
-        writer.start()
-        pieces: list[str] = []
-        for piece in streamer:
-            text = piece if pieces else piece.lstrip()
-            if text:
-                pieces.append(text)
-                yield text
-        writer.join()
-        if failures:
-            raise failures[0]
-        self._remember(turns, "".join(pieces).strip())
+        dialogue = self.model.lm.dialogue
+        ids: list[int] = []
+        said = ""
+        for token in self.model.lm.stream(self._context(turns), **options):
+            ids.append(token)
+            text = dialogue.decode(ids)
+            if len(text) > len(said) and not text.endswith("\ufffd"):  # the rest of a character is still to come
+                yield text[len(said) :]
+                said = text
+        text = dialogue.decode(ids)
+        if len(text) > len(said):
+            yield text[len(said) :]
+        self._remember(turns, text)
 
     def add(self, signals: Signals, **stated: Any) -> None:
         """Bring further recordings into the conversation; the next question stands behind them."""
@@ -140,26 +130,12 @@ class Chat:
         known, context = self._read or ([], None)
         self._read = None  # whatever stops the reading below leaves nothing half read
         shared = _common(known, keys[:-1])
-        cache = None if context is None else self._cropped(context, shared)
-        if cache is None:
-            shared, cache = 0, lm.empty_cache()
+        past = lm.kept(context, shared)
         ids = torch.tensor([prompt.input_ids], device=lm.device)
         inputs_embeds, mask = self._embed(prompt, ids)
-        if shared < len(keys) - 1:
-            lm.prefill(inputs_embeds[:, shared:-1], mask[:, :-1], cache)
-        context = Context(ids, mask, cache)
+        context = lm.read(inputs_embeds[:, shared if past is not None else 0 :], mask, ids, past)
         self._read = (keys[:-1], context)
         return context
-
-    def _cropped(self, context: Context, length: int) -> Any:
-        """The cache cut to its first ``length`` positions, or None where the LM's layers cannot go back."""
-        surplus = context.cache.get_seq_length() - length
-        window = self.model.lm.attention_window
-        if surplus and window is not None and context.cache.get_seq_length() >= window:
-            return None
-        if surplus:
-            context.cache.crop(-surplus)
-        return context.cache
 
     def _embed(self, prompt: EncodedPrompt, ids: Tensor) -> tuple[Tensor, Tensor]:
         """Embed a prompt (1, L) with its soft prompts; each recording is encoded once in a conversation."""

@@ -79,7 +79,9 @@ class SignalFusion(nn.Module):
         answered = (labels != IGNORED).any(dim=0).int()
         num_answer = int(labels.shape[1] - answered.argmax())
         prefix = self.prefix(prefix_ids)
-        logits = self.lm(inputs_embeds, attention_mask, prefix=prefix, num_logits=num_answer + 1)[:, :-1]
+        logits = self.lm(inputs_embeds, attention_mask, input_ids=input_ids, prefix=prefix, num_logits=num_answer + 1)[
+            :, :-1
+        ]
         loss = cross_entropy(logits.flatten(0, 1).float(), labels[:, -num_answer:].flatten(), ignore_index=IGNORED)
         return {"loss": loss}
 
@@ -115,7 +117,7 @@ class SignalFusion(nn.Module):
         if key not in self._prefixes:
             with torch.no_grad():
                 ids = prefix_ids[None].to(self.lm.device)
-                self._prefixes[key] = self.lm.prefill(self.lm.embed(ids), torch.ones_like(ids))
+                self._prefixes[key] = self.lm.prefill(self.lm.embed(ids), torch.ones_like(ids), ids)
         self._prefixes.move_to_end(key)
         while len(self._prefixes) > _PREFIXES_KEPT:
             self._prefixes.popitem(last=False)
@@ -124,7 +126,7 @@ class SignalFusion(nn.Module):
     @torch.no_grad()
     def read(self, examples: Sequence[Example]) -> Context:
         """Read prompts (without answers) up to their last token, ready to be continued."""
-        batch = self.to_device(collate(examples, self.lm.dialogue.placeholder, self.lm.attention_window))
+        batch = self.to_device(collate(examples, self.lm.dialogue.placeholder, self.lm.sharing_limit))
         inputs_embeds, mask = self.embed(batch["input_ids"], batch["attention_mask"], batch["signals"])
         rows, shared = len(examples), batch["prefix_ids"]
         past = None
@@ -132,7 +134,7 @@ class SignalFusion(nn.Module):
             past = repeat_cache(prefix, rows)
         ids = torch.cat([shared.expand(rows, -1), batch["input_ids"]], dim=1)
         mask = torch.cat([torch.ones_like(shared).expand(rows, -1), mask], dim=1)
-        return Context(ids, mask, self.lm.prefill(inputs_embeds[:, :-1], mask[:, :-1], past))
+        return self.lm.read(inputs_embeds, mask, ids, past)
 
     def score(self, context: Context, sentences: Sequence[str]) -> Tensor:
         """Return the log-likelihood (B, n) of each of n answers behind prompts that have been read."""

@@ -224,7 +224,7 @@ def build_trainer(
         data_collator=partial(
             collate,
             placeholder=lm.dialogue.placeholder,
-            window=0 if lm.has_lora else lm.attention_window,  # LoRA layers learn from the beginning too
+            window=0 if lm.has_lora else lm.sharing_limit,  # LoRA layers learn from the beginning too
         ),
         callbacks=[StopWithCheckpoint()],
     )

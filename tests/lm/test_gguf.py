@@ -13,7 +13,7 @@ from tiny import build_lm, build_tokenizer
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 from sig2lm.errors import CheckpointError, Sig2LMError
-from sig2lm.lm import Context, FrozenLM, gguf
+from sig2lm.lm import FrozenLM, gguf
 from sig2lm.templates.turns import Turn
 
 reader = pytest.importorskip("gguf")
@@ -201,6 +201,6 @@ def test_smollm2_speaks_and_splits_numbers_into_digits(monkeypatch: pytest.Monke
     prompt = lm.dialogue.encode((Turn("user", ("What is the capital of France?",)),), {})
     ids = torch.tensor([prompt.input_ids])
     mask = torch.ones_like(ids)
-    context = Context(ids, mask, lm.prefill(lm.embed(ids[:, :-1]), mask[:, :-1]))
+    context = lm.read(lm.embed(ids), mask, ids)
     assert "Paris" in lm.dialogue.decode(lm.generate(context, max_new_tokens=12)[0])
     assert lm.dialogue.tokenizer.tokenize("at\n\n 123") == ["at", "ĊĊĠ", "1", "2", "3"]

@@ -73,12 +73,11 @@ def test_missing_weights_are_refused(folder: Path) -> None:
 
 @pytest.mark.parametrize("name", ["tinystories-656k", "stories260k"])
 def test_real_lms_load_and_speak(shared: Path, name: str) -> None:
-    from sig2lm.lm import Context
     from sig2lm.templates.turns import Turn
 
     lm = FrozenLM.from_pretrained(shared / "lm" / name)
     prompt = lm.dialogue.encode((Turn("user", ("Once upon a time there was a little",)),), {})
     ids = torch.tensor([prompt.input_ids])
     mask = torch.ones_like(ids)
-    context = Context(ids, mask, lm.prefill(lm.embed(ids[:, :-1]), mask[:, :-1]))
+    context = lm.read(lm.embed(ids), mask, ids)
     assert len(lm.dialogue.decode(lm.generate(context, max_new_tokens=20)[0]).split()) > 3

@@ -16,7 +16,7 @@ CONTINUATIONS = [(10, 11, 2), (10, 12, 2), (10, 2), (13, 2)]
 def context_of(lm: FrozenLM, ids: list[int]) -> Context:
     tokens = torch.tensor([ids])
     mask = torch.ones_like(tokens)
-    return Context(tokens, mask, lm.prefill(lm.embed(tokens[:, :-1]), mask[:, :-1]))
+    return lm.read(lm.embed(tokens), mask, tokens)
 
 
 def test_shared_beginnings_are_one_node_and_last_tokens_none() -> None:

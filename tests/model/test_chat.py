@@ -1,11 +1,13 @@
 """A conversation: the same answers as asking anew, the signal read once, memory, streaming."""
 
+import threading
+
 import pytest
 import torch
 from tiny import TEMPLATE, build_signal_lm, motion
 
 from sig2lm.errors import PromptError
-from sig2lm.lm import Context
+from sig2lm.lm.generation import Reading
 from sig2lm.model.signal_lm import SignalLM
 
 
@@ -80,15 +82,37 @@ def test_streamed_pieces_are_the_answer_and_are_remembered(signal_lm: SignalLM) 
     assert conversation.turns[-1].parts == (streamed,)
 
 
-def test_an_error_while_streaming_reaches_the_reader(signal_lm: SignalLM, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(context: Context, **options: object) -> object:
+def test_a_stream_that_is_left_or_fails_writes_no_further_and_is_not_remembered(
+    signal_lm: SignalLM, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conversation = signal_lm.chat(motion(64))
+    conversation.ask("Is it so?", choices=["up", "down"])
+    before, threads = list(conversation.turns), threading.active_count()
+    steps = []
+    read = Reading.next_scores
+
+    def counted(self: Reading) -> object:
+        steps.append(1)
+        return read(self)
+
+    monkeypatch.setattr(Reading, "next_scores", counted)
+    for _ in conversation.stream("Tell me more.", max_new_tokens=40, min_new_tokens=40):
+        break
+    assert len(steps) < 10
+    assert (conversation.turns, threading.active_count()) == (before, threads)
+    whole = "".join(conversation.stream("Tell me more.", max_new_tokens=10))
+    conversation.reset()
+    conversation.turns = before
+    assert whole == conversation.ask("Tell me more.", max_new_tokens=10).text
+
+    def fail(self: Reading) -> object:
         raise ValueError("no luck")
 
-    conversation = signal_lm.chat(motion(64))
-    monkeypatch.setattr(signal_lm.lm, "generate", fail)
+    remembered = list(conversation.turns)
+    monkeypatch.setattr(Reading, "next_scores", fail)
     with pytest.raises(ValueError, match="no luck"):
         list(conversation.stream("Tell me more."))
-    assert conversation.turns == []
+    assert conversation.turns == remembered
 
 
 def test_recordings_can_be_added(signal_lm: SignalLM, monkeypatch: pytest.MonkeyPatch) -> None:

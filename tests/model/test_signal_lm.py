@@ -20,7 +20,7 @@ def batch_of(model: SignalLM, signals: list[Signal], answers: list[str]) -> dict
         model.prompter(model.tasks[0]).example(model.recordings(signal), TEMPLATE.question[0], answer)
         for signal, answer in zip(signals, answers, strict=True)
     ]
-    return collate(examples, model.lm.dialogue.placeholder, model.lm.attention_window)
+    return collate(examples, model.lm.dialogue.placeholder, model.lm.sharing_limit)
 
 
 @pytest.mark.parametrize("kind", KINDS)
