@@ -10,13 +10,15 @@ from sig2lm.cli.annotate import annotate
 from sig2lm.cli.ask import ask, chat
 from sig2lm.cli.demo import demo
 from sig2lm.cli.evaluate import evaluate
+from sig2lm.cli.fine_tune_encoder import fine_tune_encoder
 from sig2lm.cli.formats import formats
 from sig2lm.cli.prepare import prepare
+from sig2lm.cli.pretrain_encoder import pretrain_encoder
 from sig2lm.cli.probe import probe
 from sig2lm.cli.quantities import quantities
 from sig2lm.cli.questions import questions
 from sig2lm.cli.tokenizer_report import tokenizer_report
-from sig2lm.cli.training import fine_tune_encoder, pretrain_encoder, train_adapter
+from sig2lm.cli.train_adapter import train_adapter
 from sig2lm.errors import Sig2LMError
 
 app = typer.Typer(

@@ -11,7 +11,7 @@ import pytest
 import torch
 from tiny import build_encoder
 
-from sig2lm.cli.training import pretrain_encoder as pretrain_command
+from sig2lm.cli.pretrain_encoder import pretrain_encoder as pretrain_command
 from sig2lm.datasets import Table, load_table, prepare
 from sig2lm.encoder import encoder_fingerprint, load_encoder, save_encoder, stack_values
 from sig2lm.errors import CheckpointError, DatasetError, Sig2LMError

@@ -1,0 +1,77 @@
+"""``sig2lm fine-tune-encoder``."""
+
+import math
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from sig2lm.cli.few_steps import warn_of_few_steps
+from sig2lm.cli.options import DataOption, named
+
+
+def fine_tune_encoder(
+    data: DataOption,
+    encoder: Annotated[
+        list[str], typer.Option("--encoder", metavar="[NAME=]FOLDER", help="An encoder for each named signal.")
+    ],
+    out: Annotated[
+        Path, typer.Option(help="A new folder for the encoder; with several signals one folder in it each.")
+    ],
+    epochs: Annotated[float, typer.Option(min=0.0)] = 5.0,
+    batch_size: Annotated[int, typer.Option(min=1)] = 64,
+    learning_rate: Annotated[float, typer.Option(min=0.0)] = 5e-4,
+    augment: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Probability of each augmentation that suits the signal.")
+    ] = 0.5,
+    self_training: Annotated[
+        bool, typer.Option("--self-training", help="Learn from windows without a label, too.")
+    ] = False,
+    unlabelled: Annotated[
+        Path | None, typer.Option(help="With --self-training: a further data set, whose labels are not read.")
+    ] = None,
+    seed: int = 0,
+) -> None:
+    """Teach encoders the labels of the training subjects, before an adapter learns to read them."""
+    from sig2lm.datasets import load_table
+    from sig2lm.encoder import save_encoder
+    from sig2lm.errors import Sig2LMError
+    from sig2lm.files import check_new, new_folder
+    from sig2lm.pretraining.fine_tuning import FineTuneSettings, fine_tuned_encoders
+    from sig2lm.pretraining.self_training import SelfTrainingSettings, self_trained_encoders
+
+    if unlabelled is not None and not self_training:
+        raise Sig2LMError("--unlabelled is for --self-training only; pass both, or leave it out")
+    check_new(out)
+    table = load_table(data)
+    folders = named(encoder, list(table.info.signals), "--encoder")
+    settings = FineTuneSettings(epochs, batch_size, learning_rate, augment=augment, seed=seed)
+    if self_training:
+        further = load_table(unlabelled) if unlabelled else None
+        student = SelfTrainingSettings(epochs=epochs, tuning=settings)
+        classifier, records = self_trained_encoders(table, folders, table.info.labels, student, further)
+    else:
+        classifier, records = fine_tuned_encoders(table, folders, table.info.labels, settings)
+    if len(records) == 1:
+        name, record = next(iter(records.items()))
+        save_encoder(classifier.encoder(name), out, record)
+    else:
+        with new_folder(out) as folder:
+            for name, record in records.items():
+                save_encoder(classifier.encoder(name), folder / name, record)
+    record = next(iter(records.values()))
+    if self_training:
+        _tell_kept(record["self_training"])
+    seconds = record["seconds"]
+    typer.echo(f"{', '.join(records)} learned {len(table.info.labels)} labels in {seconds:.0f} s -> {out}")
+    warn_of_few_steps(math.ceil(epochs * record["data"]["windows"] / batch_size))
+
+
+def _tell_kept(found: dict[str, Any]) -> None:
+    """Print how many windows of each label the teacher was sure of."""
+    typer.echo(
+        f"of {found['unlabelled']} windows without a label the teacher was sure of {sum(found['kept'].values())}: "
+        + ", ".join(f"{count} {label}" for label, count in found["kept"].items())
+    )
+    if found["fell_back"]:
+        typer.echo("so labels were learned from the labelled windows alone, and distortions from all", err=True)
