@@ -1,229 +1,74 @@
 """Read numbers for analysis without changing how they are written.
 
-Text tables (``.csv``, ``.tsv``, ``.txt``) are read here, cell by cell, because their text is what a tokenizer sees.
-Every other kind of file goes through `sig2lm.signals.read_signal`. Only the first rows are kept; how many tokens a
-whole long file has is counted by `sig2lm.tokenization.streaming`.
+Which columns of a text table are channels, and which is the clock, is decided where `sig2lm.signals.read_signal`
+decides it; here the cells of the channels are kept as text, because text is what a tokenizer sees. Every other kind of
+file goes through `read_signal`. Only the first rows are kept; how many tokens a whole long file has is counted by
+`sig2lm.tokenization.streaming`.
 """
 
 from __future__ import annotations
 
-import csv
+import io
 import math
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
 from sig2lm.errors import SignalError
-from sig2lm.tokenization.series import MISSING, Series, SkippedColumn, series_from_signal, series_from_values
+from sig2lm.signals.clocks import NULLS
+from sig2lm.signals.formats import is_text_table
+from sig2lm.signals.layout import Layout, find_layout
+from sig2lm.signals.options import ReadOptions, Stated
+from sig2lm.signals.readers import read_signal
+from sig2lm.signals.regrid import regrid
+from sig2lm.signals.roles import LeftOut, Roles
+from sig2lm.signals.tables import text_roles
+from sig2lm.tokenization.series import MISSING, Series, Values, series_from_signal, series_from_values
 
-TEXT_SUFFIXES = (".csv", ".tsv", ".txt")
 SAMPLE_ROWS = 10_000
-MISSING_SPELLINGS = frozenset({"", "nan", "na", "n/a", "null", "none"})
-TIME_NAMES = frozenset({"time", "timestamp", "t", "seconds"})
 FLOAT32_MAX = float(np.finfo(np.float32).max)
 LARGEST_EXACT_INTEGER = 2**53  # beyond it a float64 skips integers
 LONGEST_LINE = 16_000_000  # characters
-NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-INFINITE = re.compile(r"[+-]?inf(inity)?", re.IGNORECASE)
+
+Cells = list[list[str]]
 
 
-@dataclass(frozen=True)
-class Layout:
-    """How a text table is written: what separates cells (None is any white space), how many there are, its header."""
-
-    delimiter: str | None
-    num_cells: int
-    header: tuple[str, ...] | None
-
-    def cells(self, line: str) -> list[str]:
-        """Cut a line into cells."""
-        return _cells(line, self.delimiter)
-
-
-def read_series(path: str | Path, *, rows: int = SAMPLE_ROWS, sampling_rate: float | None = None) -> Series:
+def read_series(path: str | Path, *, rows: int = SAMPLE_ROWS, **stated: Unpack[Stated]) -> Series:
     """Read the first rows of a file as a series.
 
-    Columns that hold no numbers, a time column, and integers that a float64 cannot keep are not channels; they are
-    named in ``skipped``.
+    Columns that are no channels, and integers that a float64 cannot keep, are named in ``skipped``.
 
     Parameters
     ----------
     path
-        A ``.csv``, ``.tsv`` or ``.txt`` table, with or without header, cells separated by tabs, semicolons, commas or
-        white space; or any file that `sig2lm.signals.read_signal` takes.
+        A text table of any spelling, or any other file that `sig2lm.signals.read_signal` takes.
     rows
         How many rows to keep.
-    sampling_rate
-        Hz, where the file has no time column to give it.
+    stated
+        As in `sig2lm.signals.read_signal`.
 
     Raises
     ------
     SignalError
-        The file is missing, empty, binary, ragged or without a numeric column, or holds infinity or a number beyond
-        what a float32 signal can hold (3.4e38).
+        If `read_signal` refuses the file, or a channel holds infinity or a number beyond what a float32 signal can hold
+        (3.4e38).
     """
     path = Path(path).expanduser()
-    if path.suffix.lower() not in TEXT_SUFFIXES:
-        from sig2lm.signals import read_signal
-
-        signal = read_signal(path, sampling_rate=sampling_rate)
-        kept = type(signal)(signal.values[:, :rows], signal.sampling_rate, signal.channels, signal.units, signal.period)
-        return series_from_signal(kept, path.stem)
-    numbered = list(islice(_lines(path), rows + 2))
-    if not numbered:
-        raise SignalError(f"expected rows of numbers in {path}, found an empty file; check the path")
-    layout = find_layout([line for _, line in numbered[:20]])
-    body = numbered[1:] if layout.header else numbered
-    table = _table(path, layout, body[:rows])
-    return _assemble(path, layout, table, [line for _, line in body[:rows]], sampling_rate, len(body) > rows)
-
-
-def find_layout(lines: list[str]) -> Layout:
-    """Find how a table is written from its first lines (at least one)."""
-    delimiter = _find_delimiter(lines)
-    first = _cells(lines[0], delimiter)
-    header = None
-    if len(lines) > 1:
-        second = _cells(lines[1], delimiter)
-        numeric = [i for i, cell in enumerate(second) if cell and _is_number(cell)]
-        titled = [i < len(first) and not NUMBER.fullmatch(first[i]) for i in numeric]
-        if numeric and all(titled) and any(cell.lower() not in MISSING_SPELLINGS for cell in first):
-            header = tuple(cell or f"column {i + 1}" for i, cell in enumerate(first))
-    return Layout(delimiter, len(first), header)
-
-
-def _find_delimiter(lines: list[str]) -> str | None:
-    for delimiter in ("\t", ";", ","):
-        if 2 * sum(delimiter in line.strip(" \r\n").rstrip(";") for line in lines) >= len(lines):
-            return delimiter
-    return None
-
-
-def _cells(line: str, delimiter: str | None) -> list[str]:
-    line = line.strip(" \r\n") if delimiter == "\t" else line.strip()
-    if delimiter != ";":
-        line = line.rstrip(";").rstrip(" ")  # WISDM and others close a row with a semicolon
-    if '"' in line and delimiter is not None:
-        return [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter))]
-    return [cell.strip() for cell in line.split(delimiter)]
-
-
-def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Yield (line number, line) for each line that is not blank."""
+    options = ReadOptions.from_stated(stated)
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            for number, line in enumerate(iter(lambda: file.readline(LONGEST_LINE), ""), start=1):
-                if "\0" in line:
-                    raise SignalError(f"expected text in {path}, found binary data in line {number}; check the file")
-                if len(line) == LONGEST_LINE:
-                    raise SignalError(f"expected rows in {path}, found a line of over 16 million characters")
-                if line.strip():
-                    yield number, line.rstrip("\r\n")
-    except UnicodeDecodeError as error:
-        raise SignalError(f"expected UTF-8 text in {path}, found binary data or another encoding") from error
-    except OSError as error:
-        raise SignalError(f"expected a file at {path}, cannot read it ({error.strerror}); check the path") from error
-
-
-def _table(path: Path, layout: Layout, numbered: list[tuple[int, str]]) -> list[list[str]]:
-    table = []
-    for number, line in numbered:
-        cells = layout.cells(line)
-        if len(cells) != layout.num_cells:
-            raise ragged(path, number, len(cells), layout.num_cells)
-        table.append(cells)
-    if not table:
-        raise SignalError(f"expected rows of numbers in {path}, found only a header; check the file")
-    return table
-
-
-def ragged(path: Path, line: int, found: int, expected: int) -> SignalError:
-    """Build the error for a row with too many or too few cells."""
-    message = f"expected {expected} cells in each row of {path}, found {found} in line {line}; mend or remove that row"
-    return SignalError(message)
-
-
-def _assemble(
-    path: Path, layout: Layout, table: list[list[str]], lines: list[str], sampling_rate: float | None, more: bool
-) -> Series:
-    names = layout.header or tuple(f"column {i + 1}" for i in range(layout.num_cells))
-    channels, written, values, skipped = [], [], [], []
-    rate = sampling_rate
-    for i, name in enumerate(names):
-        cells = [row[i] for row in table]
-        reason, example = _why_not_numeric(cells)
-        if not reason and layout.header and name.lower() in TIME_NAMES:
-            found = _rate(cells)
-            rate = rate or found
-            reason = f"it is the clock, {found:g} rows per second" if found else "it is a clock that does not advance"
-        if not reason:
-            reason, example = _why_unusable(path, name, cells)
-        if reason:
-            skipped.append(SkippedColumn(name, reason, example))
-            continue
-        channels.append(name)
-        written.append([MISSING if cell.lower() in MISSING_SPELLINGS else cell for cell in cells])
-        values.append([float(cell) for cell in written[-1]])
-    if not channels:
-        listed = "; ".join(str(column) for column in skipped[:4])
-        raise SignalError(f"expected a column of numbers in {path}, found none ({listed}); check the file")
-    return Series(
-        name=path.stem,
-        values=np.array(values, dtype=np.float64),
-        channels=tuple(channels),
-        rows=tuple(zip(*written, strict=True)),
-        lines=tuple(lines),
-        duration=len(table) / rate if rate else None,
-        skipped=tuple(skipped),
-        file=path,
-        file_has_more=more,
-    )
-
-
-def _why_not_numeric(cells: list[str]) -> tuple[str, str]:
-    wrong = next((cell for cell in cells if not _is_number(cell)), None)
-    if wrong is not None:
-        hint = ", a decimal comma is no number here" if re.fullmatch(r"-?\d+,\d+", wrong) else ""
-        return f"it holds text{hint}", wrong[:40]
-    if all(cell.lower() in MISSING_SPELLINGS for cell in cells):
-        return "it holds no value", ""
-    return "", ""
-
-
-def _is_number(cell: str) -> bool:
-    return bool(NUMBER.fullmatch(cell) or INFINITE.fullmatch(cell)) or cell.lower() in MISSING_SPELLINGS
-
-
-def _why_unusable(path: Path, name: str, cells: list[str]) -> tuple[str, str]:
-    for cell in cells:
-        if cell.lower() in MISSING_SPELLINGS:
-            continue
-        value = float(cell)
-        if math.isinf(value) or abs(value) > FLOAT32_MAX:
-            message = f"expected numbers up to 3.4e38 in column {name!r} of {path}, found {cell[:40]}; mark it as nan"
-            raise SignalError(message)
-        if abs(value) > LARGEST_EXACT_INTEGER and cell.lstrip("+-").isdigit():
-            return "it holds integers beyond 2^53, which a float cannot keep; they look like names, not values", cell[
-                :40
-            ]
-    return "", ""
-
-
-def _rate(cells: list[str]) -> float | None:
-    """Rows per second of a time column in seconds, or in epoch milli-, micro- or nanoseconds, told by their size."""
-    times = np.array([float(cell) if cell.lower() not in MISSING_SPELLINGS else math.nan for cell in cells])
-    steps = np.diff(times)
-    steps = steps[steps > 0]
-    if not len(steps):
-        return None
-    size = float(np.nanmax(np.abs(times)))
-    ticks = 1e9 if size >= 1e17 else 1e6 if size >= 1e14 else 1e3 if size >= 1e11 else 1.0
-    return float(ticks / np.median(steps))
+        if not is_text_table(path) or options.time_axis == 1:
+            return _from_signal(path, rows, stated)
+        layout = find_layout(path)
+        if layout.one_line:
+            cells = [[cell] for cell in layout.rows[0][:rows]]
+            return _series(path, cells, [cell for (cell,) in cells], ("channel_1",), layout, len(layout.rows[0]) > rows)
+        return _from_table(path, layout, rows, options)
+    except SignalError as error:
+        raise error if str(path) in str(error) else SignalError(f"'{path}': {error}") from error
 
 
 def as_series(series: Any, name: str = "series") -> Series:
@@ -232,6 +77,143 @@ def as_series(series: Any, name: str = "series") -> Series:
         return series
     if isinstance(series, str | Path):
         return read_series(series)
-    if hasattr(series, "values") and hasattr(series, "channels"):
+    if hasattr(series, "channels") and hasattr(series, "values"):
         return series_from_signal(series, name)
     return series_from_values(series, name)
+
+
+def ragged(line: int, found: int, expected: int) -> SignalError:
+    """Build the error for a row with too many or too few cells."""
+    return SignalError(f"expected {expected} cells in each row, found {found} in line {line}; correct or remove that row")
+
+
+def _from_signal(path: Path, rows: int, stated: Stated) -> Series:
+    signal = read_signal(path, **stated)
+    series = series_from_signal(replace(signal, values=signal.values[:, :rows]), path.stem)
+    return replace(series, notes=signal.notes)
+
+
+def _from_table(path: Path, layout: Layout, rows: int, options: ReadOptions) -> Series:
+    roles = text_roles(layout, options)
+    numbered = list(islice(_lines(path, layout), rows + 1))
+    table = []
+    for number, line in numbered[:rows]:
+        cells = layout.cells(line)
+        if len(cells) != layout.num_cells:
+            raise ragged(number, len(cells), layout.num_cells)
+        table.append(cells)
+    if not table:
+        raise SignalError("expected rows of numbers, found only a header; check the file")
+    lines = [line for _, line in numbered[:rows]]
+    wanted = [[cells[place] for place in roles.places] for cells in table]
+    names = roles.names if layout.columns else tuple(f"channel_{i + 1}" for i in range(len(roles.places)))
+    names = names if options.names is None or len(options.names) != len(names) else options.names
+    series = _series(path, wanted, lines, names, layout, len(numbered) > rows, options)
+    return _clocked(series, roles, layout, table, options)
+
+
+def _series(
+    path: Path,
+    cells: Cells,
+    lines: list[str],
+    names: tuple[str, ...],
+    layout: Layout,
+    more: bool,
+    options: ReadOptions | None = None,
+) -> Series:
+    """Keep the columns whose numbers can be kept, as text and as values."""
+    marks = NULLS | {mark.lower() for mark in (options.missing if options else ())}
+    written = [[MISSING if row[i].lower() in marks else row[i] for row in cells] for i in range(len(names))]
+    skipped, kept, values = [], [], []
+    for i, name in enumerate(names):
+        left_out = _why_unusable(name, written[i], layout)
+        if left_out is None:
+            kept.append(i)
+            values.append([float(cell.replace(layout.decimal, ".")) for cell in written[i]])
+        else:
+            skipped.append(left_out)
+    if not kept:
+        raise SignalError(f"expected a column of numbers, found none ({'; '.join(map(str, skipped[:4]))})")
+    return Series(
+        name=path.stem,
+        values=np.array(values, dtype=np.float64),
+        channels=tuple(names[i] for i in kept),
+        rows=tuple(zip(*(written[i] for i in kept), strict=True)),
+        lines=tuple(lines),
+        skipped=tuple(skipped),
+        file=path,
+        file_has_more=more,
+        notes=layout.notes,
+    )
+
+
+def _clocked(series: Series, roles: Roles, layout: Layout, table: Cells, options: ReadOptions) -> Series:
+    """Say how long the rows last, by their clock, and keep those of the span asked for."""
+    rate = options.sampling_rate or (1 / options.period if options.period else None) or layout.sampling_rate
+    times = np.arange(series.num_rows) / rate if rate else None
+    skipped = (*roles.left_out, *series.skipped)
+    notes: tuple[str, ...] = ()
+    if roles.clock is not None:
+        columns = [[row[place] for row in table] for place in roles.clock_places]
+        stamps = columns[0] if len(columns) == 1 else [" ".join(pair) for pair in zip(*columns, strict=True)]
+        times, _ = roles.clock.seconds(stamps, layout.decimal)
+        grid = regrid(series.values, times, options.sampling_rate)
+        rate = grid.sampling_rate
+        skipped = (LeftOut(roles.clock.column or "(index)", f"it is the clock, {rate:g} rows per second"), *skipped)
+        notes = (str(roles.clock), *grid.notes)
+    series = replace(series, skipped=skipped, notes=(*series.notes, *notes), duration=None)
+    if options.start is not None or options.end is not None:
+        series = _within(series, times, options)
+        times = None if times is None else times[: series.num_rows]
+    return replace(series, duration=_lasting(series.num_rows, times, rate) if rate else None)
+
+
+def _within(series: Series, times: Values | None, options: ReadOptions) -> Series:
+    if times is None:
+        raise SignalError("--start and --end need a clock; state --sampling-rate")
+    inside = np.flatnonzero((times >= (options.start or 0.0)) & (times < (options.end or math.inf)))
+    if not len(inside):
+        raise SignalError(f"no row lies within --start and --end; the rows read last {np.nanmax(times):g} s")
+    first, last = int(inside[0]), int(inside[-1]) + 1
+    return replace(
+        series, values=series.values[:, first:last], rows=series.rows[first:last], lines=series.lines[first:last]
+    )
+
+
+def _lasting(rows: int, times: Values | None, rate: float) -> float:
+    span = 0.0 if times is None else float(np.nanmax(times) - np.nanmin(times))
+    return max(rows / rate, span + 1 / rate)
+
+
+def _why_unusable(name: str, cells: list[str], layout: Layout) -> LeftOut | None:
+    present = [cell for cell in cells if cell != MISSING]
+    if not present:
+        return LeftOut(name, "it holds no value")
+    wrong = next((cell for cell in present if not layout.is_number(cell)), None)
+    if wrong is not None:
+        return LeftOut(name, "it holds text", wrong[:40])
+    for cell in present:
+        value = float(cell.replace(layout.decimal, "."))
+        if math.isinf(value) or abs(value) > FLOAT32_MAX:
+            raise SignalError(f"expected numbers up to 3.4e38 in column {name!r}, found {cell[:40]}; mark it as nan")
+        if abs(value) > LARGEST_EXACT_INTEGER and cell.lstrip("+-").isdigit():
+            reason = "it holds integers beyond 2^53, which a float cannot keep; they look like names, not values"
+            return LeftOut(name, reason, cell[:40])
+    return None
+
+
+def _lines(path: Path, layout: Layout) -> Iterator[tuple[int, str]]:
+    """Yield (line number, line) for each line of samples that is not blank."""
+    try:
+        with path.open("rb") as file, io.TextIOWrapper(file, layout.encoding, newline="") as text:
+            for number, line in enumerate(iter(lambda: text.readline(LONGEST_LINE), ""), start=1):
+                if "\0" in line:
+                    raise SignalError(f"expected text, found binary data in line {number}; check the file")
+                if len(line) == LONGEST_LINE:
+                    raise SignalError("expected rows, found a line of over 16 million characters")
+                if number > layout.skipped and line.strip():
+                    yield number, line.rstrip("\r\n")
+    except UnicodeError as error:
+        raise SignalError("expected text in one encoding, found binary data or another encoding") from error
+    except OSError as error:
+        raise SignalError(f"expected a file, cannot read it ({error.strerror}); check the path") from error

@@ -15,25 +15,13 @@ import numpy as np
 import numpy.typing as npt
 
 from sig2lm.errors import SignalError
+from sig2lm.signals.roles import LeftOut
 
 if TYPE_CHECKING:
     from sig2lm.signals import Signal
 
 Values = npt.NDArray[np.float64]
 MISSING = "nan"
-
-
-@dataclass(frozen=True)
-class SkippedColumn:
-    """A column that is not analysed, and why."""
-
-    name: str
-    reason: str
-    example: str = ""
-
-    def __str__(self) -> str:
-        example = f" ({self.example})" if self.example else ""
-        return f"column {self.name!r}{example} skipped: {self.reason}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +48,8 @@ class Series:
         The text file behind it, or None.
     file_has_more
         True where the file holds more rows than the T read here.
+    notes
+        What was guessed when it was read, a sentence each.
     """
 
     name: str
@@ -68,9 +58,10 @@ class Series:
     rows: tuple[tuple[str, ...], ...]
     lines: tuple[str, ...]
     duration: float | None = None
-    skipped: tuple[SkippedColumn, ...] = ()
+    skipped: tuple[LeftOut, ...] = ()
     file: Path | None = None
     file_has_more: bool = False
+    notes: tuple[str, ...] = ()
 
     @property
     def num_rows(self) -> int:

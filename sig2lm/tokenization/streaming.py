@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sig2lm.errors import SignalError
-from sig2lm.tokenization.reading import Layout, find_layout, ragged
+from sig2lm.signals.layout import Layout, find_layout
+from sig2lm.tokenization.reading import ragged
 from sig2lm.tokenization.tokenizer import TextTokenizer
 
 BLOCK = 8_192  # characters; larger blocks are slower, smaller ones pay for their seams
@@ -163,9 +164,10 @@ def count_file(
         The file cannot be read, is binary, or a row has another number of cells than the first.
     """
     counters = [TokenCounter(tokenizer) for tokenizer in tokenizers]
-    rows = _Rows(path)
+    layout = find_layout(path)
+    rows = _Rows(layout)
     characters, num_bytes = 0, 0
-    for chunk, size in _chunks(path):
+    for chunk, size in _chunks(path, layout.encoding):
         rows.check(chunk)
         blocks = list(cut(chunk))
         for start in range(0, len(blocks), BATCH):
@@ -183,42 +185,37 @@ def count_file(
 
 
 class _Rows:
-    """Counts rows and checks that all have as many cells as the first."""
+    """Counts rows and checks that all have as many cells as the first; what stands above them is none."""
 
-    def __init__(self, path: Path):
+    def __init__(self, layout: Layout):
         self.count = 0
-        self._path, self._line = path, 0
-        self._layout: Layout | None = None
+        self._layout, self._line = layout, 0
 
     def check(self, chunk: str) -> None:
-        lines = chunk.removesuffix("\n").split("\n")
-        if self._layout is None:
-            first = [line for line in lines[:20] if line.strip()]
-            if not first:
-                raise SignalError(f"expected rows of numbers in {self._path}, found blank lines; check the file")
-            self._layout = find_layout(first)
-            self.count -= self._layout.header is not None
-        delimiter, expected = self._layout.delimiter, self._layout.num_cells
-        for line in lines:
+        layout = self._layout
+        delimiter, expected = layout.delimiter, layout.num_cells
+        for line in chunk.removesuffix("\n").split("\n"):
             self._line += 1
+            if self._line <= layout.skipped:
+                continue
             # Counting the delimiters is ten times quicker than cutting, and enough where the count is right.
             if delimiter is not None and line.count(delimiter) == expected - 1:
                 self.count += 1
             elif line and not line.isspace():
-                found = len(self._layout.cells(line))
+                found = len(layout.cells(line))
                 if found != expected:
-                    raise ragged(self._path, self._line, found, expected)
+                    raise ragged(self._line, found, expected)
                 self.count += 1
 
 
-def _chunks(path: Path) -> Iterator[tuple[str, int]]:
+def _chunks(path: Path, encoding: str) -> Iterator[tuple[str, int]]:
     """Yield (text of whole lines, its bytes)."""
-    decoder = codecs.getincrementaldecoder("utf-8-sig")()
+    decoder = codecs.getincrementaldecoder("utf-8-sig" if encoding == "utf-8" else encoding)()
     rest: list[str] = []
     waiting = 0
     try:
         for data in _reads(path):
-            if b"\0" in data:
+            if b"\0" in data and not encoding.startswith("utf-16"):
                 raise SignalError(f"expected text in {path}, found binary data; check the file")
             text = decoder.decode(data)
             end = text.rfind("\n") + 1
@@ -232,7 +229,7 @@ def _chunks(path: Path) -> Iterator[tuple[str, int]]:
             rest, waiting = [text[end:]], 0
         last = "".join([*rest, decoder.decode(b"", final=True)])
     except UnicodeDecodeError as error:
-        raise SignalError(f"expected UTF-8 text in {path}, found binary data or another encoding") from error
+        raise SignalError(f"expected {encoding} text in {path}, found binary data or another encoding") from error
     if last:
         yield last, waiting
 
