@@ -9,6 +9,7 @@ import typer
 
 from sig2lm.cli.ask import ChoicesOption, split_choices
 from sig2lm.cli.options import EncoderPlaces, FactOption, LMOption, RunArgument, SignalOption, facts
+from sig2lm.cli.recordings import BelieveOption, Texts, takes_recordings
 
 if TYPE_CHECKING:
     from sig2lm.model.annotate import Annotation
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from sig2lm.signals.annotation_rows import WindowRow
 
 
+@takes_recordings
 def annotate(
     run: RunArgument,
     signal: SignalOption,
@@ -36,21 +38,20 @@ def annotate(
     batch_size: Annotated[int, typer.Option(min=1, help="Windows asked about at once.")] = 64,
     lm: LMOption = None,
     encoder: EncoderPlaces = None,
+    believe: BelieveOption = False,
+    *,
+    reading: Texts,
 ) -> None:
     """Ask about each window of a recording of any length; one row a window, and a timeline."""
-    from sig2lm.cli.loading import load_run, say_beats, signal_files
+    from sig2lm.cli.loading import load_run, read_signals, say_beats
     from sig2lm.files import check_writable, replaced_file
     from sig2lm.pages.timeline.digest import Digest
-    from sig2lm.signals import read_signal_for
     from sig2lm.signals.annotation_rows import row_file
 
     for path in [out, *([html] if html else [])]:
         check_writable(path)
     model = load_run(run, lm, encoder)
-    signals = {
-        name: read_signal_for(file, model.branch(name).encoder.contract)
-        for name, file in signal_files(model, signal).items()
-    }
+    signals = {name: read for name, (_, read) in read_signals(model, signal, reading, believe=believe).items()}
     annotation = model.annotate(
         signals,
         question,

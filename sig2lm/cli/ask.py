@@ -5,12 +5,14 @@ from typing import Annotated
 import typer
 
 from sig2lm.cli.options import EncoderPlaces, FactOption, LMOption, RunArgument, SignalOption, facts
+from sig2lm.cli.recordings import BelieveOption, Texts, takes_recordings
 
 ChoicesOption = Annotated[
     str | None, typer.Option("--choices", metavar="A,B,...", help="Closed answers; the likeliest is given.")
 ]
 
 
+@takes_recordings
 def ask(
     run: RunArgument,
     question: Annotated[str, typer.Argument(metavar="QUESTION")],
@@ -20,6 +22,9 @@ def ask(
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
     lm: LMOption = None,
     encoder: EncoderPlaces = None,
+    believe: BelieveOption = False,
+    *,
+    reading: Texts,
 ) -> None:
     """Ask one question about a recording. A question of the run's template is closed; others are answered freely."""
     import json
@@ -28,7 +33,7 @@ def ask(
     from sig2lm.cli.loading import load_run, load_signals
 
     model = load_run(run, lm, encoder)
-    signals = load_signals(model, signal)
+    signals = load_signals(model, signal, reading, believe=believe)
     started = time.perf_counter()
     answer = model.ask(signals, question, split_choices(choices), facts=facts(fact))
     seconds = time.perf_counter() - started
@@ -46,18 +51,22 @@ def ask(
         typer.echo(f"  {probability:6.1%}  {label}")
 
 
+@takes_recordings
 def chat(
     run: RunArgument,
     signal: SignalOption,
     fact: FactOption = None,
     lm: LMOption = None,
     encoder: EncoderPlaces = None,
+    believe: BelieveOption = False,
+    *,
+    reading: Texts,
 ) -> None:
     """Ask several questions about a recording, which is read once. An empty line ends the conversation."""
     from sig2lm.cli.loading import load_run, load_signals
 
     model = load_run(run, lm, encoder)
-    conversation = model.chat(load_signals(model, signal), facts(fact))
+    conversation = model.chat(load_signals(model, signal, reading, believe=believe), facts(fact))
     typer.echo("Ask; /choices A,B: QUESTION for a closed question, an empty line to leave.", err=True)
     while True:
         try:

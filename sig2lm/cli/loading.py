@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from sig2lm.cli.options import named
+from sig2lm.cli.recordings import Texts, check_signal, read_options
 from sig2lm.errors import Sig2LMError, SignalError
 
 if TYPE_CHECKING:
@@ -31,21 +32,37 @@ def template_for(table: "Table", name: str | None) -> "Template":
     return load_template(name or (table.info.task if table.info.task in list_templates() else "generic"))
 
 
-def load_signals(model: "SignalLM", texts: list[str]) -> "dict[str, Signal]":
+def load_signals(
+    model: "SignalLM", texts: list[str], reading: Texts, *, believe: bool = False
+) -> "dict[str, Signal]":
     """Read ``[NAME=]FILE`` texts and conform them; what a file does not state the encoder's contract fills."""
-    from sig2lm.signals import read_signal_for
     from sig2lm.signals.heartbeats import ecg_lead
 
     found = {}
-    for name, file in signal_files(model, texts).items():
+    for name, (file, signal) in read_signals(model, texts, reading, believe=believe).items():
         contract = model.branch(name).encoder.contract
-        signal = read_signal_for(file, contract)
         try:
             found[name] = contract.conform(signal, f"the encoder of '{name}'")
         except SignalError as error:
             raise SignalError(f"'{file}': {error}") from error
         if contract.takes_beats_of(signal):
             say_beats(found[name].num_samples + 1, ecg_lead(signal))
+    return found
+
+
+def read_signals(
+    model: "SignalLM", texts: list[str], reading: Texts, *, believe: bool = False
+) -> "dict[str, tuple[Path, Signal]]":
+    """Read ``[NAME=]FILE`` texts as they are; say what was guessed and what is odd, and refuse what cannot be."""
+    from sig2lm.encoder.compatibility import seen_by
+    from sig2lm.signals import read_signal_for
+
+    found = {}
+    for name, file in signal_files(model, texts).items():
+        encoder, owner = model.branch(name).encoder, f"the encoder of '{name}'"
+        signal = read_signal_for(file, encoder.contract, read_options(reading, name, list(model.branches)))
+        check_signal(file, signal, encoder.contract, seen_by(encoder), owner=owner, believe=believe)
+        found[name] = (file, signal)
     return found
 
 

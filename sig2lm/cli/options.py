@@ -20,7 +20,7 @@ EncoderPlaces = Annotated[
 ]
 SignalOption = Annotated[
     list[str],
-    typer.Option("--signal", metavar="[NAME=]FILE", help="A recording: csv, tsv, npy, npz, parquet, WFDB or EDF."),
+    typer.Option("--signal", metavar="[NAME=]FILE", help="A recording of any format that `sig2lm formats` lists."),
 ]
 FactOption = Annotated[
     list[str] | None,

@@ -5,17 +5,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sig2lm.cli.recordings import Texts, read_options, say_notes, takes_recordings
+
 if TYPE_CHECKING:
     from sig2lm.quantities import Measurement
 
 
+@takes_recordings
 def quantities(
-    file: Annotated[Path, typer.Argument(help="A recording: csv, tsv, npy, npz, parquet, WFDB or EDF.")],
-    sampling_rate: Annotated[float | None, typer.Option(help="Hz, where the file does not state it.")] = None,
-    channels: Annotated[str | None, typer.Option(metavar="A,B,...", help="Names of the channels.")] = None,
-    units: Annotated[str | None, typer.Option(metavar="A,B,...", help="Their units, or one for all.")] = None,
-    period: Annotated[float | None, typer.Option(help="Seconds between rows: 86400 for days.")] = None,
+    file: Annotated[Path, typer.Argument(help="A recording of any format that `sig2lm formats` lists.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON array.")] = False,
+    *,
+    reading: Texts,
 ) -> None:
     """Measure what a recording carries: step rate, heart rate, skin conductance, ..., without any model."""
     import json
@@ -25,9 +26,8 @@ def quantities(
     from sig2lm.quantities import lacking_packages, measure
     from sig2lm.signals import read_signal
 
-    signal = read_signal(
-        file, sampling_rate=sampling_rate, channels=_split(channels), units=_split(units), period=period
-    )
+    signal = read_signal(file, **read_options(reading).stated)
+    say_notes(file, signal.notes)
     found = list(measure(signal).values())
     for package, names in lacking_packages(signal).items():
         typer.echo(f"without the package {package}: no {', '.join(names)}; pip install 'sig2lm[quantities]'", err=True)
@@ -40,10 +40,6 @@ def quantities(
         raise SignalError(f"'{file}': nothing to measure in {told}; state units and rate, or take a longer recording")
     else:
         _show(found)
-
-
-def _split(text: str | None) -> list[str] | None:
-    return None if text is None else [part.strip() for part in text.split(",")]
 
 
 def _show(found: "list[Measurement]") -> None:

@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sig2lm.cli.recordings import Texts, read_options, say_notes, takes_recordings
+
 if TYPE_CHECKING:
     from sig2lm.tokenization import Series, TokenizerReport
 
 BUILT_IN = {"har": "walking", "af_rr": "atrial fibrillation", "stress": "stressed"}
 
 
+@takes_recordings
 def tokenizer_report(
     files: Annotated[
         list[Path] | None,
@@ -32,9 +35,10 @@ def tokenizer_report(
     json: Annotated[Path | None, typer.Option(help="Write all measures as JSON.")] = None,
     markdown: Annotated[Path | None, typer.Option(help="Write a summary as Markdown.")] = None,
     lm: Annotated[Path | None, typer.Option(metavar="FOLDER", help="An LM whose embeddings to probe.")] = None,
-    sampling_rate: Annotated[float | None, typer.Option(min=1e-9, help="Hz, where a file does not say it.")] = None,
     rows: Annotated[int, typer.Option(min=2, help="Rows of each file to analyse; tokens are counted in all.")] = 10_000,
     virtual_tokens: Annotated[int, typer.Option(min=1, help="Soft prompt to compare with.")] = 16,
+    *,
+    reading: Texts,
 ) -> None:
     """Show what a tokenizer makes of numbers, and how best to write them."""
     # Nothing here forks after encoding, so the tokenizers may use every core.
@@ -51,7 +55,7 @@ def tokenizer_report(
     tokenizers = [load_tokenizer(name) for name in tokenizer or []]
     if not tokenizers and lm is None:
         tokenizers = [pocket_tokenizer()]
-    series = _read(files or [], rows, sampling_rate)
+    series = _read(files or [], rows, reading)
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("reading", total=1.0)
@@ -77,12 +81,15 @@ def _write(outputs: dict[Path | None, Callable[[], str]]) -> None:
             typer.echo(f"wrote {path}")
 
 
-def _read(files: list[Path], rows: int, sampling_rate: float | None) -> list[Series]:
+def _read(files: list[Path], rows: int, reading: Texts) -> list[Series]:
     from sig2lm.tokenization import read_series
 
-    if files:
-        return [read_series(path, rows=rows, sampling_rate=sampling_rate) for path in files]
-    return built_in_series()
+    if not files:
+        return built_in_series()
+    found = [read_series(path, rows=rows, **read_options(reading).stated) for path in files]
+    for path, series in zip(files, found, strict=True):
+        say_notes(path, series.notes)
+    return found
 
 
 def built_in_series() -> list[Series]:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from sig2lm.errors import SignalError
 from sig2lm.signals.signal import Signal
-from sig2lm.signals.units import FloatArray, convert_values, is_unit
+from sig2lm.signals.units import FloatArray, measures_same, is_unit
 
 Times = npt.NDArray[np.float64]
 
@@ -99,7 +99,7 @@ def choose_lead(channels: Sequence[str], units: Sequence[str]) -> str | None:
         name
         for name, unit in zip(channels, units, strict=True)
         if is_unit(unit)
-        and _measures(unit, "mV")
+        and measures_same(unit, "mV")
         and not _OTHER.search(name)
         and not _ELECTRODE.fullmatch(name.strip())
     ]
@@ -113,7 +113,7 @@ def choose_lead(channels: Sequence[str], units: Sequence[str]) -> str | None:
 
 def are_intervals(units: Sequence[str], sampling_rate: float | None, period: float | None) -> bool:
     """Tell whether one channel in a unit of time, without a clock of its own, is meant: intervals between beats."""
-    return len(units) == 1 and sampling_rate is None and period is None and _measures(units[0], "s")
+    return len(units) == 1 and sampling_rate is None and period is None and measures_same(units[0], "s")
 
 
 def find_heart_beats(signal: Signal, lead: str | None = None) -> HeartBeats:
@@ -198,12 +198,3 @@ def _detect(stretch: Times, rate: float) -> npt.NDArray[np.int64]:
     if len(stretch) < _SHORTEST * rate or np.ptp(stretch) == 0:
         return np.empty(0, dtype=np.int64)
     return np.asarray(detect_heartbeats(stretch, rate), dtype=np.int64)
-
-
-def _measures(unit: str, other: str) -> bool:
-    """Whether two units measure the same thing."""
-    try:
-        convert_values(np.zeros(1, dtype=np.float32), unit, other)
-    except SignalError:
-        return False
-    return True

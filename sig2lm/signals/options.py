@@ -2,8 +2,8 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Self, TypedDict
+from dataclasses import dataclass
+from typing import Self, TypedDict, cast
 
 from sig2lm.errors import SignalError
 from sig2lm.signals.checks import as_names, as_positive
@@ -103,6 +103,11 @@ class ReadOptions:
         return cls(**stated)  # type: ignore[arg-type]  # __post_init__ brings sequences to one form
 
     @property
+    def stated(self) -> Stated:
+        """The keywords of `read_signal` that make the same options."""
+        return cast(Stated, {name: getattr(self, name) for name in Stated.__annotations__})
+
+    @property
     def wanted(self) -> Wanted:
         """Columns of the file that are asked for."""
         return None if self.channels is None else tuple(channel.rpartition("=")[2] for channel in self.channels)
@@ -119,6 +124,3 @@ class ReadOptions:
         """Whether a column is given another name, so that it must exist."""
         return self.names != self.wanted
 
-    def without_span(self) -> Self:
-        """The same, of the whole file."""
-        return replace(self, start=None, end=None)

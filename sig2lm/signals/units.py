@@ -226,3 +226,32 @@ def same_unit(first: str, second: str) -> bool:
         return False
     quantity = _registry().Quantity(np.array([0.0, 1.0]), before)
     return bool(np.allclose(quantity.to(after).magnitude, [0.0, 1.0], rtol=1e-12, atol=1e-12))
+
+
+@cache
+def measures_same(unit: str, other: str) -> bool:
+    """Whether two units measure the same thing, so that values can be converted.
+
+    Examples
+    --------
+    >>> measures_same("g", "m/s^2"), measures_same("mV", "m/s^2"), measures_same("bpm", "Hz")
+    (True, False, True)
+    """
+    try:
+        _pair(unit, other)
+    except SignalError:
+        return False
+    return True
+
+
+@cache
+def unit_factor(unit: str, other: str) -> float:
+    """What a value in one unit is multiplied by in another, for units whose zero is the same.
+
+    Examples
+    --------
+    >>> round(unit_factor("g", "m/s^2"), 5)
+    9.80665
+    """
+    before, after = _pair(unit, other)
+    return float(_registry().Quantity(1.0, before).to(after).magnitude)
