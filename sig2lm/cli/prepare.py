@@ -19,6 +19,12 @@ def prepare(
     source: Annotated[Path, typer.Argument(metavar="SOURCE", help="Its folder; none (or -) for synthetic.")],
     out: Annotated[Path | None, typer.Argument(metavar="OUT", help="A new folder.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the split by subject; see the printed split rule.")] = None,
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Of a manifest: leave out, and count, files that cannot be read.")
+    ] = False,
+    believe: Annotated[
+        bool, typer.Option("--believe", help="Of a manifest: take values that cannot be what they are said to be.")
+    ] = False,
 ) -> None:
     """Turn a data set into the common table: windows, labels, a split by subject."""
     from sig2lm.datasets import prepare as prepare_table
@@ -27,7 +33,9 @@ def prepare(
         source, out = Path("-"), source
     if out is None:
         raise DatasetError(f"expected SOURCE and OUT for '{name}', found only '{source}'; pass both")
-    prepared = prepare_table(name, None if name == "synthetic" else source, out, seed=seed)
+    options = {key: True for key, given in (("skip_bad", skip_bad), ("believe", believe)) if given}
+    source_folder = None if name == "synthetic" else source
+    prepared = prepare_table(name, source_folder, out, seed, say=lambda text: typer.echo(text, err=True), **options)
     for info in prepared if isinstance(prepared, list) else [prepared]:
         where = out / info.task if isinstance(prepared, list) else out
         typer.echo(f"{info.name}: {info.kept} windows kept -> {where}")

@@ -86,7 +86,7 @@ def read_options(reading: Texts, signal: str = "", signals: Sequence[str] = ()) 
         if name in _LISTS:
             found[name] = [part.strip() for row in csv.reader(values, skipinitialspace=True) for part in row]
         elif len(values) > 1:
-            raise Sig2LMError(f"expected one {flag}, found {' and '.join(values)}; drop one, or write {flag} SIGNAL:...")
+            raise Sig2LMError(f"expected one {flag}, found {' and '.join(values)}; drop one, or write SIGNAL:...")
         else:
             found[name] = _number(flag, values[0], _NUMBERS[name]) if name in _NUMBERS else values[0]
     return ReadOptions.from_stated(found)  # type: ignore[arg-type]

@@ -1,6 +1,7 @@
 """`dataset.yaml`: what the owner of recordings declares about them, checked key by key."""
 
 from pathlib import Path
+from typing import cast
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
@@ -8,7 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError,
 from sig2lm.datasets.table import COLUMNS
 from sig2lm.datasets.windows import WindowSpec
 from sig2lm.errors import DatasetError, SignalError
-from sig2lm.signals import Contract
+from sig2lm.signals import Contract, ReadOptions
+from sig2lm.signals.options import Stated
 
 DECLARATION_FILE = "dataset.yaml"
 
@@ -17,14 +19,37 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
+class ReadDeclaration(_Strict):
+    """What is stated of a signal's files, where they do not: the fields of `ReadOptions` but the span."""
+
+    sampling_rate: float | None = None
+    period: float | None = None
+    channels: list[str] | None = Field(default=None, min_length=1)
+    units: list[str] | None = Field(default=None, min_length=1)
+    time_column: str | None = None
+    missing: list[str | float | int] | None = None
+    time_axis: int | None = None
+
+    def options(self) -> ReadOptions:
+        """Return what they come to.
+
+        Raises
+        ------
+        SignalError
+            If a value makes no sense.
+        """
+        return ReadOptions.from_stated(cast(Stated, self.model_dump()))
+
+
 class SignalDeclaration(_Strict):
-    """One signal: its clock, and the names and units of its channels."""
+    """One signal: its clock, the names and units of its channels, and how its files are read."""
 
     # No default: a forgotten rate would turn a recording into an event series. It may be null.
     sampling_rate: float | None
     channels: list[str] = Field(min_length=1)
     units: list[str] = Field(min_length=1)
     period: float | None = None
+    read: ReadDeclaration = ReadDeclaration()
 
 
 class WindowDeclaration(_Strict):
@@ -83,6 +108,7 @@ class Declaration(_Strict):
         for name, signal in self.signals.items():
             cut = window is not None and window.cuts(signal.sampling_rate)
             try:
+                signal.read.options()
                 contracts[name] = Contract(
                     tuple(signal.channels),
                     tuple(signal.units),

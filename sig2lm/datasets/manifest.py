@@ -1,31 +1,37 @@
 """Anybody's own recordings: `dataset.yaml` declares the signals, `manifest.csv` lists the files.
 
 Columns of the manifest: file (or file_<name>) for the first signal, file_<name> for each further one, subject, label;
-and optionally start and end (s), split (train, validation, test), question and answer. A file may serve many rows. Two
-passes are made: one checks every line before anything is read, one reads recordings and yields examples.
+and optionally start and end (s), split (train, validation, test), question and answer, fact_<name>, and how a file is
+read (the fields of `ReadOptions`, for one signal as sampling_rate_<name>). A file may serve many rows. Every line is
+checked before anything is read; what is wrong with lines and files is said of all at once.
 """
 
 import csv
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from sig2lm.datasets.declaration import Declaration, read_declaration
+from sig2lm.datasets.declaration import DECLARATION_FILE, Declaration, read_declaration
 from sig2lm.datasets.splits import split_subjects
 from sig2lm.datasets.table import SPLITS, TableInfo, TableRow
-from sig2lm.datasets.windows import cut
+from sig2lm.datasets.windows import WindowSpec, cut
 from sig2lm.datasets.writer import Draft
 from sig2lm.errors import DatasetError, SignalError
-from sig2lm.signals import Contract, Signal, read_signal_as
+from sig2lm.signals import Contract, ReadOptions, Signal, read_signal_for
+from sig2lm.signals.plausibility import check_plausible
 
 MANIFEST_FILE = "manifest.csv"
 NO_LABEL = "manifest rows without label or question"
 NO_FILE = "manifest rows without a file for every signal"
+BAD = "manifest rows that are wrong, or whose file cannot be read"
 _REQUIRED = ("subject", "label")
 _OPTIONAL = ("start", "end", "split", "question", "answer")
 _FACT = "fact_"  # a column fact_age holds what templates call $age
+_LISTS, _NUMBERS = ("channels", "units", "missing"), ("sampling_rate", "period", "time_axis")
+_READING = (*_LISTS, *_NUMBERS, "time_column")
+_TOLD = 10  # problems in one message
 
 
 @dataclass(frozen=True)
@@ -42,6 +48,7 @@ class Entry:
     question: str | None
     answer: str | None
     facts: dict[str, str]
+    reading: dict[str, ReadOptions]
 
     def why_dropped(self, signals: int) -> str | None:
         """Return the reason to leave the row out of a table of so many signals, if there is one."""
@@ -50,7 +57,7 @@ class Entry:
         return NO_FILE if len(self.files) < signals else None
 
 
-def draft_manifest(source: Path, seed: int | None) -> Draft:
+def draft_manifest(source: Path, seed: int | None, *, skip_bad: bool = False, believe: bool = False) -> Draft:
     """Plan the table of SOURCE/dataset.yaml and SOURCE/manifest.csv.
 
     Parameters
@@ -59,17 +66,26 @@ def draft_manifest(source: Path, seed: int | None) -> Draft:
         The folder; files are named relative to it and must lie in it.
     seed
         Of the split by subject, where the manifest gives no splits; None is 0.
+    skip_bad
+        Leave out, and count, lines that are wrong and files that cannot be read.
+    believe
+        Take recordings whose values cannot be what they are said to be (`check_plausible`).
 
     Raises
     ------
     DatasetError
-        If the declaration or a line of the manifest is not as expected; the message names file and line.
+        If the declaration or lines of the manifest are not as expected; the message names the file and each line.
     """
     declaration = read_declaration(source)
-    survey = _Survey()
-    for entry in _read_entries(source, declaration):
-        if not entry.why_dropped(len(declaration.signals)):
+    problems = _Problems(source / MANIFEST_FILE, skip_bad)
+    survey, entries = _Survey(), []
+    for entry in _read_entries(source, declaration, problems):
+        if reason := entry.why_dropped(len(declaration.signals)):
+            problems.dropped[reason] += 1
+        else:
             survey.add(entry, source)
+            entries.append(entry)
+    problems.close()
     if not survey.subjects:
         raise DatasetError(f"'{source / MANIFEST_FILE}' lists no recording with a label or a question; fill it")
     splits, rule = survey.splits(0 if seed is None else seed)
@@ -85,8 +101,34 @@ def draft_manifest(source: Path, seed: int | None) -> Draft:
         licence=declaration.licence,
         citation=declaration.citation,
     )
-    dropped: Counter[str] = Counter()
-    return Draft(info, _read_rows(source, declaration, splits, dropped), dropped)
+    files = _Files(source, info.signals, believe)
+    window = None if declaration.window is None else declaration.window.as_window()
+    rows = _read_rows(entries, files, window, splits, problems)
+    return Draft(info, rows, problems.dropped, notes=files.notes)
+
+
+@dataclass
+class _Problems:
+    """What is wrong with lines: said of all at once, or left out and counted."""
+
+    path: Path
+    skip: bool
+    dropped: Counter[str] = field(default_factory=Counter)
+    found: list[tuple[int, str]] = field(default_factory=list)
+
+    def add(self, line: int, error: Exception) -> None:
+        self.dropped[BAD] += 1
+        self.found.append((line, str(error)))
+
+    def close(self) -> None:
+        """Raise DatasetError unless problems are skipped."""
+        if self.skip or not self.found:
+            return
+        told = [f"line {line}: {text}" for line, text in self.found[:_TOLD]]
+        more = [f"and {len(self.found) - _TOLD} more lines"] if len(self.found) > _TOLD else []
+        raise DatasetError(
+            f"'{self.path}' {'; '.join([*told, *more])}{' (--skip-bad leaves them out)' * (len(told) > 1)}"
+        )
 
 
 @dataclass
@@ -120,7 +162,7 @@ class _Survey:
         return {subject: split for subject, (split, _) in self.given.items()}, rule
 
 
-def _read_entries(source: Path, declaration: Declaration) -> Iterator[Entry]:
+def _read_entries(source: Path, declaration: Declaration, problems: _Problems) -> Iterator[Entry]:
     path = source / MANIFEST_FILE
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
@@ -129,8 +171,8 @@ def _read_entries(source: Path, declaration: Declaration) -> Iterator[Entry]:
             for cells in reader:
                 try:
                     yield _as_entry(cells, reader.line_num, columns, source, declaration)
-                except DatasetError as error:
-                    raise DatasetError(f"'{path}' line {reader.line_num}: {error}") from error
+                except (DatasetError, SignalError) as error:
+                    problems.add(reader.line_num, error)
     except FileNotFoundError as error:
         raise DatasetError(f"expected '{path}' with the columns file, subject, label, found no such file") from error
     except (csv.Error, UnicodeDecodeError) as error:
@@ -146,9 +188,11 @@ def _file_columns(path: Path, header: Sequence[str], signals: list[str]) -> dict
     missing = sorted(expected - set(header))
     if missing:
         raise DatasetError(f"'{path}': the header lacks {', '.join(missing)}; found {', '.join(header) or 'no header'}")
-    unknown = sorted(name for name in set(header) - expected - set(_OPTIONAL) if not name.startswith(_FACT))
+    reading = {f"{name}{end}" for name in _READING for end in ("", *(f"_{signal}" for signal in signals))}
+    known_names = expected | set(_OPTIONAL) | reading
+    unknown = sorted(name for name in set(header) - known_names if not name.startswith(_FACT))
     if unknown:
-        known = ", ".join([*columns.values(), *_REQUIRED, *_OPTIONAL, f"{_FACT}NAME"])
+        known = ", ".join([*columns.values(), *_REQUIRED, *_OPTIONAL, *_READING, f"{_FACT}NAME"])
         raise DatasetError(f"'{path}': unknown columns {', '.join(unknown)}; known are {known}")
     if len(set(header)) != len(header):
         raise DatasetError(f"'{path}': a column is named twice in {', '.join(header)}")
@@ -179,7 +223,30 @@ def _as_entry(
     for file in files.values():
         _check_inside(source, file)
     facts = {name.removeprefix(_FACT): cell for name, cell in text.items() if name.startswith(_FACT) and cell}
-    return Entry(line, files, subject, label, start, end, split, text.get("question"), text.get("answer"), facts)
+    reading = {name: _reading(text, name, signal.read.options()) for name, signal in declaration.signals.items()}
+    asked = text.get("question"), text.get("answer")
+    return Entry(line, files, subject, label, start, end, split, *asked, facts, reading)
+
+
+def _reading(text: dict[str, str | None], signal: str, stated: ReadOptions) -> ReadOptions:
+    """How the file of a signal is read: by the manifest's own columns for it, for all, or by dataset.yaml."""
+    found = {}
+    for name in _READING:
+        cell = text.get(f"{name}_{signal}") or text.get(name)
+        if cell is None:
+            continue
+        if name in _LISTS:
+            found[name] = tuple(part.strip() for part in next(csv.reader([cell], skipinitialspace=True)))
+        else:
+            found[name] = _number(name, cell) if name in _NUMBERS else cell
+    return replace(stated, **found)
+
+
+def _number(name: str, text: str) -> float:
+    try:
+        return int(text) if name == "time_axis" else float(text)
+    except ValueError as error:
+        raise DatasetError(f"{name} is '{text}', expected a number") from error
 
 
 def _seconds(name: str, text: str | None) -> float | None:
@@ -203,22 +270,51 @@ def _check_inside(source: Path, file: str) -> None:
         raise DatasetError(f"file '{file}' does not exist in '{source}'; check the path")
 
 
-def _read_rows(
-    source: Path, declaration: Declaration, splits: dict[str, str], dropped: Counter[str]
-) -> Iterator[TableRow]:
-    contracts = declaration.contracts()
-    window = None if declaration.window is None else declaration.window.as_window()
-    cache: dict[str, tuple[str, Signal]] = {}
-    for entry in _read_entries(source, declaration):
-        if reason := entry.why_dropped(len(contracts)):
-            dropped[reason] += 1
-            continue
+@dataclass
+class _Files:
+    """Reads the signals of entries; the last file of each stays at hand, since rows of one tend to stand together."""
+
+    source: Path
+    contracts: dict[str, Contract]
+    believe: bool
+    notes: Counter[str] = field(default_factory=Counter)
+    last: dict[str, tuple[str, ReadOptions, Signal]] = field(default_factory=dict)
+
+    def read(self, entry: Entry) -> dict[str, Signal]:
+        """Return the signals of an entry, as their contracts want them."""
+        signals = {}
+        for name, contract in self.contracts.items():
+            key = entry.files[name], entry.reading[name]
+            if name not in self.last or self.last[name][:2] != key:
+                self.last[name] = (*key, self._load(*key, name, contract))
+            signals[name] = _slice(self.last[name][2], entry, name)
+        return signals
+
+    def _load(self, file: str, options: ReadOptions, name: str, contract: Contract) -> Signal:
+        owner = f"the signal '{name}' of {DECLARATION_FILE}"
+        signal = read_signal_for(self.source / file, contract, options, allow_missing=True)
         try:
-            examples = list(cut(_read_entry(source, entry, contracts, cache), window, dropped))
+            odd = check_plausible(signal, contract, owner=owner, believe=self.believe)
+            conformed = contract.conform(signal, owner)
         except SignalError as error:
-            raise DatasetError(f"'{source / MANIFEST_FILE}' line {entry.line}: {error}") from error
+            raise SignalError(f"'{self.source / file}': {error}") from error
+        self.notes.update({*signal.notes, *odd})
+        return conformed
+
+
+def _read_rows(
+    entries: list[Entry], files: _Files, window: WindowSpec | None, splits: dict[str, str], problems: _Problems
+) -> Iterator[TableRow]:
+    first = next(iter(files.contracts))
+    for entry in entries:
+        try:
+            examples = list(cut(files.read(entry), window, problems.dropped))
+        except SignalError as error:
+            problems.add(entry.line, error)
+            continue
         for start, signals in examples:
-            yield _as_row(entry, signals, start, splits[entry.subject], next(iter(contracts)))
+            yield _as_row(entry, signals, start, splits[entry.subject], first)
+    problems.close()
 
 
 def _as_row(entry: Entry, signals: dict[str, Signal], start: float, split: str, first: str) -> TableRow:
@@ -235,25 +331,11 @@ def _as_row(entry: Entry, signals: dict[str, Signal], start: float, split: str, 
     )
 
 
-def _read_entry(
-    source: Path, entry: Entry, contracts: dict[str, Contract], cache: dict[str, tuple[str, Signal]]
-) -> dict[str, Signal]:
-    """Read an entry's signals; the last file of each stays at hand, since rows of one file tend to stand together."""
-    signals = {}
-    for name, contract in contracts.items():
-        file = entry.files[name]
-        if name not in cache or cache[name][0] != file:
-            owner = f"the signal '{name}' of dataset.yaml"
-            cache[name] = file, read_signal_as(source / file, contract, owner, allow_missing=True)
-        signals[name] = _slice(cache[name][1], entry, name)
-    return signals
-
-
 def _slice(signal: Signal, entry: Entry, name: str) -> Signal:
     if entry.start is None and entry.end is None:
         return signal
-    if signal.sampling_rate is None and signal.period is None:
-        raise SignalError(f"'{name}' is an event series, which start and end in s cannot cut; leave them empty")
+    if signal.duration is None:
+        raise SignalError(f"'{name}' is a series of events without times, which start and end cannot cut")
     end = entry.end if entry.end is not None else signal.duration
     assert end is not None
     try:

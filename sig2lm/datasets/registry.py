@@ -36,11 +36,18 @@ _READERS: dict[str, Callable[[Path, int | None], Draft]] = {
     "wesad": draft_wesad,
     "manifest": draft_manifest,
 }
+_NOTES = 20  # the commonest that are said
 DATASETS = (*_READERS, "synthetic")
 
 
 def prepare(
-    name: str, source: str | Path | None, out: str | Path, seed: int | None = None
+    name: str,
+    source: str | Path | None,
+    out: str | Path,
+    seed: int | None = None,
+    *,
+    say: Callable[[str], None] = lambda text: None,
+    **options: bool,
 ) -> TableInfo | list[TableInfo]:
     """Turn a data set into the common table.
 
@@ -55,6 +62,10 @@ def prepare(
     seed
         Of the split by subject (and of the simulation). None: the fixed split of motionsense, the
         published one of ucihar, 0 for the others.
+    say
+        Called with a line for each thing that was guessed when files were read.
+    options
+        ``skip_bad`` and ``believe`` of a manifest (`draft_manifest`).
 
     Returns
     -------
@@ -72,17 +83,26 @@ def prepare(
     """
     if name not in DATASETS:
         raise DatasetError(f"data sets that can be prepared are {', '.join(DATASETS)}, found '{name}'")
+    if options and name != "manifest":
+        raise DatasetError(f"{', '.join(options)} can only be asked of a manifest, found '{name}'")
     out = check_new(out)
-    drafts = draft_synthetic(seed) if name == "synthetic" else [_READERS[name](_check_source(name, source), seed)]
+    drafts = draft_synthetic(seed) if name == "synthetic" else [_draft(name, source, seed, options)]
     try:
         with new_folder(out) as folder:
             infos = []
             for draft in drafts:
                 (folder / draft.folder).mkdir(exist_ok=True)
                 infos.append(write_table(draft, folder / draft.folder))
+                for note, count in draft.notes.most_common(_NOTES):
+                    say(f"{count} file{'s' * (count > 1)}: {note}")
     except OSError as error:
         raise DatasetError(f"'{out}' could not be prepared: {error}; see to the disk and try again") from error
     return infos if name == "synthetic" else infos[0]
+
+
+def _draft(name: str, source: str | Path | None, seed: int | None, options: dict[str, bool]) -> Draft:
+    path = _check_source(name, source)
+    return draft_manifest(path, seed, **options) if name == "manifest" else _READERS[name](path, seed)
 
 
 def _check_source(name: str, source: str | Path | None) -> Path:

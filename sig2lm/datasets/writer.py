@@ -35,12 +35,15 @@ class Draft:
         Reason -> count.
     folder
         Where in OUT the table goes; "" is OUT itself.
+    notes
+        What was guessed when files were read -> number of files.
     """
 
     info: TableInfo
     rows: Iterator[TableRow]
     dropped: Counter[str] = field(default_factory=Counter)
     folder: str = ""
+    notes: Counter[str] = field(default_factory=Counter)
 
 
 def write_table(draft: Draft, folder: Path) -> TableInfo:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from sig2lm.errors import SignalError
 from sig2lm.signals.signal import Signal
-from sig2lm.signals.units import FloatArray, measures_same, is_unit
+from sig2lm.signals.units import FloatArray, is_unit, measures_same
 
 Times = npt.NDArray[np.float64]
 

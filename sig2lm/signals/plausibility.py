@@ -118,7 +118,7 @@ def doubts(signal: Signal, contract: Contract, seen: Seen | None, owner: str) ->
     found = [*_of_bodies(contract, rows), *_of_gravity(contract, rows, seen)]
     if seen is not None:
         found += _of_encoder(signal, contract, rows, seen, owner)
-    return found + _of_shape(contract, rows)
+    return found + _of_shape(contract, rows, asked=seen is not None)
 
 
 def _of_bodies(contract: Contract, rows: list[Row]) -> list[Doubt]:
@@ -167,7 +167,7 @@ def _of_gravity(contract: Contract, rows: list[Row], seen: Seen | None) -> list[
         told = f"{names} are in {unit} and have a magnitude of about {usual:.3g}, where gravity is {gravity:.4g}"
         if usual > 5 * gravity:
             found.append(Doubt(f"{told}; are they in mg or in counts? State their unit (--units)", True))
-        elif factor == 1.0 and (0.9 <= usual <= 1.1 and steady or sees_gravity and 0.6 <= usual <= 1.6):
+        elif factor == 1.0 and ((0.9 <= usual <= 1.1 and steady) or (sees_gravity and 0.6 <= usual <= 1.6)):
             found.append(Doubt(f"{told}; they look like g: state it (--units g)", True))
         elif sees_gravity and usual < 0.3 * gravity:
             told = f"{told} and the encoder has seen it"
@@ -202,12 +202,12 @@ def _of_encoder(signal: Signal, contract: Contract, rows: list[Row], seen: Seen,
     return found
 
 
-def _of_shape(contract: Contract, rows: list[Row]) -> list[Doubt]:
+def _of_shape(contract: Contract, rows: list[Row], *, asked: bool) -> list[Doubt]:
     """Flat and clipped channels."""
     flat = [name for name, row in zip(contract.channels, rows, strict=True) if np.ptp(row) == 0]
     found = []
     if flat:
-        everything = len(flat) == len(rows)
+        everything = asked and len(flat) == len(rows)  # who trains may want to learn what nothing looks like
         found.append(Doubt(f"{', '.join(flat)} never changes; did the sensor come off?", everything))
     for name, row in zip(contract.channels, rows, strict=True):
         values, counts = np.unique(row, return_counts=True)

@@ -84,7 +84,8 @@ def as_series(series: Any, name: str = "series") -> Series:
 
 def ragged(line: int, found: int, expected: int) -> SignalError:
     """Build the error for a row with too many or too few cells."""
-    return SignalError(f"expected {expected} cells in each row, found {found} in line {line}; correct or remove that row")
+    told = f"expected {expected} cells in each row, found {found} in line {line}"
+    return SignalError(f"{told}; correct or remove that row")
 
 
 def _from_signal(path: Path, rows: int, stated: Stated) -> Series:

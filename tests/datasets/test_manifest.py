@@ -211,11 +211,53 @@ def test_manifests_are_checked_line_by_line(case, source, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mine", "secret.csv"]
 
 
-def test_event_series_cannot_be_cut_in_seconds(source, tmp_path):
-    np.save(source / "beats.npy", np.full(10, 800.0))
-    rows = "file,subject,label,end,split\nbeats.npy,s1,af,5,train\n"
-    with pytest.raises(DatasetError, match="line 2: 'rr' is an event series"):
-        prepare("manifest", write_source(source, rows, signals={"rr": RR}), tmp_path / "table")
+def test_events_are_cut_by_the_sum_of_their_intervals(source, tmp_path):
+    np.save(source / "beats.npy", np.arange(800.0, 830.0))
+    rows = "file,subject,label,start,end,split\nbeats.npy,s1,af,0.8,4,train\n"
+    prepare("manifest", write_source(source, rows, signals={"rr": RR}), tmp_path / "table")
+    assert load_table(tmp_path / "table").data["train"]["rr"][0] == [801.0, 802.0, 803.0, 804.0]
+
+
+BAD = (
+    "file,subject,label\na.csv,s1,walk\nnothing.csv,s2,walk\ntext.csv,s3,sit\nb.csv,s4,\nc.csv,s5,sit\ng.csv,s6,walk\n"
+)
+
+
+def test_all_bad_files_are_told_at_once_or_left_out(source, tmp_path):
+    (source / "text.csv").write_text("x,y\n1,1\n1,two\n")
+    (source / "g.csv").write_text("p,q\n1,1\n")
+    write_source(source, BAD)
+    with pytest.raises(DatasetError, match=r"line 3: .*nothing\.csv"):
+        prepare("manifest", source, tmp_path / "table")
+    (source / "nothing.csv").write_text("x\n")
+    with pytest.raises(DatasetError, match=r"line 3: .*; line 4: .*'two' in row 3.*; line 7: .*p, q.*--skip-bad"):
+        prepare("manifest", source, tmp_path / "table")
+    assert not (tmp_path / "table").exists()
+    said = []
+    info = prepare("manifest", source, tmp_path / "table", say=said.append, skip_bad=True)
+    assert info.kept == 2
+    assert info.dropped["manifest rows that are wrong, or whose file cannot be read"] == 3
+    assert any("2 files: no clock is stated, so 50 Hz is taken" in line for line in said)
+
+
+def test_how_files_are_read_is_stated_for_all_and_for_one(source, tmp_path):
+    (source / "a.csv").write_text("when;X [g];Y [g]\n" + "".join(f"{20 * i};{i};-999\n" for i in range(100)))
+    (source / "b.csv").write_text("x,y\n" + "".join(f"{i},-1\n" for i in range(100)))
+    signals = {"motion": {**MOTION, "read": {"time_column": "when:ms", "channels": ["x=X", "y=Y"], "missing": [-999]}}}
+    rows = (
+        "file,subject,label,split,time_column,channels,missing,sampling_rate\n"
+        "a.csv,s1,walk,train,,,,\n"
+        'b.csv,s2,walk,test,none,"x,y",-1,100\n'
+    )
+    prepare("manifest", write_source(source, rows, signals=signals), tmp_path / "table", believe=True)
+    table = load_table(tmp_path / "table")
+    first, second = (table.signals(table.data[split][0])["motion"] for split in ("train", "test"))
+    np.testing.assert_allclose(first.values[0, :3], [0, 9.80665, 2 * 9.80665], rtol=1e-5)
+    assert np.isnan(first.values[1]).all()
+    assert (second.num_samples, np.isnan(second.values[1]).all()) == (50, True)
+    write_source(source, rows.replace("none", "oops"), signals=signals)
+    with pytest.raises(DatasetError, match=r"line 3: .*--time-column is 'oops', but the columns are x, y"):
+        prepare("manifest", source, tmp_path / "other", believe=True)
 
 
 def test_files_that_lack_or_are_no_text_are_told(source, tmp_path):

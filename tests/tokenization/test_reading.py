@@ -71,7 +71,8 @@ def test_clocks_in_seconds_to_nanoseconds(write, unit, start):
 
 
 def test_a_series_is_what_read_signal_reads(write):
-    text = "# exported\n" + "Time (s);X (g);what\n" + "".join(f"{i / 50:.2f};{i},5;a\n".replace(".", ",") for i in range(20))
+    rows = "".join(f"{i / 50:.2f};{i},5;a\n".replace(".", ",") for i in range(20))
+    text = "# exported\nTime (s);X (g);what\n" + rows
     series, signal = read_series(write(text)), read_signal(write(text))
     assert (series.channels, series.num_rows) == (signal.channels, signal.num_samples)
     assert series.duration == pytest.approx(signal.duration)
@@ -116,9 +117,9 @@ def test_bad_files_are_refused_in_one_line(write, text, message):
 
 
 def test_a_missing_file_is_refused(tmp_path):
-    with pytest.raises(SignalError, match="no such file|found a folder"):
+    with pytest.raises(SignalError, match=r"no such file|found a folder"):
         read_series(tmp_path / "nothing.csv")
-    with pytest.raises(SignalError, match="no such file|found a folder"):
+    with pytest.raises(SignalError, match=r"no such file|found a folder"):
         read_series(tmp_path / "folder.csv" if (tmp_path / "folder.csv").mkdir() is None else tmp_path)
 
 
