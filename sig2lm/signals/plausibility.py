@@ -167,7 +167,7 @@ def _of_gravity(contract: Contract, rows: list[Row], seen: Seen | None) -> list[
         told = f"{names} are in {unit} and have a magnitude of about {usual:.3g}, where gravity is {gravity:.4g}"
         if usual > 5 * gravity:
             found.append(Doubt(f"{told}; are they in mg or in counts? State their unit (--units)", True))
-        elif factor == 1.0 and ((0.9 <= usual <= 1.1 and steady) or (sees_gravity and 0.6 <= usual <= 1.6)):
+        elif factor == 1.0 and ((0.9 <= usual <= 1.1 and steady) or (sees_gravity and 0.8 <= usual <= 1.3)):
             found.append(Doubt(f"{told}; they look like g: state it (--units g)", True))
         elif sees_gravity and usual < 0.3 * gravity:
             told = f"{told} and the encoder has seen it"
