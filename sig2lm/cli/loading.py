@@ -32,9 +32,7 @@ def template_for(table: "Table", name: str | None) -> "Template":
     return load_template(name or (table.info.task if table.info.task in list_templates() else "generic"))
 
 
-def load_signals(
-    model: "SignalLM", texts: list[str], reading: Texts, *, believe: bool = False
-) -> "dict[str, Signal]":
+def load_signals(model: "SignalLM", texts: list[str], reading: Texts, *, believe: bool = False) -> "dict[str, Signal]":
     """Read ``[NAME=]FILE`` texts and conform them; what a file does not state the encoder's contract fills."""
     from sig2lm.signals.heartbeats import ecg_lead
 

@@ -12,6 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from sig2lm.datasets.declaration import DECLARATION_FILE, Declaration, read_declaration
 from sig2lm.datasets.splits import split_subjects
@@ -230,7 +231,7 @@ def _as_entry(
 
 def _reading(text: dict[str, str | None], signal: str, stated: ReadOptions) -> ReadOptions:
     """How the file of a signal is read: by the manifest's own columns for it, for all, or by dataset.yaml."""
-    found = {}
+    found: dict[str, Any] = {}
     for name in _READING:
         cell = text.get(f"{name}_{signal}") or text.get(name)
         if cell is None:

@@ -123,4 +123,3 @@ class ReadOptions:
     def renames(self) -> bool:
         """Whether a column is given another name, so that it must exist."""
         return self.names != self.wanted
-
