@@ -1,11 +1,14 @@
 """``sig2lm ask`` and ``sig2lm chat``."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sig2lm.cli.options import EncoderPlaces, FactOption, LMOption, RunArgument, SignalOption, facts
 from sig2lm.cli.recordings import BelieveOption, Texts, takes_recordings
+
+if TYPE_CHECKING:
+    from sig2lm.quantities import Check
 
 ChoicesOption = Annotated[
     str | None, typer.Option("--choices", metavar="A,B,...", help="Closed answers; the likeliest is given.")
@@ -29,6 +32,7 @@ def ask(
     """Ask one question about a recording. A question of the run's template is closed; others are answered freely."""
     import json
     import time
+    from dataclasses import asdict
 
     from sig2lm.cli.loading import load_run, load_signals
 
@@ -42,6 +46,7 @@ def ask(
             "text": answer.text,
             "label": answer.label,
             "probabilities": answer.probabilities,
+            "checks": [asdict(check) for check in answer.checks],
             "seconds": round(seconds, 4),
         }
         typer.echo(json.dumps(content, ensure_ascii=False))
@@ -49,6 +54,7 @@ def ask(
     typer.echo(answer.text)
     for label, probability in sorted((answer.probabilities or {}).items(), key=lambda item: -item[1]):
         typer.echo(f"  {probability:6.1%}  {label}")
+    say_checks(answer.checks)
 
 
 @takes_recordings
@@ -84,9 +90,24 @@ def chat(
         elif conversation.task.choices(line, None):
             typer.echo(conversation.ask(line).text)
         else:
+            pieces = []
             for piece in conversation.stream(line):
+                pieces.append(piece)
                 typer.echo(piece, nl=False)
             typer.echo()
+            say_checks(conversation.check("".join(pieces)))
+
+
+def say_checks(checks: "tuple[Check, ...]") -> None:
+    """Say of each number that an answer states whether it was measured so."""
+    from sig2lm.quantities.quantity import unit_words
+
+    for check in checks:
+        if check.measured is None:
+            found = f"the signal does not show the {check.quantity}"
+        else:
+            found = f"measured {check.measured:.3g} {unit_words(check.unit)}"
+        typer.echo(f"  {'✓' if check.within else '✗'} {check.text}: {found}")
 
 
 def split_choices(text: str | None) -> list[str] | None:

@@ -22,7 +22,11 @@ def evaluate(
     compare: Annotated[bool, typer.Option("--compare", help="Measure the other ways to ask this LM, too.")] = False,
     methods: Annotated[str, typer.Option(metavar="1,2,...", help="Which methods of the comparison.")] = "1,2,3,4,5",
     questions: Annotated[
-        int | None, typer.Option(min=1, help="Rows that the comparison asks about, drawn at random; all by default.")
+        bool, typer.Option("--questions", help="Ask what a curriculum never trains on, kind by kind, instead.")
+    ] = False,
+    rows: Annotated[
+        int | None,
+        typer.Option(min=1, help="Rows that --compare or --questions ask about, drawn at random; all, or 200."),
     ] = None,
     training_rows: Annotated[
         int | None, typer.Option(min=1, help="Rows that prompt tuning and LoRA learn from; all by default.")
@@ -53,15 +57,24 @@ def evaluate(
         raise Sig2LMError("--html shows the comparison; add --compare")
     if missing and compare:
         raise Sig2LMError("--missing asks the run alone; leave out --compare")
+    if questions and (missing or compare):
+        raise Sig2LMError("--questions asks the run alone; leave out --compare and --missing")
     table = load_table(data)
     chosen = _methods(methods)
     model = load_run(run, lm, encoder)
     if compare:
         from sig2lm.evaluation.comparison import ComparisonSettings
 
-        settings = ComparisonSettings(chosen, questions, training_rows, seed=seed)
+        settings = ComparisonSettings(chosen, rows, training_rows, seed=seed)
         report = _compare(model, run, table, split, settings)
         show_ladder(report)
+    elif questions:
+        from sig2lm.evaluation.questions import evaluate_questions
+
+        report = evaluate_questions(
+            model, table, split, count=rows or 200, batch_size=batch_size, seed=seed, progress=_progress
+        )
+        show_questions(report)
     else:
         without = missing_sensors(model, table, split, batch_size, _progress) if missing else None
         report = score(model, table, split, batch_size, progress=_progress).report
@@ -132,6 +145,39 @@ def show_ladder(report: dict[str, Any]) -> None:
         for note in entry["notes"]:
             console.print(f"method {entry['method']}: {note}", highlight=False)
     console.print(f"numbers written as {report['serializer']}; LM: {report['lm']['name']}", highlight=False)
+
+
+def show_questions(report: dict[str, Any]) -> None:
+    """Print the scores of questions that training never asked: with own signals, shuffled ones, and without any."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    title = f"{report['task']}, {report['split']}: questions never trained on, about {report['rows']} rows"
+    grid = Table(title=title, title_justify="left")
+    for column in ("kind", "new is its", "questions", "accuracy", "shuffled", "text only", "chance"):
+        grid.add_column(column, justify="left" if column in ("kind", "new is its") else "right")
+    for one in report["kinds"]:
+        scores = [one[source]["accuracy"] for source in ("own", "shuffled", "text_only")]
+        grid.add_row(one["kind"], one["held_out"], str(one["questions"]), *map(_number, [*scores, one["chance"]]))
+    console.print(grid)
+    grid = Table(title="free answers: share whose numbers all hold, and that refuse", title_justify="left")
+    for column in ("kind", "numbers", "all hold", "shuffled", "text only", "refused"):
+        grid.add_column(column, justify="right" if column != "kind" else "left")
+    for one in report["kinds"]:
+        if one["answers"] == "free":
+            holds = [one[source]["holds"] for source in ("own", "shuffled", "text_only")]
+            own = one["own"]
+            grid.add_row(one["kind"], *map(_number, [own["numbers"], *holds, own["refused"]]))
+    console.print(grid)
+    grid = Table(title="stated numbers: share within tolerance, and mean absolute error", title_justify="left")
+    for column in ("quantity", "questions", "within", "shuffled", "text only", "training mean", "error", "of the mean"):
+        grid.add_column(column, justify="right" if column != "quantity" else "left")
+    for one in report["quantities"]:
+        within = [one[source]["within"] for source in ("own", "shuffled", "text_only", "training_mean")]
+        errors = [one[source]["mae"] for source in ("own", "training_mean")]
+        grid.add_row(f"{one['quantity']}, {one['unit']}", str(one["questions"]), *map(_number, [*within, *errors]))
+    console.print(grid)
 
 
 def _count(value: float | None) -> str:

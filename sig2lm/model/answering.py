@@ -4,7 +4,7 @@ How a prompt with signals is read is in :mod:`sig2lm.model.fusion`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -17,6 +17,7 @@ from sig2lm.model.calibration import Calibration
 from sig2lm.model.examples import Example, Prompter, SignalInput, describe
 from sig2lm.model.fusion import SignalFusion
 from sig2lm.model.signal_branch import SignalBranch
+from sig2lm.quantities import Check, check_numbers, measure, stated_numbers
 from sig2lm.signals import Signal
 from sig2lm.signals.arrays import ArrayClock, as_signal
 from sig2lm.templates.task import Question, Task, check_tasks, choose_task
@@ -56,6 +57,9 @@ class Answer:
         The closed answer that it is, or that its text names; None where it names none.
     probabilities
         For a closed question, the probability of each choice given that it is one of them; None for an open one.
+    checks
+        Of a free answer, each number with a unit that it states, beside what was measured of the signals
+        (:func:`sig2lm.quantities.check_numbers`).
 
     Examples
     --------
@@ -67,6 +71,7 @@ class Answer:
     text: str
     label: str | None
     probabilities: dict[str, float] | None
+    checks: tuple[Check, ...] = ()
 
     @property
     def confidence(self) -> float | None:
@@ -211,7 +216,30 @@ class QuestionAnswerer(SignalFusion):
     def answer(self, examples: Sequence[Example], question: Question, **options: Any) -> list[Answer]:
         """Answer a batch of examples: by the likelihood of the choices, or with generated text."""
         self.eval()
-        return self.answer_context(self.read(examples), question, **options)
+        answers = self.answer_context(self.read(examples), question, **options)
+        if question.choices is not None:
+            return answers
+        return [
+            replace(answer, checks=self.check(answer.text, example.recordings))
+            for answer, example in zip(answers, examples, strict=True)
+        ]
+
+    def check(self, text: str, recordings: Mapping[SignalPlace, SignalInput]) -> tuple[Check, ...]:
+        """Compare the numbers that a text states with what is measured of recordings.
+
+        Empty where it states none, where a recording is known by its patches only, and where there are several of one
+        name, since the text does not say which of them it means.
+        """
+        names = [place.name for place in recordings]
+        values = {place.name: recording.values for place, recording in recordings.items()}
+        if not stated_numbers(text) or len(set(names)) < len(names) or any(one is None for one in values.values()):
+            return ()
+        signals = {}
+        for name, one in values.items():
+            contract = self.branch(name).encoder.contract
+            assert one is not None
+            signals[name] = Signal(one, contract.sampling_rate, contract.channels, contract.units, contract.period)
+        return check_numbers(text, measure(signals))
 
     @torch.no_grad()
     def answer_context(self, context: Context, question: Question, **options: Any) -> list[Answer]:

@@ -17,6 +17,7 @@ from sig2lm.errors import PromptError
 from sig2lm.lm import Context, EncodedPrompt
 from sig2lm.model.answering import Answer, QuestionAnswerer, Signals, check_options
 from sig2lm.model.examples import SignalInput
+from sig2lm.quantities import Check
 from sig2lm.signals.arrays import ArrayClock
 from sig2lm.templates.task import Question
 from sig2lm.templates.turns import SignalPlace, Turn
@@ -67,7 +68,7 @@ class Chat:
         turns = self._with(asked.text)
         answer = self.model.answer_context(self._context(turns), asked, **options)[0]
         self._remember(turns, answer.text)
-        return answer
+        return answer if asked.choices is not None else replace(answer, checks=self.check(answer.text))
 
     def stream(self, question: str, **options: Any) -> Iterator[str]:
         """Ask an open question and yield the answer as it is written.
@@ -89,6 +90,10 @@ class Chat:
         if len(text) > len(said):
             yield text[len(said) :]
         self._remember(turns, text)
+
+    def check(self, text: str) -> tuple[Check, ...]:
+        """Compare the numbers that a text states with what is measured, see :meth:`SignalLM.check`."""
+        return self.model.check(text, self._recordings)
 
     def add(self, signals: Signals, **stated: Any) -> None:
         """Bring further recordings into the conversation; the next question stands behind them."""

@@ -5,6 +5,7 @@ from sig2lm.quantities.grounding import Check, check_numbers
 from sig2lm.quantities.measuring import lacking_packages, measure, measure_many, together
 from sig2lm.quantities.quantity import Measurement, Need, Quantity
 from sig2lm.quantities.registry import QUANTITIES
+from sig2lm.quantities.stated import Stated, stated_numbers
 
 _ROOMS = (acceleration, rotation, intervals, ecg, pulse, skin, daily)
 
@@ -14,9 +15,11 @@ __all__ = [
     "Measurement",
     "Need",
     "Quantity",
+    "Stated",
     "check_numbers",
     "lacking_packages",
     "measure",
     "measure_many",
+    "stated_numbers",
     "together",
 ]

@@ -224,7 +224,7 @@ class Template(BaseModel):
         """
         labels = labels or self.labels or ()
         sentences = {label: self.write_answer(label).rstrip(" .") for label in labels}
-        return _named(answer, sentences) or _named(answer, {label: label for label in labels})
+        return named_label(answer, sentences) or named_label(answer, {label: label for label in labels})
 
     def draw_question(self, rng: random.Random) -> str:
         """Draw one of the paraphrases of the question."""
@@ -272,7 +272,7 @@ def parse_template(content: Any, origin: str) -> Template:
         ) from error
 
 
-def _named(text: str, phrases: Mapping[str, str]) -> str | None:
+def named_label(text: str, phrases: Mapping[str, str]) -> str | None:
     """Return the label whose phrase stands in a text, the longest where one holds another; None for none or several."""
     text = text.casefold()
     found = [
