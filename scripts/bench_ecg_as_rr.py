@@ -2,7 +2,8 @@
 
     python scripts/bench_ecg_as_rr.py RUN CINC2017_TABLE
 
-RUN reads RR intervals and knows atrial fibrillation and normal sinus rhythm (`bench_tasks.py fold` on AFDB makes one);
+RUN reads RR intervals and knows atrial fibrillation and normal sinus rhythm, as a fold of `sig2lm cross-validate` on
+AFDB does;
 the table is prepared CinC 2017, whose people and recorders the run never saw. All its records of the two rhythms are
 asked about. Needs the extra ``ecg``. Printed: AUROC of fibrillation against normal with its 95 % interval over records.
 """

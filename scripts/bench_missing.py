@@ -24,7 +24,7 @@ from sig2lm.datasets import Table, load_table
 from sig2lm.encoder import SignalEncoder, load_encoder, save_encoder
 from sig2lm.encoder.patch_transformer import channel_groups
 from sig2lm.encoder.tables import without_channels
-from sig2lm.evaluation.evaluate import held_out_question, predict
+from sig2lm.evaluation.asking import held_out_question, predict
 from sig2lm.evaluation.probing.classifiers import linear_probe
 from sig2lm.evaluation.probing.features import mean_patches, untrained
 from sig2lm.files import read_json, write_json

@@ -1,23 +1,21 @@
 """Several tasks in one run beside one run for each: what is lost or gained.
 
-    python scripts/bench_multitask.py OUT RUN_OF_TASK ... [--lm pocket]
+    python scripts/bench_multitask.py OUT TASK ... [--fold 1] [--lm pocket]
 
-Each RUN_OF_TASK is TABLE=REPORT: a prepared table, and the report (``fold<NUMBER>.json``, ``fold<NUMBER>_frozen.json``)
-that ``bench_tasks.py fold`` wrote. The same folds, encoders, training rows, epochs and augmentation are used, the last
-two alike for all; the adapters learn together, in one run.
+Each TASK is TABLE=FOLDER: a prepared table, and the folder of its ``sig2lm cross-validate``. The same fold, encoders,
+training rows, epochs and augmentation are used, the last two alike for all; the adapters learn together, in one run.
 """
 
 import argparse
-import json
 from pathlib import Path
 
 import numpy as np
-from bench_tasks import FOLDS, thinned
 from timing import machine
 
-from sig2lm.datasets import fold, load_table
-from sig2lm.evaluation.evaluate import held_out_question, predict
-from sig2lm.files import write_json
+from sig2lm.datasets import load_table
+from sig2lm.evaluation.asking import held_out_question, predict
+from sig2lm.evaluation.cross_validation import learning_fold
+from sig2lm.files import read_json, write_json
 from sig2lm.lm import FrozenLM
 from sig2lm.metrics import scores
 from sig2lm.templates.template import load_template
@@ -28,21 +26,23 @@ from sig2lm.training.trainer import TrainSettings
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("out", type=Path)
-    parser.add_argument("alone", nargs="+", metavar="TABLE=REPORT")
+    parser.add_argument("alone", nargs="+", metavar="TABLE=FOLDER")
+    parser.add_argument("--fold", type=int, default=1)
     parser.add_argument("--lm", default="pocket")
     arguments = parser.parse_args()
     print(machine())
     tables, encoders, single, settings = [], {}, [], set()
     for pair in arguments.alone:
-        place, file = map(Path, pair.split("="))
-        report = json.loads(file.read_text())
-        name = file.stem.partition("_")[0]
-        table = thinned(fold(load_table(place), int(name.removeprefix("fold")), FOLDS), report["every"])
+        place, out = map(Path, pair.split("="))
+        done = read_json(out / "report.json", "the report of a cross-validation")["settings"]
+        home = out / f"fold{arguments.fold}"
+        report = read_json(home / "report.json", "the report of a fold")
+        table = learning_fold(load_table(place), arguments.fold, done["folds"], done["seed"], done["every"])
         tables.append(table)
         single.append(next(entry for entry in report["methods"] if entry["method"] == 4))
-        settings.add((report["adapter_epochs"], report["adapter_augment"]))
-        home = file.parent / name / ("fine_tuned" if report["fine_tuning_seconds"] else "encoders")
-        encoders |= {signal: home / signal for signal in table.info.signals}
+        settings.add((done["training"]["epochs"], done["training"]["augment"]))
+        learned = home / ("fine_tuned" if done["fine_tuning"] else "encoders")
+        encoders |= {signal: learned / signal for signal in table.info.signals}
     if len(settings) != 1:
         raise SystemExit(f"expected folds whose adapters learned alike (epochs, augment), found {sorted(settings)}")
     ((epochs, augment),) = settings

@@ -1,11 +1,12 @@
 """Transfer through the LM: learn to describe movement, then answer closed questions never trained on.
 
-    python scripts/bench_transfer.py TABLE FOLDER OUT [--fold 0] [--windows 600] [--lm pocket]
+    python scripts/bench_transfer.py TABLE FOLDER OUT [--fold 1] [--windows 600] [--lm pocket]
 
-TABLE is prepared MotionSense, FOLDER where ``bench_tasks.py fold`` left the fold's encoder. The adapter learns from
-captions alone (question: describe; answer: what the label says and two measured quantities). The closed questions and
-their answers are in no training example; what makes them answerable is what the LM knows of words. Printed: accuracy
-over test windows of people never seen, balanced over the answers, beside chance, and the same with signals shuffled.
+TABLE is prepared MotionSense, FOLDER that of its ``sig2lm cross-validate``, whose encoders are used. The adapter learns
+from captions alone (question: describe; answer: what the label says and two measured quantities). The closed questions
+and their answers are in no training example; what makes them answerable is what the LM knows of words. Printed:
+accuracy over test windows of people never seen, balanced over the answers, beside chance, and the same with signals
+shuffled.
 """
 
 import argparse
@@ -14,13 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from bench_tasks import FOLDS, thinned
 from datasets import DatasetDict
 from scipy.signal import welch
 from timing import machine
 
-from sig2lm.datasets import Table, fold, load_table
-from sig2lm.files import write_json
+from sig2lm.datasets import Table, load_table
+from sig2lm.evaluation.cross_validation import learning_fold
+from sig2lm.files import read_json, write_json
 from sig2lm.lm import FrozenLM
 from sig2lm.model.signal_lm import SignalLM
 from sig2lm.signals import Signal
@@ -105,12 +106,13 @@ def main() -> None:
     parser.add_argument("table", type=Path)
     parser.add_argument("folder", type=Path)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--fold", type=int, default=0)
+    parser.add_argument("--fold", type=int, default=1)
     parser.add_argument("--windows", type=int, default=600)
     parser.add_argument("--lm", default="pocket")
     arguments = parser.parse_args()
     print(machine())
-    table = thinned(fold(load_table(arguments.table), arguments.fold, FOLDS), 2)
+    done = read_json(arguments.folder / "report.json", "the report of a cross-validation")["settings"]
+    table = learning_fold(load_table(arguments.table), arguments.fold, done["folds"], done["seed"], done["every"])
     outcome = train_adapter(
         captioned(table),
         {"motion": arguments.folder / f"fold{arguments.fold}" / "encoders" / "motion"},

@@ -5,6 +5,16 @@ from __future__ import annotations
 from markupsafe import Markup
 
 DASH = "–"
+_SYMBOLS = {"degC": "°C", "dimensionless": "", "uS": "µS", "uV": "µV"}
+
+
+def unit_symbol(unit: str) -> str:
+    """Write a unit as in print; nothing for none.
+
+    >>> unit_symbol("m/s^2"), unit_symbol("degC"), unit_symbol("dimensionless")
+    ('m/s²', '°C', '')
+    """
+    return _SYMBOLS.get(unit, unit).replace("^2", "²").replace("^3", "³")
 
 
 def percent(share: float | None) -> str:

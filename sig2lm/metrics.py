@@ -1,8 +1,9 @@
 """Scores of closed answers, with intervals over subjects. Plain arrays in, plain numbers out."""
 
-from collections.abc import Sequence
+import statistics
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +33,37 @@ class Predictions:
     truth: NDArray[np.int64]
     probabilities: NDArray[np.float64]
     subjects: NDArray[np.str_]
+
+    @classmethod
+    def from_names(
+        cls,
+        labels: Sequence[str],
+        names: Sequence[str],
+        probabilities: NDArray[np.float64],
+        subjects: Sequence[str],
+    ) -> Self:
+        """Put together what was answered about rows whose true labels are known by name.
+
+        Parameters
+        ----------
+        labels
+            M labels, in the order of the columns of ``probabilities`` (N, M).
+        names, subjects
+            The true label and the subject of each row.
+        """
+        return cls(tuple(labels), label_numbers(names, labels), probabilities, np.array([str(one) for one in subjects]))
+
+    @classmethod
+    def pooled(cls, several: Sequence["Predictions"]) -> "Predictions":
+        """Put the answers of several evaluations together, such as those of the folds of a cross-validation."""
+        first = several[0]
+        return cls(
+            first.labels,
+            *(
+                np.concatenate([getattr(one, name) for one in several])
+                for name in ("truth", "probabilities", "subjects")
+            ),
+        )
 
     @property
     def answers(self) -> NDArray[np.int64]:
@@ -198,3 +230,22 @@ def label_numbers(names: Sequence[str], labels: Sequence[str]) -> NDArray[np.int
     """Return the number of each name among the labels."""
     number = {label: position for position, label in enumerate(labels)}
     return np.array([number[name] for name in names], dtype=np.int64)
+
+
+def spread(values: Sequence[float | None]) -> dict[str, Any]:
+    """Return mean and sample standard deviation over seeds or folds, and the values; None where none or one is known.
+
+    >>> spread([0.5, None, 0.7])
+    {'mean': 0.6, 'std': 0.1414213562373095, 'values': [0.5, None, 0.7]}
+    """
+    known = [value for value in values if value is not None]
+    return {
+        "mean": statistics.fmean(known) if known else None,
+        "std": statistics.stdev(known) if len(known) > 1 else None,
+        "values": list(values),
+    }
+
+
+def spreads(found: Sequence[Mapping[str, float | None]]) -> dict[str, dict[str, Any]]:
+    """Return the :func:`spread` of each score."""
+    return {key: spread([scores[key] for scores in found]) for key in found[0]}

@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
 
-import pytest
-
 import sig2lm
 
 PACKAGE = Path(sig2lm.__file__).parent
@@ -101,14 +99,10 @@ def test_public_names_exist_and_are_all_listed() -> None:
         assert getattr(sig2lm, name).__module__.startswith("sig2lm.")
 
 
-@pytest.mark.parametrize(
-    "command", ["import sig2lm", "import sig2lm.cli", "import sig2lm.signals", "import sig2lm.templates"]
-)
-def test_light_imports_bring_no_torch(command: str) -> None:
-    check = f"import sys; {command}; assert not {{'torch', 'transformers', 'datasets'}} & set(sys.modules)"
-    subprocess.run([sys.executable, "-c", check], check=True)
-
-
-def test_tokenizer_analysis_and_tables_bring_no_torch() -> None:
-    check = "import sys; import sig2lm.tokenization; assert 'torch' not in sys.modules"
-    subprocess.run([sys.executable, "-c", check], check=True)
+def test_light_imports_bring_nothing_heavy() -> None:
+    """In one fresh process, the lightest first: what one of them brings stands against all that come before."""
+    light = ("sig2lm", "sig2lm.cli", "sig2lm.signals", "sig2lm.templates")
+    checks = [f"import {name}; assert not {{'torch', 'transformers', 'datasets'}} & set(sys.modules)" for name in light]
+    checks += ["import sig2lm.pages.comparison; assert not {'torch', 'transformers', 'sklearn'} & set(sys.modules)"]
+    checks += ["import sig2lm.tokenization; assert 'torch' not in sys.modules"]
+    subprocess.run([sys.executable, "-c", "\n".join(["import sys", *checks])], check=True)

@@ -13,6 +13,7 @@ from sig2lm.model.signal_lm import SignalLM
 from sig2lm.signals import Contract, Signal
 from sig2lm.templates.task import Task
 from sig2lm.templates.template import Template
+from sig2lm.training.trainer import TrainSettings
 
 CHAT_TEMPLATE = (
     "{{ bos_token }}{% for message in messages %}<|{{ message.role }}|>{{ message.content | trim }}<|end|>{% endfor %}"
@@ -28,6 +29,15 @@ TEMPLATE = Template(
     question=("What is it?", "Which one?"),
     labels=("up", "down", "up and down"),
 )
+
+
+TRAINING = TrainSettings(
+    AdapterConfig("resampler", num_virtual_tokens=3, hidden=16, depth=1, heads=2),
+    epochs=1,
+    batch_size=16,
+    calibration_examples=8,
+)
+"""How the session's shared run was trained."""
 
 
 def build_tokenizer(chat: bool = True, special: bool = True) -> PreTrainedTokenizerFast:
@@ -76,6 +86,13 @@ def build_encoder(contract: Contract = MOTION, seed: int = 0) -> SignalEncoder:
     return SignalEncoder(
         EncoderConfig(contract, 8, 8, width=16, depth=2, heads=2, mean=(0.0,) * 3, std=(1.0,) * 3)
     ).eval()
+
+
+def build_daily_encoder(contract: Contract) -> SignalEncoder:
+    """An untrained encoder of days, a day a patch."""
+    torch.manual_seed(0)
+    zeros, ones = (0.0,) * len(contract.channels), (1.0,) * len(contract.channels)
+    return SignalEncoder(EncoderConfig(contract, 1, 1, 16, 1, 2, "instance", zeros, ones)).eval()
 
 
 def build_signal_lm(kind: str = "resampler", chat: bool = True, dtype: torch.dtype = torch.float32) -> SignalLM:

@@ -8,6 +8,7 @@ import typer
 
 from sig2lm.cli.annotate import annotate
 from sig2lm.cli.ask import ask, chat
+from sig2lm.cli.cross_validate import cross_validate
 from sig2lm.cli.demo import demo
 from sig2lm.cli.evaluate import evaluate
 from sig2lm.cli.fine_tune_encoder import fine_tune_encoder
@@ -35,6 +36,7 @@ app.command()(probe)
 app.command()(fine_tune_encoder)
 app.command()(train_adapter)
 app.command()(evaluate)
+app.command()(cross_validate)
 app.command()(ask)
 app.command()(chat)
 app.command()(annotate)

@@ -10,7 +10,7 @@ from sig2lm.cli.options import DataOption, EncoderPlaces, LMOption, RunArgument
 
 if TYPE_CHECKING:
     from sig2lm.datasets import Table
-    from sig2lm.evaluation.comparison import ComparisonSettings
+    from sig2lm.evaluation.comparison import Comparison, ComparisonSettings
     from sig2lm.model.signal_lm import SignalLM
 
 
@@ -32,6 +32,9 @@ def evaluate(
         int | None, typer.Option(min=1, help="Rows that prompt tuning and LoRA learn from; all by default.")
     ] = None,
     html: Annotated[Path | None, typer.Option(help="Write the comparison as a page there.")] = None,
+    predictions: Annotated[
+        Path | None, typer.Option(help="Write a row for each question there (csv or parquet): subject, source, answer.")
+    ] = None,
     missing: Annotated[bool, typer.Option("--missing", help="Ask again with each sensor missing.")] = False,
     lm: LMOption = None,
     encoder: EncoderPlaces = None,
@@ -46,28 +49,34 @@ def evaluate(
     from sig2lm.cli.loading import load_run
     from sig2lm.datasets import load_table
     from sig2lm.errors import Sig2LMError
+    from sig2lm.evaluation.controls import without_sensors
     from sig2lm.evaluation.evaluate import evaluate as score
-    from sig2lm.evaluation.evaluate import missing_sensors
+    from sig2lm.evaluation.predictions import check_suffix, prediction_frame, write_predictions
     from sig2lm.files import check_writable, write_json
 
-    for path in (json_file, html):
+    if predictions is not None:
+        check_suffix(predictions)
+    for path in (json_file, html, predictions):
         if path is not None:
             check_writable(path)
     if html is not None and not compare:
         raise Sig2LMError("--html shows the comparison; add --compare")
     if missing and compare:
         raise Sig2LMError("--missing asks the run alone; leave out --compare")
+    if questions and predictions is not None:
+        raise Sig2LMError("--predictions is for labels; leave out --questions")
     if questions and (missing or compare):
         raise Sig2LMError("--questions asks the run alone; leave out --compare and --missing")
     table = load_table(data)
-    chosen = _methods(methods)
+    chosen = parse_methods(methods)
     model = load_run(run, lm, encoder)
     if compare:
         from sig2lm.evaluation.comparison import ComparisonSettings
 
         settings = ComparisonSettings(chosen, rows, training_rows, seed=seed)
-        report = _compare(model, run, table, split, settings)
-        show_ladder(report)
+        compared = _compare(model, run, table, split, settings)
+        report, frame = compared.report, compared.frame()
+        show_comparison(report)
     elif questions:
         from sig2lm.evaluation.questions import evaluate_questions
 
@@ -76,12 +85,15 @@ def evaluate(
         )
         show_questions(report)
     else:
-        without = missing_sensors(model, table, split, batch_size, _progress) if missing else None
-        report = score(model, table, split, batch_size, progress=_progress).report
+        without = without_sensors(model, table, split, batch_size, _progress) if missing else None
+        evaluated = score(model, table, split, batch_size, progress=_progress)
+        report, frame = evaluated.report, prediction_frame(table, split, evaluated.predictions)
         report |= {"missing": without} if without is not None else {}
         show_report(report)
     if json_file is not None:
         write_json(json_file, report)
+    if predictions is not None:
+        write_predictions(frame, predictions)
     if html is not None:
         from sig2lm.pages.comparison import write_html
 
@@ -92,7 +104,14 @@ def _progress(line: str) -> None:
     typer.echo(f"{line} ...", err=True)
 
 
-def _methods(text: str) -> tuple[int, ...]:
+def parse_methods(text: str) -> tuple[int, ...]:
+    """Read the numbers of methods.
+
+    Raises
+    ------
+    Sig2LMError
+        If one of them is no method.
+    """
     from sig2lm.errors import Sig2LMError
 
     parts = [part.strip() for part in text.split(",")]
@@ -101,8 +120,8 @@ def _methods(text: str) -> tuple[int, ...]:
     return tuple(map(int, parts))
 
 
-def _compare(model: "SignalLM", run: str, table: "Table", split: str, settings: "ComparisonSettings") -> dict[str, Any]:
-    from sig2lm.evaluation.comparison import compare as compare
+def _compare(model: "SignalLM", run: str, table: "Table", split: str, settings: "ComparisonSettings") -> "Comparison":
+    from sig2lm.evaluation.comparison import compare
     from sig2lm.files import read_json
     from sig2lm.model.checkpoint import fetch_run
 
@@ -117,7 +136,7 @@ def _ordinal(found: dict[str, Any]) -> str:
     )
 
 
-def show_ladder(report: dict[str, Any]) -> None:
+def show_comparison(report: dict[str, Any]) -> None:
     """Print the comparison as a table."""
     from rich.console import Console
     from rich.table import Table as Grid
@@ -207,6 +226,8 @@ def show_report(report: dict[str, Any]) -> None:
     table.add_row("linear probe, no LM", *map(_number, _scores(report["probe"])))
     console = Console()
     console.print(table)
+    for note in report["notes"]:
+        console.print(note, highlight=False)
     if "mae" in report:
         console.print(_ordinal(report), highlight=False)
     console.print(

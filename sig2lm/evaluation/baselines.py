@@ -18,11 +18,10 @@ def majority(table: Table, split: str, labels: tuple[str, ...]) -> Predictions:
     names = list(table.data["train"]["label"])
     shares = np.array([names.count(label) for label in labels], dtype=np.float64) / len(names)
     rows = table.data[split]
-    probabilities = np.tile(shares, (len(rows), 1))
-    return Predictions(labels, label_numbers(rows["label"], labels), probabilities, np.array(rows["subject"]))
+    return Predictions.from_names(labels, rows["label"], np.tile(shares, (len(rows), 1)), rows["subject"])
 
 
-def linear_probe(
+def encoder_probe(
     model: SignalLM, table: Table, split: str, encoders: Mapping[str, PatchEncoder] | None = None
 ) -> Predictions:
     """Answer with logistic regression on the mean patches of encoders (the model's own), fitted on the train split."""
@@ -31,7 +30,7 @@ def linear_probe(
     known, names = pooled_patches(model, table, "train", encoders)
     asked, truth = pooled_patches(model, table, split, encoders)
     probabilities = classifiers.linear_probe(known, label_numbers(names, labels), asked, len(labels))
-    return Predictions(labels, label_numbers(truth, labels), probabilities, np.array(table.data[split]["subject"]))
+    return Predictions.from_names(labels, truth, probabilities, table.data[split]["subject"])
 
 
 def pooled_patches(

@@ -16,7 +16,7 @@ from sig2lm.lm import Context, FrozenLM
 from sig2lm.model.calibration import Calibration
 from sig2lm.model.examples import Example, Prompter, SignalInput, describe
 from sig2lm.model.fusion import SignalFusion
-from sig2lm.model.signal_branch import SignalBranch
+from sig2lm.model.signal_branch import Branch
 from sig2lm.quantities import Check, check_numbers, measure, stated_numbers
 from sig2lm.signals import Signal
 from sig2lm.signals.arrays import ArrayClock, as_signal
@@ -107,7 +107,7 @@ class QuestionAnswerer(SignalFusion):
     def __init__(
         self,
         lm: FrozenLM,
-        branches: Mapping[str, SignalBranch],
+        branches: Mapping[str, Branch],
         tasks: Task | Sequence[Task],
         calibrations: Mapping[int, Calibration] | None = None,
     ) -> None:

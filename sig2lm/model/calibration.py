@@ -5,10 +5,11 @@ finds it unlikely however clear the signal is. And words that training never use
 less likely, much alike for every recording. In both the order of recordings by a label's score stays good, and the
 point of decision is wrong. So a bias for each label is fitted once, on training recordings, and then one temperature,
 on people that training did not see (Guo et al. 2017, arXiv:1706.04599, section 4.2); the bias is not fitted on these,
-since they may be few and have one label more often than others. And a few training recordings stay with the run,
-encoded and without labels: for a new paraphrase, bias and temperature are fitted to answer about these as the
-paraphrases of training do. (Batch calibration, Zhou et al. 2023, arXiv:2309.17249, needs no labels either, but makes
-all labels equally likely.)
+since they may be few and have one label more often than others. For the same reason the temperature stays near 1 where
+they are few: windows of a person are alike, so that a person counts for some windows, however many there are. And a few
+training recordings stay with the run, encoded and without labels: for a new paraphrase, bias and temperature are fitted
+to answer about these as the paraphrases of training do. (Batch calibration, Zhou et al. 2023, arXiv:2309.17249, needs
+no labels either, but makes all labels equally likely.)
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,6 +35,7 @@ _RECORDINGS = 32  # by which the paraphrases of training are compared, where non
 # answers are right already, as there the few rows at the edge would decide alone.
 _SHIFT_RIDGE, _SCALE_RIDGE = 0.1, 10.0
 _SCALES = (0.05, 20.0)
+_ALIKE = 0.1  # correlation of the losses within a person
 
 Array = NDArray[np.float64]
 
@@ -150,7 +152,7 @@ def calibrate(
     rows = _evenly(train_set.row_labels, calibration_examples or _RECORDINGS)
     if not rows:
         return None
-    average = replace(fit(*_scored(fusion, train_set)), scale=1.0)
+    average = replace(fit(*_scored(fusion, train_set)[:2]), scale=1.0)
     if eval_set is not None:
         average = fit_temperature(average, *_scored(fusion, eval_set))
     if _described(train_set):
@@ -188,16 +190,33 @@ def fit(scores: Array, wanted: Array, start: Adjustment | None = None) -> Adjust
     return Adjustment(tuple((bias - bias.mean()).tolist()), float(scale))
 
 
-def fit_temperature(adjustment: Adjustment, scores: Array, wanted: Array) -> Adjustment:
-    """Return the adjustment with the scale under which wanted probabilities (N, M) are likeliest."""
+def fit_temperature(
+    adjustment: Adjustment, scores: Array, wanted: Array, subjects: Sequence[str] | None = None
+) -> Adjustment:
+    """Return the adjustment with the scale under which wanted probabilities (N, M) are likeliest.
+
+    Parameters
+    ----------
+    subjects
+        Whose rows they are; by default each row is somebody else's. n rows of a person count for n / (1 + (n - 1) r)
+        with r = 0.1 (the design effect: Kish 1965, Survey Sampling, section 5.4), ten at most, beside a ridge that
+        counts for as much.
+    """
+    weights = np.ones(len(scores)) if subjects is None else _independent(subjects)
 
     def loss(scale: float) -> float:
         logs = log_softmax(scale * (scores + np.array(adjustment.bias)), axis=1)
-        return float(_SCALE_RIDGE * (scale - adjustment.scale) ** 2 / 2 - (wanted * logs).sum())
+        return float(_SCALE_RIDGE * (scale - adjustment.scale) ** 2 / 2 - weights @ (wanted * logs).sum(axis=1))
 
     if not len(scores):
         return adjustment
     return replace(adjustment, scale=float(minimize_scalar(loss, bounds=_SCALES, method="bounded").x))
+
+
+def _independent(subjects: Sequence[str]) -> Array:
+    """What each row counts for beside the other rows of its subject."""
+    _, owner, rows = np.unique(np.asarray(subjects), return_inverse=True, return_counts=True)
+    return np.asarray(1.0 / (1.0 + _ALIKE * (rows[owner] - 1)))
 
 
 def label_scores(
@@ -211,8 +230,8 @@ def label_scores(
     return _read(fusion, prompter, examples)
 
 
-def _scored(fusion: SignalFusion, examples: TableExamples) -> tuple[Array, Array]:
-    """Scores (N, M) of drawn rows, each in the paraphrase that it drew, and their labels one-hot (N, M)."""
+def _scored(fusion: SignalFusion, examples: TableExamples) -> tuple[Array, Array, list[str]]:
+    """Scores (N, M) of drawn rows, each in the paraphrase that it drew, their labels one-hot (N, M), and subjects."""
     labels, row_labels, paraphrases = examples.task.labels, examples.row_labels, set(examples.task.template.question)
     order = (
         np.random.default_rng(0)
@@ -221,8 +240,8 @@ def _scored(fusion: SignalFusion, examples: TableExamples) -> tuple[Array, Array
     )
     rows = list(islice((row for row in order if examples.question(row) in paraphrases), _FITTED_ON))
     scores = _read(fusion, examples.prompter, [replace(examples[row], answer_ids=()) for row in rows])
-    truth = [labels.index(row_labels[row]) for row in rows]
-    return scores, np.eye(len(labels))[np.array(truth, dtype=np.int64)]
+    truth, subjects = [labels.index(row_labels[row]) for row in rows], examples.subjects
+    return scores, np.eye(len(labels))[np.array(truth, dtype=np.int64)], [subjects[row] for row in rows]
 
 
 @torch.no_grad()

@@ -150,11 +150,10 @@ def load_trained(model: QuestionAnswerer, tensors: Mapping[str, Tensor], what: s
     """
     check_shapes(model.trained_tensors(), tensors, what)
     for name in model.branches:
-        branch = model.branch(name)
-        for part in ("adapter", "encoder") if branch.train_encoder else ("adapter",):
+        for part, module in model.branch(name).trained_parts.items():
             lead = f"{name}.{part}."
             found = {key.removeprefix(lead): tensor for key, tensor in tensors.items() if key.startswith(lead)}
-            getattr(branch, part).load_state_dict(found)
+            module.load_state_dict(found)
 
 
 def _numbered(model: QuestionAnswerer) -> dict[str, Tensor]:

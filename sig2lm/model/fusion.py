@@ -13,11 +13,11 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from transformers import DynamicCache
 
-from sig2lm.encoder import PatchEncoder, stack_values
+from sig2lm.encoder import stack_values
 from sig2lm.errors import SignalError
 from sig2lm.lm import Context, FrozenLM, repeat_cache
 from sig2lm.model.examples import IGNORED, Example, SignalInput, collate
-from sig2lm.model.signal_branch import SignalBranch
+from sig2lm.model.signal_branch import Branch, SignalBranch
 from sig2lm.model.soft_prompt import real_tokens, scatter
 
 _PREFIXES_KEPT = 8
@@ -31,10 +31,11 @@ class SignalFusion(nn.Module):
     lm
         The LM.
     branches
-        For each named signal its encoder and adapter.
+        For each named signal its encoder and adapter; a branch without an encoder is
+        trained and asked in the same way, by examples that name it.
     """
 
-    def __init__(self, lm: FrozenLM, branches: Mapping[str, SignalBranch]) -> None:
+    def __init__(self, lm: FrozenLM, branches: Mapping[str, Branch]) -> None:
         super().__init__()
         self.lm = lm
         self.branches = nn.ModuleDict(branches)
@@ -46,19 +47,24 @@ class SignalFusion(nn.Module):
         Raises
         ------
         SignalError
-            When the model reads no signal of that name.
+            If the model reads no signal of that name.
         """
+        branch = self._branch(name)
+        assert isinstance(branch, SignalBranch)
+        return branch
+
+    def _branch(self, name: str) -> Branch:
         if name not in self.branches:
             raise SignalError(
                 f"the signal is called '{name}', but this model reads {', '.join(self.branches)}; rename it"
             )
         branch = self.branches[name]
-        assert isinstance(branch, SignalBranch)
+        assert isinstance(branch, Branch)
         return branch
 
     def num_virtual_tokens(self, name: str, num_patches: int) -> int:
         """K for a named signal of ``num_patches``."""
-        return self.branch(name).num_virtual_tokens(num_patches)
+        return self._branch(name).num_virtual_tokens(num_patches)
 
     def train(self, mode: bool = True) -> Self:
         """Set the training mode of adapters, and of encoders and LoRA layers that are trained."""
@@ -103,7 +109,7 @@ class SignalFusion(nn.Module):
         inputs_embeds = self.lm.embed(input_ids)
         for name, fields in signals.items():
             inputs = {key: tensor for key, tensor in fields.items() if key not in ("places", "counts")}
-            soft_prompt, mask = self.branch(name)(**inputs)
+            soft_prompt, mask = self._branch(name)(**inputs)
             real = real_tokens(soft_prompt, fields["counts"])
             inputs_embeds = scatter(inputs_embeds, fields["places"], soft_prompt[real])
             attention_mask = scatter(attention_mask, fields["places"], mask[real])
@@ -159,10 +165,6 @@ class SignalFusion(nn.Module):
         """Return what training changed: adapters, and encoders that were trained here; never the LM."""
         tensors: dict[str, Tensor] = {}
         for name in self.branches:
-            branch = self.branch(name)
-            parts: dict[str, nn.Module | PatchEncoder] = {"adapter": branch.adapter}
-            if branch.train_encoder:
-                parts["encoder"] = branch.encoder
-            for part, module in parts.items():
+            for part, module in self._branch(name).trained_parts.items():
                 tensors |= {f"{name}.{part}.{key}": tensor for key, tensor in module.state_dict().items()}
         return tensors

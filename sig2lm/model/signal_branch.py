@@ -1,4 +1,8 @@
-"""The way from one named signal to a soft prompt: its encoder and its adapter."""
+"""What puts virtual tokens into a prompt: a branch; that of a signal has an encoder and an adapter."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -7,7 +11,30 @@ from sig2lm.encoder import PatchEncoder
 from sig2lm.model.adapter import Adapter
 
 
-class SignalBranch(nn.Module):
+class Branch(nn.Module, ABC):
+    """Makes the soft prompt that stands at a named place of a prompt."""
+
+    @abstractmethod
+    def num_virtual_tokens(self, num_patches: int) -> int:
+        """K for a signal of ``num_patches``."""
+
+    @abstractmethod
+    def forward(
+        self,
+        values: Tensor | None = None,
+        sample_mask: Tensor | None = None,
+        patches: Tensor | None = None,
+        patch_mask: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """Return soft_prompt (B, K, D) and its mask (B, K), from values and mask or from cached patches."""
+
+    @property
+    @abstractmethod
+    def trained_parts(self) -> Mapping[str, nn.Module]:
+        """What training changes, by the name under which a checkpoint keeps it."""
+
+
+class SignalBranch(Branch):
     """The encoder and the adapter of one named signal.
 
     Parameters
@@ -37,6 +64,13 @@ class SignalBranch(nn.Module):
     def num_virtual_tokens(self, num_patches: int) -> int:
         """K for a signal of ``num_patches``."""
         return self.adapter.num_virtual_tokens(num_patches)
+
+    @property
+    def trained_parts(self) -> Mapping[str, nn.Module]:
+        """The adapter, and the encoder where it is trained."""
+        if not self.train_encoder:
+            return {"adapter": self.adapter}
+        return {"adapter": self.adapter, "encoder": cast(nn.Module, self.encoder)}
 
     def forward(
         self,

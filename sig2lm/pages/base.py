@@ -10,33 +10,33 @@ from markupsafe import Markup
 from sig2lm.files import replaced_file
 from sig2lm.formatting import duration, number, percent
 
-_HERE = Path(__file__).parent
+_FOLDERS = (Path(__file__).parent, Path(__file__).parent / "timeline")
 
 
-def render(folder: Path, template: str, style: str, **content: Any) -> str:
+def render(page: str, **content: Any) -> str:
     """Render a page that needs nothing else: no network, no script.
 
     Parameters
     ----------
-    folder
-        Where the template and its style are.
-    template, style
-        Names of the files; the template extends ``base.html.j2``, the style comes after ``base.css``.
+    page
+        Name of the template, ``PAGE.html.j2``, which extends ``base.html.j2``, and of its style, ``PAGE.css``, which
+        comes after ``base.css``.
     content
         What the template shows; strings are escaped unless they are `Markup`.
     """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+    loader = FileSystemLoader(_FOLDERS)
     environment = Environment(
-        loader=FileSystemLoader([folder, _HERE]),
+        loader=loader,
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     environment.filters |= {"duration": duration, "number": number, "percent": percent}
-    sheets = (path.read_text(encoding="utf-8") for path in (_HERE / "base.css", folder / style))
-    return environment.get_template(template).render(css=Markup("".join(sheets)), **content)
+    css = "".join(loader.get_source(environment, f"{name}.css")[0] for name in ("base", page))
+    return environment.get_template(f"{page}.html.j2").render(css=Markup(css), **content)
 
 
 def write_page(page: str, path: str | Path) -> None:

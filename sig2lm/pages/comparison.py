@@ -38,9 +38,7 @@ def to_html(report: dict[str, Any]) -> str:
     entries = [*report["methods"], *(report.get("baselines") or [])]
     shown, wrong = report.get("windows") or [], report.get("mistakes") or []
     return render(
-        Path(__file__).parent,
-        "comparison.html.j2",
-        "comparison.css",
+        "comparison",
         report=report,
         entries=entries,
         headline=scoreboard.headline(report),

@@ -46,9 +46,7 @@ def to_html(report: dict[str, Any]) -> str:
     fractions, methods = report["fractions"], report["methods"]
     drawn = [(place, methods[method], key(place)) for place, method in enumerate(_drawn(report))]
     return render(
-        Path(__file__).parent,
-        "probing.html.j2",
-        "probing.css",
+        "probing",
         report=report,
         name=report["encoder"].get("name") or report["encoder"]["fingerprint"],
         headline=headline(report),

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
+from sig2lm.tokenization.roundtrip import visible
+
 LEVELS = 5  # colours of the integer map: 1, 2, 3, 4 and 5 or more tokens
 
 
@@ -15,7 +17,7 @@ def token_chips(tokens: Sequence[Sequence[str | int | None]]) -> Markup:
     """Draw a text as coloured tokens; characters in no token are struck out, white space is made visible."""
     chips, index = [], 0
     for text, token in tokens:
-        shown = escape(_visible(str(text))).replace("⏎", Markup("⏎<br>"))
+        shown = escape(visible(str(text))).replace("⏎", Markup("⏎<br>"))
         if token is None:
             chips.append(Markup('<s class="gone" title="in no token">{}</s>').format(shown))
             continue
@@ -150,7 +152,3 @@ def _axes(most: float, low: float, high: float) -> Markup:
         f'<text x="{(LEFT + WIDTH - RIGHT) / 2}" y="{HEIGHT - 6}" text-anchor="middle">tokens per value</text>'
     )
     return Markup('<g class="axes">{}</g>').format(Markup("".join(parts)))
-
-
-def _visible(text: str) -> str:
-    return text.replace("\n", "⏎").replace("\t", "⇥").replace(" ", "·")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sig2lm.formatting import number, percent
@@ -19,9 +18,7 @@ HARM_WORDS = {"loss": "Lost", "distortion": "Distorted", "cost": "Costly", "good
 def to_html(report: TokenizerReport) -> str:
     """Render a report; all text from files is escaped."""
     return render(
-        Path(__file__).parent,
-        "tokenizer_report.html.j2",
-        "tokenizer_report.css",
+        "tokenizer_report",
         series=report.series,
         tokenizers=report.tokenizers,
         visible=visible,

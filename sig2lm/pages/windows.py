@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from sig2lm.formatting import duration
+from sig2lm.formatting import duration, unit_symbol
 from sig2lm.pages import plots
 
-_UNITS = {"degC": "°C", "dimensionless": "", "uS": "µS", "uV": "µV"}
 _CLOCKS = ((86_400.0, "days"), (3600.0, "h"), (60.0, "min"))
 _WHOLE_LIST = 8  # more choices than this are cut to the likeliest
 _SHOWN = 6
@@ -104,7 +103,7 @@ def _shown(parts: Sequence[_Panel], place: int, widest: dict[tuple[str, str], fl
     part = parts[place]
     first = not any(other.signal == part.signal for other in parts[:place])
     with_axis = not any((other.clock, other.end) == (part.clock, part.end) for other in parts[place + 1 :])
-    unit = _pretty(part.unit)
+    unit = unit_symbol(part.unit)
     return {
         "signal": part.signal if first and part.channels != (part.signal,) else "",
         "unit": unit,
@@ -123,11 +122,6 @@ def _shown(parts: Sequence[_Panel], place: int, widest: dict[tuple[str, str], fl
             time_axis=with_axis,
         ),
     }
-
-
-def _pretty(unit: str) -> str:
-    """Write a unit as in print; nothing for none."""
-    return _UNITS.get(unit, unit).replace("^2", "²").replace("^3", "³")
 
 
 def _description(part: _Panel, unit: str) -> str:

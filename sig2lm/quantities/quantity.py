@@ -12,6 +12,7 @@ from importlib.util import find_spec
 import numpy as np
 import numpy.typing as npt
 
+from sig2lm.formatting import unit_symbol
 from sig2lm.signals import Signal
 from sig2lm.signals.description import format_number
 
@@ -19,18 +20,8 @@ Values = npt.NDArray[np.float64]
 Compute = Callable[[Values, float], Values]
 Channels = tuple[int, ...]
 
-# How parts of a unit are written in a sentence; any other stands as it is.
-_UNIT_WORDS = {
-    "m/s^2": "m/s²",
-    "rad^2/s^2": "rad²/s²",
-    "deg": "degrees",
-    "degC": "°C",
-    "uS": "µS",
-    "s": "s",
-    "minute": "minutes",
-    "day": "days",
-    "dimensionless": "",
-}
+# How parts of a unit are written in a sentence; any other stands as its symbol.
+_UNIT_WORDS = {"deg": "degrees", "minute": "minutes", "day": "days"}
 _PER = {"s": "second", "min": "minute", "minute": "minute"}
 
 
@@ -188,8 +179,7 @@ def unit_words(unit: str) -> str:
     >>> unit_words("steps/s"), unit_words("m/s^2"), unit_words("minute/day"), unit_words("%")
     ('steps per second', 'm/s²', 'minutes per day', '%')
     """
-    if unit in _UNIT_WORDS:
-        return _UNIT_WORDS[unit]
     first, *others = unit.split("/")
-    words = [_UNIT_WORDS.get(first, first)] + [_PER.get(other, other) for other in others]
-    return " per ".join(words) if len(first) > 1 else unit
+    if "^" in unit or (others and len(first) == 1):
+        return unit_symbol(unit)
+    return " per ".join([_UNIT_WORDS.get(first, unit_symbol(first)), *(_PER.get(other, other) for other in others)])

@@ -18,6 +18,7 @@ from tiny import build_lm
 
 from sig2lm.cli import main
 from sig2lm.datasets import load_table
+from sig2lm.datasets.public import synthetic
 from sig2lm.signals import Signal, save_signal
 
 SETTINGS = ["--epochs", "1", "--num-virtual-tokens", "2"]
@@ -49,7 +50,9 @@ def sig2lm(*arguments: object, code: int = 0, stdin: str = "") -> Said:
 def road(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which the commands have been run once: data, an encoder, an LM, a run and a recording."""
     home = tmp_path_factory.mktemp("road")
-    sig2lm("prepare", "synthetic", home / "data")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(synthetic, "RECORDINGS", {"har": 2, "af_rr": 4, "stress": 30})
+        sig2lm("prepare", "synthetic", home / "data")
     data = home / "data" / "stress"
     sig2lm("pretrain-encoder", "--data", data, "--out", home / "encoder", "--epochs", 1, "--width", 16, "--depth", 1)
     lm = build_lm()
@@ -120,7 +123,7 @@ def test_evaluate_writes_the_contracted_report(road: Path) -> None:
         "template",
     ]
     assert [key for key in report if key in contracted] == contracted
-    assert set(report) - set(contracted) == {"paraphrases", "reliability"}
+    assert set(report) - set(contracted) == {"paraphrases", "reliability", "notes"}
     assert set(report["controls"]) == {"shuffled", "zeroed", "text_only"}
     assert set(report["probe"]) >= {"accuracy", "macro_f1"}
     assert report["examples"] == sum(map(sum, report["confusion"]["matrix"]))

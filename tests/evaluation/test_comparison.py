@@ -9,48 +9,25 @@ import torch
 from datasets import DatasetDict
 from tiny import build_lm
 
-from sig2lm.datasets import Table, load_table, prepare
-from sig2lm.encoder import EncoderConfig, SignalEncoder, save_encoder
+from sig2lm.datasets import Table
 from sig2lm.errors import Sig2LMError
-from sig2lm.evaluation.comparison import ComparisonSettings
-from sig2lm.evaluation.comparison import compare as compare
+from sig2lm.evaluation.asking import ask_rows
+from sig2lm.evaluation.comparison import ComparisonSettings, compare
 from sig2lm.evaluation.comparison.numbers import NumberWriter
 from sig2lm.evaluation.comparison.texts import TextExamples, TextPromptSpec, draw_shots
-from sig2lm.evaluation.evaluate import ask_rows
-from sig2lm.model.checkpoint import read_run
+from sig2lm.evaluation.predictions import predictions_of
+from sig2lm.metrics import scores
 from sig2lm.model.signal_lm import SignalLM
 from sig2lm.pages.comparison import to_html
 from sig2lm.templates.task import Question, Task
 from sig2lm.templates.template import load_template
-from sig2lm.training.train_adapter import train_adapter
-from sig2lm.training.trainer import TrainSettings
 
 SETTINGS = ComparisonSettings(questions=20, training_rows=24, tuned_tokens=3, context=300)
 
 
 @pytest.fixture(scope="module")
-def days(tmp_path_factory: pytest.TempPathFactory) -> Table:
-    folder = tmp_path_factory.mktemp("comparison") / "data"
-    prepare("synthetic", None, folder)
-    table = load_table(folder / "stress")
-    cut = {split: rows.shuffle(seed=0).select(range(48)) for split, rows in table.data.items()}
-    return Table(DatasetDict(cut), table.info, table.path)
-
-
-@pytest.fixture(scope="module")
-def run(days: Table, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    home = tmp_path_factory.mktemp("ladder_run")
-    torch.manual_seed(0)
-    save_encoder(SignalEncoder(EncoderConfig(days.info.signals["daily"], 1, 1, 16, 1, 2)), home / "encoder")
-    template = load_template("stress")
-    settings = TrainSettings(epochs=1, batch_size=16)
-    train_adapter(days, {"daily": home / "encoder"}, home / "run", lm=build_lm(), template=template, settings=settings)
-    return home / "run"
-
-
-@pytest.fixture(scope="module")
 def model(run: Path) -> SignalLM:
-    return read_run(run, build_lm(), {})
+    return SignalLM.from_pretrained(run, lm=build_lm())
 
 
 def paraphrase(model: SignalLM, table: Table, room: int) -> TextPromptSpec:
@@ -70,7 +47,8 @@ def test_a_text_alone_in_its_batch_is_read_too(model: SignalLM, days: Table) -> 
 def test_every_rung_asks_the_same_rows_and_the_run_stays_as_it_was(model: SignalLM, days: Table) -> None:
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     asked = model.ask(days.signals(days.data["test"].with_format("numpy")[0])).probabilities
-    report = compare(model, days, settings=SETTINGS, training={"seconds": 7.0})
+    compared = compare(model, days, settings=SETTINGS, training={"seconds": 7.0})
+    report, frame = compared.report, compared.frame()
     after = model.state_dict()
     assert set(after) == set(before)
     assert all(torch.equal(after[name], tensor) for name, tensor in before.items())
@@ -88,6 +66,10 @@ def test_every_rung_asks_the_same_rows_and_the_run_stays_as_it_was(model: Signal
     assert len(report["windows"]) == 12
     assert all(window["truth"] != window["answer"] for window in report["mistakes"])
     assert "prompt tuning" in to_html(report)
+    for entry in (*report["methods"], *report["baselines"]):
+        rows = frame[frame["method"] == entry["name"]]
+        assert predictions_of(rows).labels == model.tasks[0].labels
+        assert scores(predictions_of(rows)) == {name: entry[name] for name in ("accuracy", "macro_f1", "auroc")}
 
 
 def test_numbers_are_cut_by_whole_samples_until_they_fit(model: SignalLM, days: Table) -> None:
@@ -143,7 +125,7 @@ def test_examples_come_from_training_subjects_only(model: SignalLM, days: Table)
 
 
 def test_a_run_with_lora_layers_has_no_ladder(run: Path, days: Table) -> None:
-    model = read_run(run, build_lm(), {})
+    model = SignalLM.from_pretrained(run, lm=build_lm())
     model.lm.add_lora(2)
     with pytest.raises(Sig2LMError, match="without LoRA"):
         compare(model, days, settings=SETTINGS)

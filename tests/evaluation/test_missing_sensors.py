@@ -10,32 +10,20 @@ from tiny import build_lm
 from sig2lm.cli import main
 from sig2lm.datasets import Table, load_table
 from sig2lm.errors import DatasetError
-from sig2lm.evaluation.evaluate import held_out_question, missing_sensors, predict
+from sig2lm.evaluation.asking import held_out_question, predict
+from sig2lm.evaluation.controls import without_sensors
 from sig2lm.metrics import scores
-from sig2lm.model.adapter import AdapterConfig
 from sig2lm.model.signal_lm import SignalLM
 from sig2lm.signals import Signal
-from sig2lm.templates.template import load_template
-from sig2lm.training.train_adapter import train_adapter
-from sig2lm.training.trainer import TrainSettings
-
-ADAPTER = AdapterConfig("resampler", num_virtual_tokens=3, hidden=16, depth=1, heads=2)
 
 
-@pytest.fixture(scope="module")
-def model(simulated: Path, days: Table, tmp_path_factory: pytest.TempPathFactory) -> SignalLM:
-    return train_adapter(
-        days,
-        {"daily": simulated / "encoder"},
-        tmp_path_factory.mktemp("missing") / "run",
-        lm=build_lm(),
-        template=load_template("stress"),
-        settings=TrainSettings(ADAPTER, epochs=1, batch_size=16, learning_rate=3e-3),
-    ).model
+@pytest.fixture
+def model(run: Path) -> SignalLM:
+    return SignalLM.from_pretrained(run, lm=build_lm())
 
 
 def test_each_modality_is_left_out_once(model: SignalLM, days: Table) -> None:
-    found = missing_sensors(model, days, "test")
+    found = without_sensors(model, days, "test")
     contract = days.info.signals["daily"]
     assert sorted(channel for sensor in found for channel in sensor["channels"]) == sorted(contract.channels)
     assert len(found) == len(set(contract.units))
@@ -46,7 +34,7 @@ def test_each_modality_is_left_out_once(model: SignalLM, days: Table) -> None:
 def test_the_lm_answers_as_if_the_recording_had_come_without_the_sensor(model: SignalLM, days: Table) -> None:
     contract = days.info.signals["daily"]
     one = replace(days, data=type(days.data)({"test": days.data["test"].select(range(8))}))
-    sensor = missing_sensors(model, one, "test")[0]
+    sensor = without_sensors(model, one, "test")[0]
     gone = [contract.channels.index(channel) for channel in sensor["channels"]]
 
     def without(signal: Signal) -> Signal:
@@ -69,10 +57,10 @@ def test_the_lm_answers_as_if_the_recording_had_come_without_the_sensor(model: S
 def test_a_single_modality_cannot_be_left_out(simulated: Path, model: SignalLM) -> None:
     beats = load_table(simulated / "data" / "af_rr")
     with pytest.raises(DatasetError, match="two channel groups or more"):
-        missing_sensors(model, beats, "test")
+        without_sensors(model, beats, "test")
 
 
-def test_the_command_refuses_the_ladder_with_missing_sensors(
+def test_the_command_refuses_the_comparison_with_without_sensors(
     simulated: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data = simulated / "data" / "stress"

@@ -9,33 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 from scipy.special import log_softmax, softmax
-from tiny import build_lm
+from tiny import TRAINING, build_lm
 
 from sig2lm.datasets import Table
 from sig2lm.errors import CheckpointError
-from sig2lm.evaluation.evaluate import drawn_question, evaluate, held_out_question, predict
-from sig2lm.model.adapter import AdapterConfig
+from sig2lm.evaluation.asking import drawn_question, held_out_question, predict
+from sig2lm.evaluation.evaluate import evaluate
 from sig2lm.model.calibration import Adjustment, fit, fit_temperature, label_scores
 from sig2lm.model.signal_lm import SignalLM
 from sig2lm.templates.template import load_template
 from sig2lm.training.train_adapter import train_adapter
-from sig2lm.training.trainer import TrainSettings
 
-SETTINGS = TrainSettings(
-    AdapterConfig("resampler", num_virtual_tokens=3, hidden=16, depth=1, heads=2),
-    epochs=1,
-    batch_size=16,
-    calibration_examples=8,
-)
 NEW = "Does this person feel under pressure?"
-
-
-@pytest.fixture(scope="module")
-def run(simulated: Path, days: Table, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("calibration") / "run"
-    options = {"lm": build_lm(), "template": load_template("stress"), "settings": SETTINGS}
-    train_adapter(days, {"daily": simulated / "encoder"}, out, **options)  # type: ignore[arg-type]
-    return out
 
 
 @pytest.fixture
@@ -72,6 +57,19 @@ def test_the_temperature_is_fitted_apart_from_the_bias() -> None:
     assert found.bias == (0.3, -0.3)
     assert found.scale < 0.5
     assert fit_temperature(found, np.zeros((0, 2)), np.zeros((0, 2))) == found
+
+
+def test_a_temperature_moves_less_where_it_is_learned_from_few_people() -> None:
+    """The same rows of one person, of twelve, and of as many people as rows: bolder each time."""
+    rng = np.random.default_rng(0)
+    scores = rng.normal(0.0, 2.0, (360, 3))
+    truth = np.eye(3)[[rng.choice(3, p=row) for row in softmax(2.0 * scores, axis=1)]]
+    one, twelve, all_others = (
+        fit_temperature(Adjustment((0.0,) * 3), scores, truth, [f"p{row % people}" for row in range(360)]).scale
+        for people in (1, 12, 360)
+    )
+    assert 1.0 < one < 1.5 < twelve < all_others
+    assert all_others == pytest.approx(fit_temperature(Adjustment((0.0,) * 3), scores, truth).scale)
 
 
 def test_a_label_without_a_row_has_a_finite_bias() -> None:
@@ -165,7 +163,7 @@ def test_a_calibration_comes_back_as_it_was_with_as_many_recordings_of_each_labe
     tensors = load_file(run / "calibration.safetensors")
     numbers = {"bias", "scale", "answers"}
     assert set(tensors) == {f"0.{name}" for name in numbers | {"daily.patches", "daily.patch_mask", "daily.counts"}}
-    assert len(tensors["0.daily.counts"]) == SETTINGS.calibration_examples
+    assert len(tensors["0.daily.counts"]) == TRAINING.calibration_examples
     again = model.calibrations[0].tensors(model.tasks[0].template.question)
     for name, tensor in tensors.items():
         assert tensor.equal(again[name.removeprefix("0.")]), name
@@ -193,7 +191,7 @@ def test_without_recordings_new_wordings_are_taken_for_average_ones(
             tmp_path / name,
             lm=build_lm(),
             template=paraphrase,
-            settings=replace(SETTINGS, calibration_examples=calibration_examples, epochs=0.1),
+            settings=replace(TRAINING, calibration_examples=calibration_examples, epochs=0.1),
         )
         model = SignalLM.from_pretrained(tmp_path / name, lm=build_lm())
         assert model.calibrations[0].recordings == ()

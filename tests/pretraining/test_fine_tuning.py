@@ -9,16 +9,16 @@ import torch
 from datasets import DatasetDict
 
 from sig2lm.cli import main
-from sig2lm.datasets import Table, load_table, prepare
+from sig2lm.datasets import Table, load_table
 from sig2lm.encoder import EncoderConfig, SignalEncoder, encoder_fingerprint, load_encoder, save_encoder
 from sig2lm.errors import DatasetError
 from sig2lm.pretraining.fine_tuning import FineTuneSettings, classify, fine_tune, fine_tuned_encoders
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("finetuning")
-    prepare("synthetic", None, folder / "data")
+def home(simulated: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("fine_tuning")
+    (folder / "data").symlink_to(simulated / "data")
     torch.manual_seed(0)
     contract = load_table(folder / "data" / "af_rr").info.signals["rr"]
     save_encoder(SignalEncoder(EncoderConfig(contract, 8, 8, 16, 1, 2, "centred", (0.0,), (50.0,))), folder / "encoder")

@@ -12,7 +12,7 @@ import torch
 from tiny import build_encoder
 
 from sig2lm.cli.pretrain_encoder import pretrain_encoder as pretrain_command
-from sig2lm.datasets import Table, load_table, prepare
+from sig2lm.datasets import Table, load_table
 from sig2lm.encoder import encoder_fingerprint, load_encoder, save_encoder, stack_values
 from sig2lm.errors import CheckpointError, DatasetError, Sig2LMError
 from sig2lm.pretraining import PretrainSettings, pretrain_encoder
@@ -24,10 +24,8 @@ SMALL = PretrainSettings("masked", epochs=3, batch_size=64, width=32, depth=2, h
 
 
 @pytest.fixture(scope="module")
-def table(tmp_path_factory: pytest.TempPathFactory) -> Table:
-    out = tmp_path_factory.mktemp("data") / "synthetic"
-    prepare("synthetic", None, out)
-    return load_table(out / "stress")
+def table(simulated: Path) -> Table:
+    return load_table(simulated / "data" / "stress")
 
 
 def test_statistics_are_those_of_the_observed_samples(table: Table) -> None:

@@ -19,7 +19,6 @@ from sig2lm.errors import CheckpointError, DatasetError, PromptError, Sig2LMErro
 from sig2lm.evaluation.evaluate import evaluate
 from sig2lm.lm import FrozenLM
 from sig2lm.model.adapter import AdapterConfig
-from sig2lm.model.checkpoint import read_run
 from sig2lm.model.signal_lm import SignalLM
 from sig2lm.templates.template import Template, load_template
 from sig2lm.training import trainer as train_module
@@ -132,7 +131,7 @@ def test_an_interrupted_run_resumes_to_the_same_weights(
         halted = train(simulated, days, tmp_path / "run", settings=changes)
     assert halted.interrupted
     assert 0 < halted.steps < whole.steps
-    usable = read_run(tmp_path / "run", build_lm(), {})
+    usable = SignalLM.from_pretrained(tmp_path / "run", lm=build_lm())
     assert usable.tasks[0].labels == ("stressed", "calm")
     assert usable.calibrations == {}
     assert signal.getsignal(signal.SIGINT) is before
@@ -243,7 +242,7 @@ def test_several_tasks_share_one_run(simulated: Path, days: Table, tmp_path: Pat
         template=[load_template("stress"), load_template("af_rr")],
         settings=SETTINGS,
     )
-    model = read_run(tmp_path / "run", build_lm(), {})
+    model = SignalLM.from_pretrained(tmp_path / "run", lm=build_lm())
     assert set(model.branches) == {"daily", "rr"}
     for table in (days, beats):
         row = table.data["test"].with_format("numpy")[0]

@@ -4,6 +4,6 @@
 adapter; 5 the same with LoRA layers. Beside them what needs no LM at all.
 """
 
-from sig2lm.evaluation.comparison.compare import ComparisonSettings, compare
+from sig2lm.evaluation.comparison.compare import Comparison, ComparisonSettings, compare
 
-__all__ = ["ComparisonSettings", "compare"]
+__all__ = ["Comparison", "ComparisonSettings", "compare"]

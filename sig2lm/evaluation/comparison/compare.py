@@ -1,20 +1,20 @@
-"""Climb the comparison, and say what was found on each method."""
+"""The methods one after the other on the same rows, and what was found with each."""
 
 import copy
 import time
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import pandas as pd
 from datasets import DatasetDict
 
 from sig2lm.datasets import Table
 from sig2lm.encoder import load_encoder
 from sig2lm.encoder.protocol import PatchEncoder
 from sig2lm.errors import Sig2LMError
-from sig2lm.evaluation.baselines import linear_probe, majority
+from sig2lm.evaluation.baselines import encoder_probe, majority
 from sig2lm.evaluation.comparison.methods import (
     ComparisonContext,
     ComparisonSettings,
@@ -28,14 +28,40 @@ from sig2lm.evaluation.comparison.methods import (
 from sig2lm.evaluation.comparison.numbers import NumberWriter
 from sig2lm.evaluation.comparison.results import METHODS, Cost, MethodResult
 from sig2lm.evaluation.comparison.shown_windows import mistakes, windows
-from sig2lm.evaluation.evaluate import Progress, controls, paraphrases
+from sig2lm.evaluation.controls import Progress, controls, no_better, paraphrases
+from sig2lm.evaluation.predictions import prediction_frame
 from sig2lm.files import read_json
-from sig2lm.metrics import Predictions, label_numbers
+from sig2lm.metrics import Predictions
 from sig2lm.model.signal_branch import SignalBranch
 from sig2lm.model.signal_lm import SignalLM
 from sig2lm.pretraining.fine_tuning import Classifier, FineTuneSettings, classify, fine_tune
 
-__all__ = ["ComparisonSettings", "compare"]
+__all__ = ["Comparison", "ComparisonSettings", "compare"]
+FINE_TUNED = "fine-tuned encoder, no LM"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The report of a comparison, as ``evaluate --compare --json`` writes it, and the answers it rests on.
+
+    Attributes
+    ----------
+    report
+        Ready for JSON, what :func:`sig2lm.pages.comparison.write_html` shows.
+    results
+        The methods and then the baselines, with their answers.
+    table
+        The table whose split holds the rows that were asked.
+    """
+
+    report: dict[str, Any]
+    results: tuple[MethodResult, ...]
+    table: Table
+
+    def frame(self) -> pd.DataFrame:
+        """Return every answer as a row (:func:`~sig2lm.evaluation.predictions.prediction_frame`), ``method`` first."""
+        frames = {one.name: prediction_frame(self.table, self.report["split"], one.predictions) for one in self.results}
+        return pd.concat(frames, names=["method"]).reset_index(level=0).reset_index(drop=True)
 
 
 def compare(
@@ -44,9 +70,9 @@ def compare(
     split: str = "test",
     settings: ComparisonSettings | None = None,
     training: Mapping[str, Any] | None = None,
-    classifier: Classifier | None = None,
+    tuned: MethodResult | None = None,
     progress: Progress = lambda text: None,
-) -> dict[str, Any]:
+) -> Comparison:
     """Measure the methods and the baselines on the same rows of a split.
 
     Parameters
@@ -54,19 +80,14 @@ def compare(
     model
         A trained run: method 4, and the encoders and the LM of all others.
     table, split
-        What is asked. Rungs 2, 3 and 5 and the baselines learn from its train split.
+        What is asked. Methods 2, 3 and 5 and the baselines learn from its train split.
     training
         The run's ``train.json``, for the seconds that its training took.
-    classifier
-        The fine-tuned encoder to stand beside the methods, where one is at hand; else one is trained, from the encoder
-        as it was pretrained.
+    tuned
+        What :func:`fine_tuned_result` said of the same rows, where it is at hand; else an encoder is fine-tuned as it
+        was pretrained.
     progress
         Called with a line for each part that begins.
-
-    Returns
-    -------
-    dict
-        JSON-ready, what :func:`sig2lm.pages.comparison.write_html` shows.
 
     Raises
     ------
@@ -85,9 +106,10 @@ def compare(
     for method in sorted(set(settings.methods)):
         progress(f"method {method}: {METHODS[method]}")
         entries[method] = _method_result(context, method, seconds)
-    baselines = _baselines(context, classifier, progress) if settings.baselines else []
+    baselines = _baselines(context, tuned, progress) if settings.baselines else []
     task = context.task
-    report = {
+    methods = [entry.report(task) for entry in entries.values()]
+    report: dict[str, Any] = {
         "task": table.info.task,
         "data": table.info.name,
         "split": split,
@@ -99,21 +121,24 @@ def compare(
         "lm": {"name": model.lm.name, "fingerprint": model.lm.fingerprint},
         "template": {"task": task.template.task, "version": task.template.version},
         "serializer": context.writer.names,
-        "methods": [entry.report(task) for entry in entries.values()],
+        "methods": methods,
         "baselines": [entry.report(task) for entry in baselines],
         "windows": [],
         "mistakes": [],
     }
     if 4 in entries:
         progress("controls: the same questions without the signal")
-        answered = entries[4].predictions
+        answered, without = entries[4].predictions, controls(model, table, split)
+        own = methods[list(entries).index(4)]
+        if note := no_better(own, without):
+            own["notes"].append(note)
         report |= {
-            "controls": controls(model, table, split),
+            "controls": without,
             "paraphrases": paraphrases(model, table, split, answered),
             "windows": windows(table, split, answered, settings.seed),
             "mistakes": mistakes(table, split, answered),
         }
-    return report
+    return Comparison(report, (*entries.values(), *baselines), table)
 
 
 def _check(model: SignalLM, settings: ComparisonSettings) -> None:
@@ -164,25 +189,38 @@ def _pretrained(branch: SignalBranch) -> PatchEncoder:
     return copy.deepcopy(branch.encoder)
 
 
-def _baselines(context: ComparisonContext, classifier: Classifier | None, progress: Progress) -> list[MethodResult]:
+def _baselines(context: ComparisonContext, tuned: MethodResult | None, progress: Progress) -> list[MethodResult]:
     table, split, task = context.table, context.split, context.task
     progress("baselines: majority class, linear probe, fine-tuned encoder")
-    free = Cost(trained_parameters=0, training_seconds=0.0)
     encoders = {name: _pretrained(context.model.branch(name)) for name in table.info.signals}
-    probe = linear_probe(context.model, table, split, encoders)
-    started = time.perf_counter()
-    at_hand = classifier is not None
-    classifier = classifier or fine_tune(table, encoders, task.labels, FineTuneSettings(seed=context.settings.seed))
-    seconds = None if at_hand else round(time.perf_counter() - started, 1)
-    tuned = Predictions(
-        task.labels,
-        label_numbers(table.data[split]["label"], task.labels),
-        classify(classifier, table, split, task.labels),
-        np.array(table.data[split]["subject"]),
-    )
-    cost = Cost(trained_parameters=sum(p.numel() for p in classifier.parameters()), training_seconds=seconds)
+    shares, probe = majority(table, split, task.labels), encoder_probe(context.model, table, split, encoders)
+    if tuned is None:
+        settings = FineTuneSettings(seed=context.settings.seed)
+        started = time.perf_counter()
+        classifier = fine_tune(table, encoders, task.labels, settings)
+        tuned = fine_tuned_result(classifier, table, split, task.labels, time.perf_counter() - started)
     return [
-        MethodResult(None, "majority class", majority(table, split, task.labels), free),
+        MethodResult(None, "majority class", shares, Cost(trained_parameters=0, training_seconds=0.0)),
         MethodResult(None, "linear probe, no LM", probe, Cost()),
-        MethodResult(None, "fine-tuned encoder, no LM", tuned, cost),
+        tuned,
     ]
+
+
+def fine_tuned_result(
+    classifier: Classifier, table: Table, split: str, labels: Sequence[str], seconds: float
+) -> MethodResult:
+    """Answer with encoders that were fine-tuned under a linear layer, without any LM.
+
+    Parameters
+    ----------
+    seconds
+        How long their training took.
+    """
+    rows = table.data[split]
+    probabilities = classify(classifier, table, split, labels)
+    return MethodResult(
+        None,
+        FINE_TUNED,
+        Predictions.from_names(labels, rows["label"], probabilities, rows["subject"]),
+        Cost(trained_parameters=sum(p.numel() for p in classifier.parameters()), training_seconds=round(seconds, 1)),
+    )

@@ -12,24 +12,22 @@ from torch.utils.data import Dataset, Subset
 from transformers import set_seed
 
 from sig2lm.datasets import Table
+from sig2lm.evaluation.asking import TIMED, ask_rows, held_out_question, predict, seconds_per_answer
 from sig2lm.evaluation.comparison.numbers import NumberWriter
 from sig2lm.evaluation.comparison.results import METHODS, Cost, MethodResult
 from sig2lm.evaluation.comparison.texts import TUNED, Shots, TextExamples, TextPromptSpec, draw_shots
 from sig2lm.evaluation.comparison.tuned_prompt import TunedPrompt
-from sig2lm.evaluation.evaluate import ask_rows, held_out_question, predict, seconds_per_answer
-from sig2lm.metrics import Predictions, label_numbers
+from sig2lm.metrics import Predictions
 from sig2lm.model.calibration import Calibration, calibrate
 from sig2lm.model.examples import Example, TableExamples
 from sig2lm.model.signal_lm import SignalLM
 from sig2lm.templates.task import Question, Task
 from sig2lm.training.trainer import TrainSettings, build_trainer
 
-_TIMED = 32
-
 
 @dataclass(frozen=True)
 class ComparisonSettings:
-    """How the comparison is climbed.
+    """How the comparison is made.
 
     Attributes
     ----------
@@ -221,18 +219,13 @@ def _texts(
 ) -> MethodResult:
     examples = TextExamples(context.table, context.split, paraphrase, shots, held_out=True)
     question = Question(paraphrase.task, "", paraphrase.task.labels)
-    probabilities = ask_rows(context.model, examples, question, _TIMED)
-    timed = Subset(examples, range(min(_TIMED, len(examples))))
+    probabilities = ask_rows(context.model, examples, question, TIMED)
+    timed = Subset(examples, range(min(TIMED, len(examples))))
     started = time.perf_counter()
-    ask_rows(context.model, timed, question, _TIMED)
+    ask_rows(context.model, timed, question, TIMED)
     seconds = (time.perf_counter() - started) / len(timed)
     tokens = [len(examples[row].prompt.input_ids) for row in drawn_rows(len(examples), 100, 0)]
-    predictions = Predictions(
-        paraphrase.task.labels,
-        label_numbers(examples.labels, paraphrase.task.labels),
-        probabilities,
-        np.array(examples.subjects),
-    )
+    predictions = Predictions.from_names(paraphrase.task.labels, examples.labels, probabilities, examples.subjects)
     cost = replace(
         cost or Cost(trained_parameters=0, training_seconds=0.0),
         tokens_per_question=float(np.mean(tokens)),

@@ -14,7 +14,8 @@ from sig2lm.encoder.protocol import PatchEncoder
 from sig2lm.encoder.tables import without_channels
 from sig2lm.evaluation.probing.classifiers import linear_probe
 from sig2lm.evaluation.probing.features import mean_patches
-from sig2lm.evaluation.probing.study import ProbeSettings, Scores, Study, spreads
+from sig2lm.evaluation.probing.study import ProbeSettings, Scores, Study
+from sig2lm.metrics import spreads
 from sig2lm.pretraining.windows import WindowDataset
 
 Progress = Callable[[str], None]

@@ -14,7 +14,8 @@ from sig2lm.evaluation.probing.features import Features, mean_patches, untrained
 from sig2lm.evaluation.probing.fractions import nested_rows
 from sig2lm.evaluation.probing.label_free import measure_without_labels
 from sig2lm.evaluation.probing.missing import Progress, sensors_left_out
-from sig2lm.evaluation.probing.study import ProbeSettings, Scores, Study, spreads
+from sig2lm.evaluation.probing.study import ProbeSettings, Scores, Study
+from sig2lm.metrics import spreads
 from sig2lm.pretraining.windows import WindowDataset
 
 METHODS = {

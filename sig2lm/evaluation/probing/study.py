@@ -1,12 +1,9 @@
 """What a probe is made of: an encoder, rows to learn from, rows of other people to be judged on; checked beforehand."""
 
-import statistics
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Self
+from typing import Self
 
 import datasets as hf
-import numpy as np
 
 from sig2lm.datasets import Table
 from sig2lm.encoder.patch_transformer import channel_groups
@@ -187,8 +184,8 @@ class Study:
 
     def scores(self, probabilities: Features) -> Scores:
         """Scores of probabilities (N, M) for the labelled rows of the split that is judged on."""
-        subjects = np.array(self.labelled.data[self.settings.split]["subject"])
-        return scores(Predictions(self.labels, self.truth(self.settings.split), probabilities, subjects))
+        rows = self.labelled.data[self.settings.split]
+        return scores(Predictions.from_names(self.labels, rows["label"], probabilities, rows["subject"]))
 
 
 def _shared_labels(table: Table, judged: Table, settings: ProbeSettings) -> tuple[str, ...]:
@@ -235,18 +232,3 @@ def _check_sensors(table: Table, encoder: PatchEncoder, labels: tuple[str, ...])
         )
     if not labels:
         raise DatasetError(f"expected labels in '{table.path}' to judge missing sensors by, found none; add some")
-
-
-def spread(values: Sequence[float | None]) -> dict[str, Any]:
-    """Mean and sample standard deviation over seeds, and the values; None where a value is missing or alone."""
-    known = [value for value in values if value is not None]
-    return {
-        "mean": statistics.fmean(known) if known else None,
-        "std": statistics.stdev(known) if len(known) > 1 else None,
-        "values": list(values),
-    }
-
-
-def spreads(found: Sequence[Scores]) -> dict[str, dict[str, Any]]:
-    """`spread` of each score."""
-    return {key: spread([scores[key] for scores in found]) for key in found[0]}

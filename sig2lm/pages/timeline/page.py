@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from sig2lm.pages.base import render
 from sig2lm.pages.timeline import lanes
@@ -47,9 +46,7 @@ def to_html(heading: Heading, digest: Digest, signals: Sequence[Sequence[Trace]]
     counts = digest.counts()
     answered = max(digest.windows - digest.missing, 1)
     return render(
-        Path(__file__).parent,
-        "timeline.html.j2",
-        "timeline.css",
+        "timeline",
         heading=heading,
         windows=digest.windows,
         missing=digest.missing,
