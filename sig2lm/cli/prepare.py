@@ -9,8 +9,8 @@ from sig2lm.errors import DatasetError
 
 # Written out, since the names are known only once the readers are loaded; a test compares.
 NAMES = (
-    "HAR: motionsense, sp_sw_har, wisdm_watch, ucihar. AF: afdb, cinc2017, ptbxl_rhythm. ECG: ptbxl. Stress: "
-    "stress_predict, wesad, pmdata, lifesnaps. Your own: manifest. Simulated: synthetic."
+    "HAR: motionsense, sp_sw_har, wisdm_watch, ucihar, pamap2. AF: afdb, cinc2017, ptbxl_rhythm. ECG: ptbxl. Sleep: "
+    "sleep_edf. Stress: stress_predict, wesad, pmdata, lifesnaps. Your own: manifest. Simulated: synthetic."
 )
 
 

@@ -8,8 +8,10 @@ from sig2lm.datasets.public.afdb import draft_afdb
 from sig2lm.datasets.public.cinc2017 import draft_cinc2017
 from sig2lm.datasets.public.lifesnaps import draft_lifesnaps
 from sig2lm.datasets.public.motionsense import draft_motionsense
+from sig2lm.datasets.public.pamap2 import draft_pamap2
 from sig2lm.datasets.public.pmdata import draft_pmdata
 from sig2lm.datasets.public.ptbxl import draft_ptbxl, draft_ptbxl_rhythm
+from sig2lm.datasets.public.sleep_edf import draft_sleep_edf
 from sig2lm.datasets.public.sp_sw_har import draft_sp_sw_har
 from sig2lm.datasets.public.stress_predict import draft_stress_predict
 from sig2lm.datasets.public.synthetic import draft_synthetic
@@ -26,10 +28,12 @@ _READERS: dict[str, Callable[[Path, int | None], Draft]] = {
     "sp_sw_har": draft_sp_sw_har,
     "wisdm_watch": draft_wisdm_watch,
     "ucihar": draft_ucihar,
+    "pamap2": draft_pamap2,
     "afdb": draft_afdb,
     "cinc2017": draft_cinc2017,
     "ptbxl": draft_ptbxl,
     "ptbxl_rhythm": draft_ptbxl_rhythm,
+    "sleep_edf": draft_sleep_edf,
     "pmdata": draft_pmdata,
     "lifesnaps": draft_lifesnaps,
     "stress_predict": draft_stress_predict,
