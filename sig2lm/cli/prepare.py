@@ -25,6 +25,10 @@ def prepare(
     believe: Annotated[
         bool, typer.Option("--believe", help="Of a manifest: take values that cannot be what they are said to be.")
     ] = False,
+    chest_offset: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="wesad: csv of S2,-22.5 (s from the wristband's start to the chest's)."),
+    ] = None,
 ) -> None:
     """Turn a data set into the common table: windows, labels, a split by subject."""
     from sig2lm.datasets import prepare as prepare_table
@@ -33,7 +37,8 @@ def prepare(
         source, out = Path("-"), source
     if out is None:
         raise DatasetError(f"expected SOURCE and OUT for '{name}', found only '{source}'; pass both")
-    options = {key: True for key, given in (("skip_bad", skip_bad), ("believe", believe)) if given}
+    stated = {"skip_bad": skip_bad or None, "believe": believe or None, "chest_offsets": chest_offset}
+    options = {key: value for key, value in stated.items() if value is not None}
     source_folder = None if name == "synthetic" else source
     prepared = prepare_table(name, source_folder, out, seed, say=lambda text: typer.echo(text, err=True), **options)
     for info in prepared if isinstance(prepared, list) else [prepared]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from sig2lm.datasets.manifest import draft_manifest
 from sig2lm.datasets.public.afdb import draft_afdb
@@ -23,7 +24,7 @@ from sig2lm.datasets.writer import Draft, write_table
 from sig2lm.errors import DatasetError
 from sig2lm.files import check_new, new_folder
 
-_READERS: dict[str, Callable[[Path, int | None], Draft]] = {
+_READERS: dict[str, Callable[..., Draft]] = {
     "motionsense": draft_motionsense,
     "sp_sw_har": draft_sp_sw_har,
     "wisdm_watch": draft_wisdm_watch,
@@ -42,6 +43,7 @@ _READERS: dict[str, Callable[[Path, int | None], Draft]] = {
 }
 _NOTES = 20  # the commonest that are said
 DATASETS = (*_READERS, "synthetic")
+_OPTIONS = {"manifest": ("skip_bad", "believe"), "wesad": ("chest_offsets",)}
 
 
 def prepare(
@@ -51,7 +53,7 @@ def prepare(
     seed: int | None = None,
     *,
     say: Callable[[str], None] = lambda text: None,
-    **options: bool,
+    **options: bool | Path,
 ) -> TableInfo | list[TableInfo]:
     """Turn a data set into the common table.
 
@@ -65,11 +67,11 @@ def prepare(
         The new folder. It appears when all is written, and not at all on an error or an interrupt.
     seed
         Of the split by subject (and of the simulation). None: the fixed split of motionsense, the
-        published one of ucihar, 0 for the others.
+        published one of ucihar, ptbxl and ptbxl_rhythm, 0 for the others.
     say
         Called with a line for each thing that was guessed when files were read.
     options
-        ``skip_bad`` and ``believe`` of a manifest (`draft_manifest`).
+        ``skip_bad`` and ``believe`` of a manifest (`draft_manifest`), ``chest_offsets`` of wesad (`draft_wesad`).
 
     Returns
     -------
@@ -87,8 +89,10 @@ def prepare(
     """
     if name not in DATASETS:
         raise DatasetError(f"data sets that can be prepared are {', '.join(DATASETS)}, found '{name}'")
-    if options and name != "manifest":
-        raise DatasetError(f"{', '.join(options)} can only be asked of a manifest, found '{name}'")
+    for option in options:
+        if option not in _OPTIONS.get(name, ()):
+            owners = [owner for owner, known in _OPTIONS.items() if option in known]
+            raise DatasetError(f"{option} can only be asked of {' and '.join(owners) or 'nothing'}, found '{name}'")
     out = check_new(out)
     drafts = draft_synthetic(seed) if name == "synthetic" else [_draft(name, source, seed, options)]
     try:
@@ -104,9 +108,8 @@ def prepare(
     return infos if name == "synthetic" else infos[0]
 
 
-def _draft(name: str, source: str | Path | None, seed: int | None, options: dict[str, bool]) -> Draft:
-    path = _check_source(name, source)
-    return draft_manifest(path, seed, **options) if name == "manifest" else _READERS[name](path, seed)
+def _draft(name: str, source: str | Path | None, seed: int | None, options: dict[str, Any]) -> Draft:
+    return _READERS[name](_check_source(name, source), seed, **options)
 
 
 def _check_source(name: str, source: str | Path | None) -> Path:

@@ -25,6 +25,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from sig2lm.datasets.public.hapt import draft_hapt, is_hapt
 from sig2lm.datasets.public.motionsense import MOTION, SAMPLING_RATE
 from sig2lm.datasets.splits import split_subjects
 from sig2lm.datasets.table import TableInfo, TableRow
@@ -65,7 +66,7 @@ def draft_ucihar(source: Path, seed: int | None) -> Draft:
     Parameters
     ----------
     source
-        `UCI HAR Dataset`, or the folder that holds it.
+        `UCI HAR Dataset`, or the folder that holds it; or the raw recordings of HAPT (:mod:`.hapt`).
     seed
         None for the authors' split, with validation subjects 7 16 26; else a random one by subject.
 
@@ -74,6 +75,8 @@ def draft_ucihar(source: Path, seed: int | None) -> Draft:
     DatasetError
         If the layout is another, or lines lack or exceed in a file; while rows are read, if a file is damaged.
     """
+    if (raw := is_hapt(source)) is not None:
+        return draft_hapt(raw, seed)
     folder = source / _FOLDER if (source / _FOLDER).is_dir() else source
     names = _read_names(folder / "activity_labels.txt")
     parts = [_read_part(folder, part, names) for part in _PARTS]

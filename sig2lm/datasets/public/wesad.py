@@ -13,8 +13,9 @@ unknown; 30 s are taken off both ends of each condition to cover it.
 
 Known traps: times are minutes and seconds with a point between, and a spreadsheet has taken off trailing zeros, so 7.08
 is 7 min 8 s and 50.3 is 50 min 30 s; the order of stress and amusement changes between subjects; there are no S1 and
-S12; HR.csv is derived from the pulse and rough. This reader has been tested on small files made in the layout, not on
-the recordings themselves.
+S12; HR.csv is derived from the pulse and rough. Where the chest files are absent, `--chest-offset FILE` states when
+the chest device began. This reader has been tested on the wristbands of the 15 people, with offsets that were found
+by other means, and on small files made in the layout.
 
 Source: https://archive.ics.uci.edu/dataset/465, doi 10.24432/C57K5T. Licence: CC BY 4.0 by the UCI page, scientific and
 non-commercial use with citation by the authors' readme. Cite Schmidt et al., Introducing WESAD, a Multimodal Dataset
@@ -23,6 +24,7 @@ for Wearable Stress and Affect Detection, ICMI 2018, doi 10.1145/3242969.3242985
 
 import csv
 import json
+import math
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -57,7 +59,7 @@ _ZONE = "Europe/Berlin"
 _TIME = re.compile(r"(\d+)(?:\.(\d{1,2}))?")
 
 
-def draft_wesad(source: Path, seed: int | None) -> Draft:
+def draft_wesad(source: Path, seed: int | None, chest_offsets: Path | None = None) -> Draft:
     """Plan the table: four signals of the wristband, windows of 60 s every 30 s, stress test or none.
 
     Parameters
@@ -66,6 +68,9 @@ def draft_wesad(source: Path, seed: int | None) -> Draft:
         The folder of S2, S3 and so on, or the folder that holds it.
     seed
         Of the split by subject; None is 0.
+    chest_offsets
+        Instead of the headers of `SX_respiban.txt`: a csv with a line `S2,-22.5` for each subject, the start of the
+        chest device minus that of the wristband, in s.
 
     Raises
     ------
@@ -73,6 +78,7 @@ def draft_wesad(source: Path, seed: int | None) -> Draft:
         If the layout is another, a subject lacks a file, or a file is truncated or holds something else.
     """
     folders = {folder.name: folder for folder in _find_subjects(source)}
+    offsets = None if chest_offsets is None else _read_offsets(chest_offsets, list(folders))
     splits, rule = split_subjects(dict.fromkeys(folders, frozenset(LABELS)), 0 if seed is None else seed)
     info = TableInfo(
         name="wesad",
@@ -90,7 +96,7 @@ def draft_wesad(source: Path, seed: int | None) -> Draft:
         ),
     )
     dropped: Counter[str] = Counter()
-    return Draft(info, _read_rows(folders, splits, dropped), dropped)
+    return Draft(info, _read_rows(folders, splits, offsets, dropped), dropped)
 
 
 def _find_subjects(source: Path) -> list[Path]:
@@ -104,10 +110,37 @@ def _find_subjects(source: Path) -> list[Path]:
     )
 
 
-def _read_rows(folders: dict[str, Path], splits: dict[str, str], dropped: Counter[str]) -> Iterator[TableRow]:
+def _read_offsets(path: Path, subjects: list[str]) -> dict[str, float]:
+    """Return s from the wristband's start to the chest device's, by subject."""
+    found: dict[str, float] = {}
+    try:
+        with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+            for number, cells in enumerate(csv.reader(file), start=1):
+                if not cells or (number == 1 and not _SUBJECT.fullmatch(cells[0].strip())):
+                    continue  # a line of names may stand first
+                subject, seconds = (cell.strip() for cell in cells)
+                found[subject] = float(seconds)
+                if not _SUBJECT.fullmatch(subject) or not math.isfinite(found[subject]):
+                    raise ValueError(f"line {number}: {','.join(cells)!r}")
+    except (OSError, ValueError) as error:
+        raise DatasetError(
+            f"'{path}': expected lines as in S2,-22.5 (subject, s), found {error}; correct it"
+        ) from error
+    if missing := [subject for subject in subjects if subject not in found]:
+        raise DatasetError(f"'{path}': expected a line for each subject, found none of {', '.join(missing)}; add them")
+    return found
+
+
+def _read_rows(
+    folders: dict[str, Path], splits: dict[str, str], offsets: dict[str, float] | None, dropped: Counter[str]
+) -> Iterator[TableRow]:
     for subject, folder in folders.items():
         recording = read_recording(_find_wristband(folder))
-        track = _lay_track(recording, folder)
+        if offsets is None:
+            chest = _read_chest_start(folder / f"{subject}_respiban.txt")
+        else:
+            chest = recording.start + offsets[subject]
+        track = _lay_track(recording, folder, chest)
         for start, label, signals, facts in cut_recording(recording, track, dropped):
             source = f"{subject}/{subject}_E4_Data"
             yield TableRow(subject, label, signals, source, start, splits[subject], facts=facts)
@@ -122,9 +155,8 @@ def _find_wristband(folder: Path) -> Path:
     return wristband
 
 
-def _lay_track(recording: Session, folder: Path) -> Track:
+def _lay_track(recording: Session, folder: Path, chest: float) -> Track:
     track = np.full(recording.seconds, UNLABELLED, dtype=np.int8)
-    chest = _read_chest_start(folder / f"{folder.name}_respiban.txt")
     quest = folder / f"{folder.name}_quest.csv"
     for name, begin, end in _read_conditions(quest):
         first, last = (round(chest + place - recording.start) for place in (begin + MARGIN, end - MARGIN))
@@ -146,7 +178,9 @@ def _read_chest_start(path: Path) -> float:
         (device,) = json.loads(header.removeprefix("# ")).values()
         stamp = datetime.strptime(f"{device['date']} {device['time'].partition('.')[0]}", "%Y-%m-%d %H:%M:%S")
     except FileNotFoundError as error:
-        raise DatasetError(f"expected '{path}' ({expected}), found no such file; get what is missing") from error
+        raise DatasetError(
+            f"expected '{path}' ({expected}), found no such file; get it, or state --chest-offset"
+        ) from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DatasetError(f"'{path}': expected {expected}, but it is unreadable: {error}; get it anew") from error
     return stamp.replace(tzinfo=ZoneInfo(_ZONE)).timestamp()

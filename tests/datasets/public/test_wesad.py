@@ -86,6 +86,25 @@ def test_the_contracts_are_those_of_stress_predict_and_nobody_is_in_two_splits(l
     assert sum(map(len, subjects)) == len(set().union(*subjects)) == 4
 
 
+def test_offsets_replace_the_chest_files_that_are_absent(layout, tmp_path):
+    prepare("wesad", layout, tmp_path / "with")
+    for number in (2, 3, 4, 5):
+        (layout / f"S{number}" / f"S{number}_respiban.txt").unlink()
+    offsets = tmp_path / "offsets.csv"
+    offsets.write_text("subject,seconds\n" + "".join(f"S{number},100.0\n" for number in (2, 3, 4, 5)))
+    prepare("wesad", layout, tmp_path / "without", chest_offsets=offsets)
+    told = [[(row["start"], row["label"]) for row in rows_of(tmp_path / name, "S3")[1]] for name in ("with", "without")]
+    assert told[0] == told[1] != []
+    offsets.write_text("S2,100\nS3,soon\n")
+    with pytest.raises(DatasetError, match=r"offsets\.csv': expected lines as in S2,-22\.5"):
+        prepare("wesad", layout, tmp_path / "table", chest_offsets=offsets)
+    offsets.write_text("S2,100\n")
+    with pytest.raises(DatasetError, match="found none of S3, S4, S5"):
+        prepare("wesad", layout, tmp_path / "table", chest_offsets=offsets)
+    with pytest.raises(DatasetError, match="chest_offsets can only be asked of wesad, found 'afdb'"):
+        prepare("afdb", layout, tmp_path / "table", chest_offsets=offsets)
+
+
 def test_german_winter_time_is_an_hour_from_utc(layout, tmp_path):
     winter = datetime(2017, 11, 22, 8, 39, 1, tzinfo=UTC).timestamp()
     write_session(layout / "S4" / "S4_E4_Data", winter - EARLY, 1100)
