@@ -117,7 +117,7 @@ def _read_rows(files: dict[str, Path], splits: dict[str, str], dropped: Counter[
                 dropped[OTHER if code else TRANSIENT] += round((last - first) / SAMPLING_RATE)
                 continue
             signals = {
-                name: Signal(values[:, first:last], SAMPLING_RATE, _AXES, SIGNALS[name].units)
+                name: Signal(values[:, first:last].astype(np.float32), SAMPLING_RATE, _AXES, SIGNALS[name].units)
                 for name, values in sensors.items()
             }
             signals["heart_rate"] = _each_second(heart_rate[first:last])
