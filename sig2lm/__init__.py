@@ -1,5 +1,10 @@
 """Ask a frozen language model about a biosignal.
 
+>>> from sig2lm import SignalLM, simulate
+>>> model = SignalLM.from_pretrained("pocket-har")
+>>> model.ask(simulate("har", "jogging")).text
+'jogging'
+
 Public names load on first use, so that ``import sig2lm`` is quick and imports no torch.
 """
 

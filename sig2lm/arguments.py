@@ -1,5 +1,6 @@
 """What a caller may pass: unknown names are refused with the nearest known one, a text where a list is meant too."""
 
+import unicodedata
 from collections.abc import Collection, Iterable, Sequence
 from difflib import get_close_matches
 
@@ -52,3 +53,18 @@ def as_list(what: str, given: Sequence[str]) -> tuple[str, ...]:
         other = next(item for item in listed if not isinstance(item, str))
         raise ArgumentError(f"expected {what} as a list of texts, found {other!r} in it; write it as a text")
     return listed
+
+
+def first_alike(names: Iterable[str]) -> tuple[str, str] | None:
+    """Return the first two names that differ by case, outer blanks or Unicode form only; people take them for one.
+
+    >>> first_alike(["Walking", "sitting", "walking "])
+    ('Walking', 'walking ')
+    """
+    seen: dict[str, str] = {}
+    for name in names:
+        key = unicodedata.normalize("NFC", name).casefold().strip()
+        if key in seen:
+            return seen[key], name
+        seen[key] = name
+    return None

@@ -13,6 +13,7 @@ import datasets as hf
 import numpy as np
 import pyarrow as pa
 
+from sig2lm.arguments import first_alike
 from sig2lm.datasets.table import COLUMNS, SPLITS, TABLE_FILE, TableInfo, TableRow
 from sig2lm.errors import DatasetError
 from sig2lm.files import write_json
@@ -52,8 +53,13 @@ def write_table(draft: Draft, folder: Path) -> TableInfo:
     Raises
     ------
     DatasetError
-        If no row comes.
+        If no row comes, or two labels are alike.
     """
+    if pair := first_alike(draft.info.labels):
+        raise DatasetError(
+            f"the labels '{pair[0]}' and '{pair[1]}' of '{draft.info.name}' differ by case, blanks or Unicode form "
+            "only and would be two classes; write them alike"
+        )
     streams = folder / "streams"
     streams.mkdir()
     kept = _write_streams(draft, streams)

@@ -16,8 +16,8 @@ from sig2lm.model.answering import Answer
 from sig2lm.model.examples import SignalSource, TableExamples
 from sig2lm.model.signal_lm import SignalLM
 from sig2lm.quantities import Check, Measurement, check_numbers
+from sig2lm.templates.naming import named_label
 from sig2lm.templates.questions import Kind
-from sig2lm.templates.template import named_label
 from sig2lm.training.curriculum import Curriculum
 from sig2lm.training.known import Known, known_rows
 from sig2lm.training.questions import Asked, is_refusal

@@ -25,6 +25,7 @@ from sig2lm.model.adapter import AdapterConfig, build_adapter
 from sig2lm.model.answering import QuestionAnswerer
 from sig2lm.model.calibration import Calibration
 from sig2lm.model.signal_branch import SignalBranch
+from sig2lm.pocket import pocket_run
 from sig2lm.templates.task import Task
 from sig2lm.templates.template import parse_template
 from sig2lm.tensors import check_shapes, read_tensors, write_tensors
@@ -64,11 +65,13 @@ def write_run(
 ) -> None:
     """Write a run into a folder; ``config.json`` comes last, so a run with one is complete."""
     folder.mkdir(parents=True, exist_ok=True)
+    carried = set()
     if bundle_encoders:
         for name in model.branches:
             encoder = model.branch(name).encoder
             if isinstance(encoder, SignalEncoder):
                 save_encoder(encoder, folder / "encoders" / name)
+                carried.add(name)
     write_tensors(folder / "adapter.safetensors", model.trained_tensors())
     if model.lm.has_lora:
         model.lm.save_lora(folder / "lora")
@@ -85,19 +88,24 @@ def write_run(
             "tasks": [
                 {"template": task.template.model_dump(mode="json"), "labels": list(task.labels)} for task in model.tasks
             ],
-            "branches": {name: _describe(model.branch(name), folder) for name in model.branches},
+            "branches": {
+                name: _describe(model.branch(name), folder, f"encoders/{name}" if name in carried else None)
+                for name in model.branches
+            },
         },
     )
 
 
 def fetch_run(name: str | Path, revision: str | None = None, **download: Any) -> Path:
-    """Return the local folder of a run, downloading it where ``name`` is a hub id.
+    """Return the local folder of a run: a folder here, one that ships with the package, or one that the hub fills.
 
     Raises
     ------
     CheckpointError
-        When it is neither a folder nor something the hub gives.
+        When it is none of these.
     """
+    if not Path(name).expanduser().is_dir() and (shipped := pocket_run(str(name))):
+        return shipped
     return local_folder(name, "a run", revision=revision, **download)
 
 
@@ -184,16 +192,19 @@ def _read_calibrations(folder: Path, tasks: Sequence[Task], what: str) -> dict[i
         ) from error
 
 
-def _describe(branch: SignalBranch, folder: Path) -> dict[str, Any]:
-    """What config.json says of a branch; a frozen encoder by its place, also relative to the run."""
+def _describe(branch: SignalBranch, folder: Path, carried: str | None) -> dict[str, Any]:
+    """What config.json says of a branch; a frozen encoder by its place, also relative to the run.
+
+    Of an encoder that the run carries this is all: where it lay on this machine is nobody's business.
+    """
     encoder = branch.encoder
     return {
         "adapter": branch.adapter.config.to_dict(),
         "encoder": {
             "config": encoder_config(encoder),
             "trained_here": branch.train_encoder,
-            "source": branch.source,
-            "relative": relative_source(branch.source, folder),
+            "source": carried or branch.source,
+            "relative": carried or relative_source(branch.source, folder),
             "fingerprint": encoder_fingerprint(encoder),
         },
     }

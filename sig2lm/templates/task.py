@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sig2lm.arguments import as_list
+from sig2lm.arguments import as_list, first_alike
 from sig2lm.errors import PromptError, SignalError
 from sig2lm.templates.template import Template
 
@@ -35,6 +35,8 @@ class Task:
         choices = as_list("choices", given)
         if len(set(choices)) < 2 or len(set(choices)) != len(choices):
             raise PromptError(f"expected two or more different choices, found {list(choices)}; name them all")
+        if pair := first_alike(choices):
+            raise PromptError(f"choices must differ by more than case, found '{pair[0]}' and '{pair[1]}'")
         return choices
 
     def sentence(self, choice: str) -> str:

@@ -16,8 +16,10 @@ from typing import Annotated, Any, Self
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from sig2lm.arguments import first_alike
 from sig2lm.errors import PromptError
 from sig2lm.templates.folder import prompts_folder
+from sig2lm.templates.naming import named_label
 from sig2lm.templates.questions import QuestionPlan
 from sig2lm.templates.turns import Part, SignalPlace, Turn
 
@@ -127,8 +129,10 @@ class Template(BaseModel):
     @field_validator("labels")
     @classmethod
     def _distinct(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
-        if value is not None and (len(value) < 2 or len({label.casefold() for label in value}) != len(value)):
-            raise ValueError("labels must be two or more, all different")
+        if value is not None and len(value) < 2:
+            raise ValueError("labels must be two or more")
+        if pair := first_alike(value or ()):
+            raise ValueError(f"labels must differ by more than case or Unicode form, found '{pair[0]}' and '{pair[1]}'")
         return value
 
     @property
@@ -218,9 +222,9 @@ class Template(BaseModel):
         return f"{text[0].upper()}{text[1:]}." if text else ""
 
     def parse(self, answer: str, labels: Sequence[str] | None = None) -> str | None:
-        """Return the label that a generated answer names, or None where it names none or several apart.
+        """Return the label that a generated answer names; None where it names none or several, or denies it.
 
-        The longest label wins where one holds another ("walking upstairs" over "walking").
+        See :func:`sig2lm.templates.naming.named_label`.
         """
         labels = labels or self.labels or ()
         sentences = {label: self.write_answer(label).rstrip(" .") for label in labels}
@@ -270,22 +274,6 @@ def parse_template(content: Any, origin: str) -> Template:
         raise PromptError(
             f"template '{origin}': {key}: {reason}; the keys are {_listed(list(Template.model_fields))}"
         ) from error
-
-
-def named_label(text: str, phrases: Mapping[str, str]) -> str | None:
-    """Return the label whose phrase stands in a text, the longest where one holds another; None for none or several."""
-    text = text.casefold()
-    found = [
-        (match.start(), match.end(), label)
-        for label, phrase in phrases.items()
-        for match in re.finditer(rf"(?<!\w){re.escape(phrase.casefold())}(?!\w)", text)
-    ]
-    outer = {
-        label
-        for start, end, label in found
-        if not any(s <= start and end <= e and (e - s) > (end - start) for s, e, _ in found)
-    }
-    return outer.pop() if len(outer) == 1 else None
 
 
 def _is_number(text: str) -> bool:

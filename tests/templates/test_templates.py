@@ -118,7 +118,7 @@ def test_a_variable_without_a_value_is_named() -> None:
         ({"prompt": "$question costs 5$"}, "stands alone"),
         ({"question": []}, "question"),
         ({"labels": ["one"]}, "two or more"),
-        ({"labels": ["Up", "up"]}, "all different"),
+        ({"labels": ["Up", "up"]}, "'Up' and 'up'"),
         ({"version": 0}, "version"),
         ({"version": None}, "version"),
     ],
