@@ -26,7 +26,7 @@ from timing import alternate, machine, milliseconds, ratio
 from torch.nn.functional import cross_entropy
 from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
-from sig2lm.encoder import EncoderConfig, SignalEncoder
+from sig2lm.encoder import PatchTransformerConfig, SignalEncoder
 from sig2lm.lm import FrozenLM
 from sig2lm.model.adapter import AdapterConfig, build_adapter
 from sig2lm.model.examples import Example, collate, encode_values
@@ -86,7 +86,7 @@ def build_model(
     lm: FrozenLM, kind: str, patch_size: int, train_encoder: bool = False, sentences: int = SENTENCES
 ) -> SignalLM:
     torch.manual_seed(0)
-    encoder = SignalEncoder(EncoderConfig(CONTRACT, patch_size, patch_size, mean=(0.0,) * 3, std=(1.0,) * 3))
+    encoder = SignalEncoder(PatchTransformerConfig(CONTRACT, patch_size, patch_size, mean=(0.0,) * 3, std=(1.0,) * 3))
     adapter = build_adapter(AdapterConfig(kind, num_virtual_tokens=16), encoder.width, lm.width, lm.embedding_norm)
     return SignalLM(
         lm, {"motion": SignalBranch(encoder.eval(), adapter, train_encoder)}, Task.from_template(template(sentences))

@@ -22,11 +22,11 @@ from timing import machine
 
 from sig2lm.datasets import Table, load_table
 from sig2lm.encoder import SignalEncoder, load_encoder, save_encoder
-from sig2lm.encoder.patch_transformer import channel_groups
+from sig2lm.encoder.config import channel_groups
 from sig2lm.encoder.tables import without_channels
 from sig2lm.evaluation.asking import held_out_question, predict
 from sig2lm.evaluation.probing.classifiers import linear_probe
-from sig2lm.evaluation.probing.features import mean_patches, untrained
+from sig2lm.evaluation.probing.features import untrained, window_features
 from sig2lm.files import read_json, write_json
 from sig2lm.lm import FrozenLM
 from sig2lm.metrics import Predictions, label_numbers, scores
@@ -99,9 +99,9 @@ def classify_with(
         answers = [classify(model, table, "test", labels) for table in asked]
         return model.encoder(name), named(asked, answers)
     truth = label_numbers(learned.data["train"]["label"], labels)
-    features = mean_patches(encoder, WindowDataset(learned, name, "train"))
+    features = window_features(encoder, WindowDataset(learned, name, "train"))
     answers = [
-        linear_probe(features, truth, mean_patches(encoder, WindowDataset(table, name, "test")), len(labels))
+        linear_probe(features, truth, window_features(encoder, WindowDataset(table, name, "test")), len(labels))
         for table in asked
     ]
     return encoder, named(asked, answers)

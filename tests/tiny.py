@@ -5,7 +5,7 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedTokenizerFast
 
-from sig2lm.encoder import EncoderConfig, SignalEncoder
+from sig2lm.encoder import PatchTransformerConfig, SignalEncoder
 from sig2lm.lm import FrozenLM
 from sig2lm.model.adapter import AdapterConfig, build_adapter
 from sig2lm.model.signal_branch import SignalBranch
@@ -84,7 +84,7 @@ def build_encoder(contract: Contract = MOTION, seed: int = 0) -> SignalEncoder:
     """An encoder of two narrow layers."""
     torch.manual_seed(seed)
     return SignalEncoder(
-        EncoderConfig(contract, 8, 8, width=16, depth=2, heads=2, mean=(0.0,) * 3, std=(1.0,) * 3)
+        PatchTransformerConfig(contract, 8, 8, width=16, depth=2, heads=2, mean=(0.0,) * 3, std=(1.0,) * 3)
     ).eval()
 
 
@@ -92,7 +92,7 @@ def build_daily_encoder(contract: Contract) -> SignalEncoder:
     """An untrained encoder of days, a day a patch."""
     torch.manual_seed(0)
     zeros, ones = (0.0,) * len(contract.channels), (1.0,) * len(contract.channels)
-    return SignalEncoder(EncoderConfig(contract, 1, 1, 16, 1, 2, "instance", zeros, ones)).eval()
+    return SignalEncoder(PatchTransformerConfig(contract, 1, 1, 16, 1, 2, "instance", zeros, ones)).eval()
 
 
 def build_signal_lm(kind: str = "resampler", chat: bool = True, dtype: torch.dtype = torch.float32) -> SignalLM:

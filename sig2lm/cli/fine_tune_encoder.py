@@ -1,13 +1,11 @@
 """``sig2lm fine-tune-encoder``."""
 
-import math
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from sig2lm.cli.few_steps import warn_of_few_steps
-from sig2lm.cli.options import DataOption, named
+from sig2lm.cli.options import DataOption, named, say
 
 
 def fine_tune_encoder(
@@ -18,9 +16,14 @@ def fine_tune_encoder(
     out: Annotated[
         Path, typer.Option(help="A new folder for the encoder; with several signals one folder in it each.")
     ],
-    epochs: Annotated[float, typer.Option(min=0.0)] = 5.0,
+    epochs: Annotated[
+        float | None, typer.Option(min=0.0, help="By default 5, and more where these are fewer than 300 steps.")
+    ] = None,
     batch_size: Annotated[int, typer.Option(min=1)] = 64,
-    learning_rate: Annotated[float, typer.Option(min=0.0)] = 5e-4,
+    learning_rate: Annotated[float, typer.Option(min=0.0)] = 1e-3,
+    class_balance: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Weight of rare labels: 0 as often as they come, 1 all alike.")
+    ] = 0.0,
     augment: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="Probability of each augmentation that suits the signal.")
     ] = 0.5,
@@ -34,9 +37,9 @@ def fine_tune_encoder(
 ) -> None:
     """Teach encoders the labels of the training subjects, before an adapter learns to read them."""
     from sig2lm.datasets import load_table
-    from sig2lm.encoder import save_encoder
     from sig2lm.errors import Sig2LMError
-    from sig2lm.files import check_new, new_folder
+    from sig2lm.files import check_new
+    from sig2lm.pretraining.classifier import save_classifier
     from sig2lm.pretraining.fine_tuning import FineTuneSettings, fine_tuned_encoders
     from sig2lm.pretraining.self_training import SelfTrainingSettings, self_trained_encoders
 
@@ -45,26 +48,24 @@ def fine_tune_encoder(
     check_new(out)
     table = load_table(data)
     folders = named(encoder, list(table.info.signals), "--encoder")
-    settings = FineTuneSettings(epochs, batch_size, learning_rate, augment=augment, seed=seed)
+    settings = FineTuneSettings(
+        epochs, batch_size, learning_rate, augment=augment, seed=seed, class_balance=class_balance
+    )
     if self_training:
         further = load_table(unlabelled) if unlabelled else None
         student = SelfTrainingSettings(epochs=epochs, tuning=settings)
         classifier, records = self_trained_encoders(table, folders, table.info.labels, student, further)
     else:
-        classifier, records = fine_tuned_encoders(table, folders, table.info.labels, settings)
-    if len(records) == 1:
-        name, record = next(iter(records.items()))
-        save_encoder(classifier.encoder(name), out, record)
-    else:
-        with new_folder(out) as folder:
-            for name, record in records.items():
-                save_encoder(classifier.encoder(name), folder / name, record)
+        classifier, records = fine_tuned_encoders(table, folders, table.info.labels, settings, say)
+    save_classifier(classifier, out, records)
     record = next(iter(records.values()))
     if self_training:
         _tell_kept(record["self_training"])
     seconds = record["seconds"]
     typer.echo(f"{', '.join(records)} learned {len(table.info.labels)} labels in {seconds:.0f} s -> {out}")
-    warn_of_few_steps(math.ceil(epochs * record["data"]["windows"] / batch_size))
+    if record.get("validation"):
+        told = ", ".join(f"{name} {value:.3f}" for name, value in record["validation"].items() if value is not None)
+        typer.echo(f"validation: {told}")
 
 
 def _tell_kept(found: dict[str, Any]) -> None:

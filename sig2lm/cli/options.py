@@ -61,3 +61,8 @@ def named(texts: list[str], names: list[str], option: str) -> dict[str, str]:
             raise Sig2LMError(f"expected one {option} for '{name}', found '{found[name]}' and '{value}'; drop one")
         found[name] = value
     return found
+
+
+def say(line: str) -> None:
+    """Print a line of what goes on, beside the results: to stderr."""
+    typer.echo(line, err=True)

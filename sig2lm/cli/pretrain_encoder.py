@@ -1,14 +1,12 @@
 """``sig2lm pretrain-encoder``."""
 
-import math
 import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from sig2lm.cli.few_steps import warn_of_few_steps
-from sig2lm.cli.options import DataOption
+from sig2lm.cli.options import DataOption, say
 
 
 def pretrain_encoder(
@@ -43,14 +41,31 @@ def pretrain_encoder(
     subject_invariant: Annotated[
         float, typer.Option(min=0.0, help="Weight of an adversary that tells the subject; 0 for none.")
     ] = 0.0,
-    epochs: Annotated[int, typer.Option(min=1)] = 10,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="By default 10, and more where these are fewer than 300 steps.")
+    ] = None,
     batch_size: Annotated[int, typer.Option(min=1)] = 128,
     learning_rate: Annotated[float, typer.Option(min=0.0)] = 1e-3,
-    patch_size: Annotated[int | None, typer.Option(min=1, help="Samples; by default an eighth of the window.")] = None,
-    width: Annotated[int, typer.Option(min=8)] = 128,
-    depth: Annotated[int, typer.Option(min=1)] = 4,
+    architecture: Annotated[
+        str | None,
+        typer.Option(
+            help="resnet1d, conv_transformer or patch_transformer; by default resnet1d for waveforms and "
+            "patch_transformer for slow rows and events."
+        ),
+    ] = None,
+    size: Annotated[str, typer.Option(help="tiny, small or base.")] = "small",
+    patch_size: Annotated[int | None, typer.Option(min=1, help="Samples that a patch stands for.")] = None,
+    token_rate: Annotated[
+        float | None, typer.Option(help="Patches a second instead; by default about 5 where there is a sampling rate.")
+    ] = None,
+    width: Annotated[int | None, typer.Option(min=8, help="Instead of the size's own.")] = None,
+    depth: Annotated[int | None, typer.Option(min=1, help="Instead of the size's own.")] = None,
     normalisation: Annotated[
-        str | None, typer.Option(help="dataset, centred, instance or none; by default centred for event series.")
+        str | None,
+        typer.Option(
+            help="dataset, centred, instance, recording or none; by default recording for ECG, centred for event "
+            "series, else dataset."
+        ),
     ] = None,
     seed: int = 0,
 ) -> None:
@@ -59,7 +74,7 @@ def pretrain_encoder(
 
     from sig2lm.datasets import load_table
     from sig2lm.encoder import save_encoder
-    from sig2lm.encoder.patch_transformer import Normalisation
+    from sig2lm.encoder.config import Normalisation
     from sig2lm.errors import Sig2LMError
     from sig2lm.files import check_new
     from sig2lm.pretraining import PretrainSettings
@@ -82,7 +97,10 @@ def pretrain_encoder(
         epochs=epochs,
         batch_size=batch_size,
         learning_rate=learning_rate,
+        architecture=architecture,
+        size=size,
         patch_size=patch_size,
+        token_rate=token_rate,
         width=width,
         depth=depth,
         normalisation=cast(Normalisation | None, normalisation),
@@ -91,7 +109,7 @@ def pretrain_encoder(
     )
     speaks = not int(os.environ.get("RANK", "0"))  # of several processes the first one
     try:
-        encoder, provenance = pretrain(load_table(data), settings, signal)
+        encoder, provenance = pretrain(load_table(data), settings, signal, say=say if speaks else lambda line: None)
     except DivergedError as error:
         if error.encoder is None or not speaks:
             raise
@@ -102,4 +120,3 @@ def pretrain_encoder(
     save_encoder(encoder, out, provenance)
     loss = provenance["loss"]
     typer.echo(f"{objective} loss {loss[0]:.4f} -> {loss[-1]:.4f} in {provenance['seconds']:.0f} s -> {out}")
-    warn_of_few_steps(epochs * math.ceil(provenance["data"]["windows"] / batch_size))

@@ -1,9 +1,9 @@
 """Self-attention over patches whose cost grows linearly with the recording.
 
-Patches are cut into blocks of ``span``; a patch sees its own block. Every other layer shifts the blocks by half a
-span, so that what is known travels across borders (Liu et al. 2021, doi 10.1109/ICCV48922.2021.00986, in one
-dimension). Up to half a span this is full attention. Time enters as a rotation of queries and keys (Su et al. 2021,
-arXiv 2104.09864), so only differences of time matter and recordings longer than those of training are read alike.
+Up to ``span`` patches it is full attention. Beyond, patches are cut into blocks of half a span, and a block sees itself
+and its two neighbours, so a patch sees half a span to either side at least; what is known travels further with every
+layer. Time enters as a rotation of queries and keys (Su et al. 2021, arXiv 2104.09864), so only differences of time
+matter and recordings longer than those of training are read alike.
 
 Shapes: B batch, P patches, E width, H heads.
 """
@@ -27,21 +27,19 @@ def rotate(x: Tensor, angles: Tensor) -> Tensor:
 
 
 class BlockAttention(nn.Module):
-    """Multi-head self-attention within blocks.
+    """Multi-head self-attention, full up to ``span`` patches and in blocks with their neighbours beyond.
 
     Parameters
     ----------
     width, heads
         E and H.
     span
-        Patches in a block.
-    shifted
-        Whether the blocks begin half a span early.
+        Patches that all see one another; even.
     """
 
-    def __init__(self, width: int, heads: int, span: int, shifted: bool) -> None:
+    def __init__(self, width: int, heads: int, span: int) -> None:
         super().__init__()
-        self.heads, self.span, self.shift = heads, span, span // 2 if shifted else 0
+        self.heads, self.block = heads, max(1, span // 2)
         self.qkv = nn.Linear(width, 3 * width)
         self.out = nn.Linear(width, width)
 
@@ -50,7 +48,7 @@ class BlockAttention(nn.Module):
         batch, count, width = x.shape
         qkv = self.qkv(x).view(batch, count, 3, self.heads, width // self.heads).permute(2, 0, 3, 1, 4)
         query, key, value = rotate(qkv[0], angles), rotate(qkv[1], angles), qkv[2]
-        if count <= self.span // 2:
+        if count <= 2 * self.block:  # two blocks are neighbours: the same, without folding
             attended = scaled_dot_product_attention(query, key, value, attn_mask=_keys(mask)[:, None, None])
         else:
             attended = self._in_blocks(query, key, value, mask)
@@ -58,19 +56,24 @@ class BlockAttention(nn.Module):
         return merged
 
     def _in_blocks(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor:
-        """Fold (B, H, P, w) into (B * blocks, H, span, w), attend, and unfold."""
+        """Attend from each block to itself and its neighbours: (B, H, P, w), as blocks beside the batch."""
         batch, heads, count, width = query.shape
-        after = -(self.shift + count) % self.span
-        blocks = (self.shift + count + after) // self.span
+        after, size = -count % self.block, self.block
+        blocks = (count + after) // size
 
-        def fold(x: Tensor) -> Tensor:
-            padded = pad(x, (0, 0, self.shift, after)).view(batch, heads, blocks, self.span, width)
-            return padded.transpose(1, 2).reshape(batch * blocks, heads, self.span, width)
+        def folded(x: Tensor) -> Tensor:  # (B * blocks, H, rows, w)
+            return x.transpose(1, 2).reshape(batch * blocks, heads, -1, width)
 
-        seen = _keys(pad(mask, (self.shift, after)).view(batch * blocks, self.span))
-        attended = scaled_dot_product_attention(fold(query), fold(key), fold(value), attn_mask=seen[:, None, None])
-        unfolded = attended.view(batch, blocks, heads, self.span, width).transpose(1, 2)
-        return unfolded.reshape(batch, heads, blocks * self.span, width)[:, :, self.shift : self.shift + count]
+        def with_neighbours(x: Tensor) -> Tensor:
+            return folded(pad(x, (0, 0, size, after + size)).unfold(2, 3 * size, size).transpose(-1, -2))
+
+        queries = folded(pad(query, (0, 0, 0, after)).view(batch, heads, blocks, size, width))
+        seen = _keys(pad(mask, (size, after + size)).unfold(1, 3 * size, size).reshape(batch * blocks, 3 * size))
+        attended = scaled_dot_product_attention(
+            queries, with_neighbours(key), with_neighbours(value), attn_mask=seen[:, None, None]
+        )
+        unfolded = attended.view(batch, blocks, heads, size, width).transpose(1, 2)
+        return unfolded.reshape(batch, heads, blocks * size, width)[:, :, :count]
 
 
 def _keys(mask: Tensor) -> Tensor:
@@ -81,15 +84,39 @@ def _keys(mask: Tensor) -> Tensor:
 class Block(nn.Module):
     """A transformer layer: attention and a two-layer perceptron, each behind a normalisation."""
 
-    def __init__(self, width: int, heads: int, span: int, shifted: bool, dropout: float) -> None:
+    def __init__(self, width: int, heads: int, span: int, dropout: float) -> None:
         super().__init__()
         self.attention_norm, self.mlp_norm = nn.LayerNorm(width), nn.LayerNorm(width)
-        self.attention = BlockAttention(width, heads, span, shifted)
+        self.attention = BlockAttention(width, heads, span)
         self.mlp = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, mask: Tensor, angles: Tensor) -> Tensor:
-        """Refine patches (B, P, E)."""
+        """Refine ``x`` (B, P, E)."""
         x = x + self.dropout(self.attention(self.attention_norm(x), mask, angles))
         refined: Tensor = x + self.dropout(self.mlp(self.mlp_norm(x)))
         return refined
+
+
+class TransformerBlocks(nn.ModuleList):
+    """Transformer layers over the tokens of all channel groups, in the order of time.
+
+    Parameters
+    ----------
+    width, depth, heads, span, dropout
+        E, layers, H, patches that all see one another, and a probability in training.
+    """
+
+    def __init__(self, width: int, depth: int, heads: int, span: int, dropout: float) -> None:
+        super().__init__(Block(width, heads, span, dropout) for _ in range(depth))
+        self.head_width = width // heads
+
+    def forward(self, tokens: Tensor, mask: Tensor) -> Tensor:
+        """Refine tokens (B, times, groups, E); only those inside ``mask`` (B, times, groups) are seen."""
+        batch, count, groups, width = tokens.shape
+        times = torch.arange(count, device=tokens.device).repeat_interleave(groups)
+        angles = rotary_angles(times, self.head_width)
+        x, seen = tokens.reshape(batch, count * groups, width), mask.reshape(batch, count * groups)
+        for block in self:
+            x = block(x, seen, angles)
+        return x.view(batch, count, groups, width)

@@ -4,13 +4,15 @@ from pathlib import Path
 from typing import Any
 
 from sig2lm._version import __version__
-from sig2lm.encoder.patch_transformer import EncoderConfig, SignalEncoder
+from sig2lm.encoder.architectures import build_encoder
 from sig2lm.encoder.protocol import PatchEncoder, encoder_config
+from sig2lm.encoder.signal_encoder import SignalEncoder
 from sig2lm.errors import CheckpointError
 from sig2lm.files import new_folder, read_json, write_json
 from sig2lm.tensors import fill_module, fingerprint, read_tensors, write_tensors
 
 FORMAT = 1
+_RENAMED = {"modality": "group_embedding"}  # weights that were once called otherwise
 
 
 def save_encoder(encoder: SignalEncoder, out: str | Path, provenance: dict[str, Any] | None = None) -> Path:
@@ -22,14 +24,20 @@ def save_encoder(encoder: SignalEncoder, out: str | Path, provenance: dict[str, 
         When ``out`` exists or cannot be written.
     """
     with new_folder(out) as folder:
-        write_tensors(folder / "encoder.safetensors", encoder.state_dict())
-        write_json(folder / "train.json", {"sig2lm": __version__, **(provenance or {})})
-        write_json(folder / "config.json", {"kind": "encoder", "format": FORMAT, **encoder.config.to_dict()})
+        write_encoder(encoder, folder, provenance)
     return Path(out)
 
 
+def write_encoder(encoder: SignalEncoder, folder: Path, provenance: dict[str, Any] | None = None) -> None:
+    """Write an encoder into a folder that another function made and will remove if this fails."""
+    folder.mkdir(exist_ok=True)
+    write_tensors(folder / "encoder.safetensors", encoder.state_dict())
+    write_json(folder / "train.json", {"sig2lm": __version__, **(provenance or {})})
+    write_json(folder / "config.json", {"kind": "encoder", "format": FORMAT, **encoder.config.to_dict()})
+
+
 def load_encoder(folder: str | Path) -> SignalEncoder:
-    """Load an encoder that ``save_encoder`` wrote; it comes in evaluation mode.
+    """Load an encoder of any architecture that ``save_encoder`` wrote, now or before; it comes in evaluation mode.
 
     Raises
     ------
@@ -43,11 +51,17 @@ def load_encoder(folder: str | Path) -> SignalEncoder:
         raise CheckpointError(
             f"expected {what} (format {FORMAT}), found a config.json of something else; check the path"
         )
-    encoder = SignalEncoder(EncoderConfig.from_dict(config))
-    fill_module(encoder, read_tensors(folder / "encoder.safetensors", what), what)
+    encoder = build_encoder(config)
+    tensors = read_tensors(folder / "encoder.safetensors", what)
+    fill_module(encoder, {_RENAMED.get(name, name): tensor for name, tensor in tensors.items()}, what)
     return encoder.eval()
 
 
 def encoder_fingerprint(encoder: PatchEncoder) -> str:
-    """Hash of an encoder's config and weights: the key of everything that is cached from it."""
-    return fingerprint(encoder_config(encoder), dict(encoder.state_dict()))
+    """Hash of an encoder's config and weights: the key of everything that is cached from it.
+
+    The name of the architecture is left out: the names of the weights say it, and encoders of before there were several
+    keep their fingerprint.
+    """
+    config = {key: value for key, value in encoder_config(encoder).items() if key != "architecture"}
+    return fingerprint(config, dict(encoder.state_dict()))

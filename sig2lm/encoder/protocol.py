@@ -12,7 +12,7 @@ from typing import Any, Protocol, Self, runtime_checkable
 from torch import Tensor, nn
 
 from sig2lm.encoder.external.series import ExternalEncoder
-from sig2lm.encoder.patch_transformer import SignalEncoder
+from sig2lm.encoder.signal_encoder import SignalEncoder
 from sig2lm.errors import CheckpointError
 from sig2lm.signals import Contract
 

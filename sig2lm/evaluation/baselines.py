@@ -24,7 +24,7 @@ def majority(table: Table, split: str, labels: tuple[str, ...]) -> Predictions:
 def encoder_probe(
     model: SignalLM, table: Table, split: str, encoders: Mapping[str, PatchEncoder] | None = None
 ) -> Predictions:
-    """Answer with logistic regression on the mean patches of encoders (the model's own), fitted on the train split."""
+    """Answer with logistic regression on the pooled patches of encoders (the model's own), fitted on the train rows."""
     labels = model.task(table.info.signals).labels
     encoders = encoders or {name: model.branch(name).encoder for name in table.info.signals}
     known, names = pooled_patches(model, table, "train", encoders)
@@ -36,7 +36,7 @@ def encoder_probe(
 def pooled_patches(
     model: SignalLM, table: Table, split: str, encoders: Mapping[str, PatchEncoder]
 ) -> tuple[NDArray[np.float64], list[str]]:
-    """Mean over the observed patches of each row, signals side by side: (N, sum of E), and the labels.
+    """Mean and maximum of the observed patches of each row, signals side by side: (N, sum of 2 E), and the labels.
 
     A signal without any observed patch counts as zeros.
     """
@@ -47,7 +47,8 @@ def pooled_patches(
         for recording in examples.recordings(index).values():
             assert recording.patches is not None
             assert recording.patch_mask is not None
-            weights = recording.patch_mask / max(1, recording.patch_mask.sum())
-            row.append(weights @ recording.patches)
+            seen = recording.patches[recording.patch_mask]
+            none = np.zeros((1, recording.patches.shape[1]), dtype=np.float32)
+            row += [(seen if len(seen) else none).mean(0), (seen if len(seen) else none).max(0)]
         pooled.append(np.concatenate(row))
     return np.asarray(pooled, dtype=np.float64), examples.row_labels

@@ -9,7 +9,7 @@ from datasets import DatasetDict
 from scipy.special import softmax
 
 from sig2lm.datasets import Table
-from sig2lm.encoder.patch_transformer import channel_groups
+from sig2lm.encoder.config import channel_groups
 from sig2lm.encoder.tables import without_channels
 from sig2lm.errors import DatasetError
 from sig2lm.evaluation.asking import drawn_question, held_out_question, predict

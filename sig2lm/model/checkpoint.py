@@ -14,7 +14,7 @@ from typing import Any
 
 from torch import Tensor
 
-from sig2lm.encoder import EncoderConfig, PatchEncoder, SignalEncoder, encoder_fingerprint, save_encoder
+from sig2lm.encoder import PatchEncoder, SignalEncoder, build_encoder, encoder_fingerprint, save_encoder
 from sig2lm.encoder.loading import IN_MEMORY, find_encoder, relative_source
 from sig2lm.encoder.protocol import check_encoder, encoder_config
 from sig2lm.errors import CheckpointError
@@ -231,7 +231,7 @@ def _load_branch(
     recorded = described["encoder"]
     encoder: PatchEncoder
     if recorded["trained_here"] and "library" not in recorded["config"]:
-        encoder, source = SignalEncoder(EncoderConfig.from_dict(recorded["config"])), recorded["source"]
+        encoder, source = build_encoder(recorded["config"]), recorded["source"]
     else:
         encoder, source = _find_encoder(name, recorded, folder, moved)
     config = AdapterConfig.from_dict(described["adapter"])

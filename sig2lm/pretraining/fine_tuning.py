@@ -3,28 +3,29 @@
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, cast
+from typing import Any, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
+from torch import nn
 from transformers import Trainer, set_seed
 
 from sig2lm.datasets import Table
 from sig2lm.encoder.batching import stack_values
 from sig2lm.encoder.checkpoint import load_encoder
 from sig2lm.encoder.compatibility import check_contract, check_every_signal
-from sig2lm.encoder.patch_transformer import SignalEncoder
 from sig2lm.encoder.protocol import PatchEncoder
+from sig2lm.encoder.signal_encoder import SignalEncoder
 from sig2lm.errors import DatasetError
+from sig2lm.metrics import Predictions, label_numbers, scores
 from sig2lm.pretraining.augmentations import Compose, default_pipeline
-from sig2lm.pretraining.optimisation import quiet, training_arguments
+from sig2lm.pretraining.classifier import Classifier
+from sig2lm.pretraining.optimisation import AverageWeights, Say, Schedule, quiet, training_arguments
 from sig2lm.pretraining.windows import WindowDataset
 
 Row = tuple[dict[str, NDArray[np.float32]], int]
@@ -36,55 +37,32 @@ class FineTuneSettings:
 
     Attributes
     ----------
+    epochs
+        5 where none are named, and more where these are fewer than 300 steps.
     augment
         Probability with which each window meets each augmentation that suits its signal
         (:func:`sig2lm.pretraining.augmentations.default_pipeline`).
+    label_smoothing
+        Share of the target that all labels divide among them.
+    class_balance
+        How much rare labels weigh: 0 as often as they come, 1 all labels alike; 0.5 between the two.
+    average
+        Momentum of the average over steps that the weights end as; 0 for the weights of the last step.
     """
 
-    epochs: float = 5.0
+    epochs: float | None = None
     batch_size: int = 64
-    learning_rate: float = 5e-4
+    learning_rate: float = 1e-3
     weight_decay: float = 0.05
     augment: float = 0.5
     seed: int = 0
+    label_smoothing: float = 0.05
+    class_balance: float = 0.0
+    average: float = 0.98
 
-
-class Classifier(nn.Module):
-    """Encoders of named signals, the mean over the observed patches of each, and one linear layer.
-
-    Parameters
-    ----------
-    encoders
-        They are trained, so pass copies where the originals are still needed.
-    num_labels
-        M.
-    """
-
-    def __init__(self, encoders: Mapping[str, PatchEncoder], num_labels: int) -> None:
-        super().__init__()
-        self.encoders = nn.ModuleDict(cast(Mapping[str, nn.Module], encoders))
-        self.head = nn.Linear(sum(encoder.width for encoder in encoders.values()), num_labels)
-
-    def encoder(self, name: str) -> SignalEncoder:
-        """Return the encoder of a named signal, in evaluation mode."""
-        encoder = self.encoders[name]
-        assert isinstance(encoder, SignalEncoder)
-        return encoder.eval()
-
-    def forward(self, signals: Mapping[str, Mapping[str, Tensor]], labels: Tensor | None = None) -> dict[str, Tensor]:
-        """Return logits (B, M), and the loss where the labels (B,) are given.
-
-        Parameters
-        ----------
-        signals
-            For each name values and sample_mask (B, C, T).
-        """
-        pooled = []
-        for name, encoder in self.encoders.items():
-            patches, mask = encoder(**signals[name])
-            pooled.append((patches * mask[..., None]).sum(1) / mask.sum(1, keepdim=True).clamp(min=1))
-        logits = self.head(torch.cat(pooled, dim=-1))
-        return {"logits": logits} if labels is None else {"loss": cross_entropy(logits, labels), "logits": logits}
+    def planned(self, windows: int) -> Self:
+        """Return these settings with the epochs that so many windows take."""
+        return replace(self, epochs=Schedule.plan(windows, self.batch_size, self.epochs, usual=5).epochs)
 
 
 class NumberedWindows(torch.utils.data.Dataset[Row]):
@@ -134,11 +112,21 @@ def fine_tune(
     """
     settings = settings or FineTuneSettings()
     set_seed(settings.seed)
-    model = Classifier(encoders, len(labels))
+    windows = LabelledWindows(table, "train", labels, rows)
+    model = Classifier(encoders, labels, balanced_loss(windows.numbers, len(labels), settings))
     for encoder in encoders.values():
         encoder.requires_grad_(True)
-    fit(model, LabelledWindows(table, "train", labels, rows), settings, default_pipelines(encoders, settings.augment))
+    fit(model, windows, settings, default_pipelines(encoders, settings.augment))
     return model.eval()
+
+
+def balanced_loss(numbers: Sequence[int], num_labels: int, settings: FineTuneSettings) -> nn.Module:
+    """Return a smoothed cross-entropy in which rare labels weigh more by ``settings.class_balance``."""
+    counts = np.maximum(np.bincount([number for number in numbers if number >= 0], minlength=num_labels), 1)
+    weights = (counts.mean() / counts) ** settings.class_balance
+    return nn.CrossEntropyLoss(
+        torch.tensor(weights, dtype=torch.float32), label_smoothing=settings.label_smoothing, ignore_index=-100
+    )
 
 
 def fit(
@@ -154,19 +142,25 @@ def fit(
     pipelines
         Augmentations of named signals; ``settings.augment`` is not looked at.
     """
+    settings = settings.planned(len(windows))
     with tempfile.TemporaryDirectory() as scratch:
         trainer = Trainer(
             model=model,
             args=training_arguments(settings, scratch, label_names=["labels"]),
             train_dataset=windows,
             data_collator=partial(_collate, pipelines=pipelines),
+            callbacks=[AverageWeights(settings.average)] if settings.average else [],
         )
         quiet(trainer)
         trainer.train()
 
 
 def fine_tuned_encoders(
-    table: Table, folders: Mapping[str, str | Path], labels: Sequence[str], settings: FineTuneSettings | None = None
+    table: Table,
+    folders: Mapping[str, str | Path],
+    labels: Sequence[str],
+    settings: FineTuneSettings | None = None,
+    say: Say = lambda line: None,
 ) -> tuple[Classifier, dict[str, dict[str, Any]]]:
     """Load pretrained encoders, teach them the labels of a table together, and say where each came from.
 
@@ -174,6 +168,8 @@ def fine_tuned_encoders(
     ----------
     folders
         Of an encoder for each signal of the table.
+    say
+        Is called with the number of steps, before training.
 
     Returns
     -------
@@ -192,6 +188,8 @@ def fine_tuned_encoders(
             f"expected a label in every training row of '{table.path}', found rows without one; label them, or pass "
             "--self-training"
         )
+    settings = settings.planned(len(table.data["train"]))
+    say(str(Schedule(len(table.data["train"]), settings.batch_size, settings.epochs or 0.0)))
     started = time.perf_counter()
     classifier = fine_tune(table, encoders, labels, settings)
     seconds = round(time.perf_counter() - started, 1)
@@ -226,6 +224,37 @@ def fitting_encoders(table: Table, folders: Mapping[str, str | Path]) -> dict[st
     for name, encoder in encoders.items():
         check_contract(table, name, encoder.contract, str(folders[name]))
     return encoders
+
+
+def validation_scores(classifier: Classifier, table: Table) -> dict[str, float | None] | None:
+    """Scores on the validation people; None where there are none, or some row has no label."""
+    if "validation" not in table.data or any(label is None for label in table.data["validation"]["label"]):
+        return None
+    return scores(classified(classifier, table, "validation"))
+
+
+def classified(classifier: Classifier, table: Table, split: str) -> Predictions:
+    """Answer each row of a split; all rows have one of the classifier's labels.
+
+    Raises
+    ------
+    DatasetError
+        If the table has other signals, or no such split, or a row has another label or none.
+    """
+    labels = classifier.labels
+    check_every_signal(list(table.info.signals), list(classifier.encoders), f"'{table.path}'")
+    for name in classifier.encoders:
+        check_contract(table, name, classifier.encoder(name).contract, name)
+    if split not in table.data:
+        raise DatasetError(f"expected the split '{split}' in '{table.path}', found {', '.join(table.data)}; choose one")
+    if strange := {str(label) for label in table.data[split]["label"]} - set(labels):
+        raise DatasetError(
+            f"expected rows with the labels {', '.join(labels)} in the {split} split of '{table.path}', found "
+            f"{', '.join(sorted(strange))}, too; judge on data with the labels that were learned"
+        )
+    rows = table.data[split]
+    truth = label_numbers(rows["label"], labels)
+    return Predictions(labels, truth, classify(classifier, table, split, labels), np.array(rows["subject"]))
 
 
 def classify(model: Classifier, table: Table, split: str, labels: Sequence[str]) -> NDArray[np.float64]:

@@ -1,21 +1,28 @@
 """What trainings of an encoder share: AdamW, one cosine with 5 % warm-up, nothing kept on disk, nothing printed."""
 
-from typing import Any, Protocol
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol, Self
 
 import torch
-from transformers import Trainer, TrainingArguments
+from torch import Tensor, nn
+from transformers import Trainer, TrainerCallback, TrainingArguments
+
+Say = Callable[[str], None]
+"""Is called with a line of what a user should know, before what takes long."""
 
 
 class Optimisation(Protocol):
     """The settings that every training has."""
 
     @property
-    def epochs(self) -> float:
-        """Passes over the data."""
+    def epochs(self) -> float | None:
+        """Passes over the data; None for as many as :class:`Schedule` plans."""
 
     @property
     def batch_size(self) -> int:
-        """WindowDataset a step."""
+        """Windows a step."""
 
     @property
     def learning_rate(self) -> float:
@@ -30,8 +37,55 @@ class Optimisation(Protocol):
         """Of everything drawn."""
 
 
+LEAST_STEPS = 300  # below a few hundred steps weights have hardly moved
+FEW_STEPS = 100
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long a training is, known before it begins.
+
+    Attributes
+    ----------
+    windows, batch_size
+        Of an epoch, and of a step.
+    epochs
+        Passes over the windows.
+    """
+
+    windows: int
+    batch_size: int
+    epochs: float
+
+    @classmethod
+    def plan(cls, windows: int, batch_size: int, wanted: float | None, usual: float) -> Self:
+        """Take the epochs that are wanted, or the usual ones, or as many as make 300 steps where these do not.
+
+        Examples
+        --------
+        >>> Schedule.plan(windows=100, batch_size=32, wanted=None, usual=5).epochs
+        75
+        """
+        steps = math.ceil(windows / batch_size)
+        return cls(windows, batch_size, max(usual, math.ceil(LEAST_STEPS / steps)) if wanted is None else wanted)
+
+    @property
+    def steps(self) -> int:
+        """Of the optimiser."""
+        return math.ceil(self.epochs * math.ceil(self.windows / self.batch_size))
+
+    def __str__(self) -> str:
+        text = f"{self.windows} windows, {self.epochs:g} epochs of batches of {self.batch_size}: {self.steps} steps"
+        few = self.steps < FEW_STEPS
+        return f"{text}, which is few; raise --epochs or lower --batch-size" if few else text
+
+
 def training_arguments(settings: Optimisation, scratch: str, **further: Any) -> TrainingArguments:
-    """Return the arguments of a training that writes into ``scratch`` at most; ``further`` are Trainer's own."""
+    """Return the arguments of a training that writes into ``scratch`` at most; ``further`` are Trainer's own.
+
+    The settings' epochs are those of a :class:`Schedule`.
+    """
+    assert settings.epochs is not None
     return TrainingArguments(
         output_dir=scratch,
         num_train_epochs=settings.epochs,
@@ -57,3 +111,31 @@ def quiet(trainer: Trainer) -> None:
     from transformers import PrinterCallback
 
     trainer.remove_callback(PrinterCallback)
+
+
+class AverageWeights(TrainerCallback):
+    """Keep an exponential moving average of the trained weights, and end with it.
+
+    It ends in a flatter place than the last step (Izmailov et al. 2018, arXiv 1803.05407, average likewise). The
+    momentum is ``min(momentum, (1 + n) / (10 + n))`` after n steps, so that short trainings forget how they began.
+    """
+
+    def __init__(self, momentum: float) -> None:
+        self.momentum, self.steps = momentum, 0
+        self.average: dict[str, Tensor] = {}
+
+    @torch.no_grad()
+    def on_step_end(self, *_: object, model: nn.Module, **__: object) -> None:
+        """Move towards the weights of this step."""
+        momentum = min(self.momentum, (1 + self.steps) / (10 + self.steps))
+        self.steps += 1
+        for name, parameter in model.named_parameters():
+            if parameter.requires_grad:
+                self.average.setdefault(name, parameter.detach().clone()).lerp_(parameter, 1.0 - momentum)
+
+    @torch.no_grad()
+    def on_train_end(self, *_: object, model: nn.Module, **__: object) -> None:
+        """Put the average in the place of the weights."""
+        for name, parameter in model.named_parameters():
+            if name in self.average:
+                parameter.copy_(self.average[name])

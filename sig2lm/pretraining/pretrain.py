@@ -14,24 +14,19 @@ from torch import Tensor, nn
 from transformers import Trainer, TrainerCallback, set_seed
 
 from sig2lm.datasets import Table
-from sig2lm.encoder.patch_transformer import (
-    EncoderConfig,
-    Normalisation,
-    SignalEncoder,
-    default_normalisation,
-    default_patch_size,
-)
+from sig2lm.encoder.signal_encoder import SignalEncoder
 from sig2lm.encoder.tables import as_read
 from sig2lm.errors import DatasetError, Sig2LMError
+from sig2lm.pretraining.designing import EncoderChoice, design_for
 from sig2lm.pretraining.objectives import Objective, SubjectInvariant, build_objective, check_objective, option_names
-from sig2lm.pretraining.objectives.distributed import gathered, process_mean
-from sig2lm.pretraining.optimisation import quiet, training_arguments
-from sig2lm.pretraining.windows import PairedWindows, WindowDataset, channel_statistics, check_subjects, has_neighbours
+from sig2lm.pretraining.objectives.distributed import gathered, process_mean, world
+from sig2lm.pretraining.optimisation import Say, Schedule, quiet, training_arguments
+from sig2lm.pretraining.windows import PairedWindows, WindowDataset, check_subjects, has_neighbours
 
 
 @dataclass(frozen=True)
-class PretrainSettings:
-    """How an encoder is pretrained.
+class PretrainSettings(EncoderChoice):
+    """How an encoder is pretrained; besides, what :class:`EncoderChoice` says of it.
 
     Attributes
     ----------
@@ -39,11 +34,7 @@ class PretrainSettings:
         A name in ``sig2lm.pretraining.objectives.OBJECTIVES``.
     epochs, batch_size, learning_rate, weight_decay, seed
         Of the optimisation: AdamW, one cosine with 5 % warm-up. Of several processes each takes ``batch_size`` windows.
-    patch_size
-        Samples in a patch; by default about an eighth of the window.
-    width, depth, heads, normalisation
-        Of the encoder, see :class:`EncoderConfig`; where no normalisation is named it is ``centred`` for event series
-        and ``dataset`` for all others.
+        Epochs are 10 where none are named, and more where these are fewer than 300 steps.
     channels
         Which channels of the signal the encoder reads, in this order; None for all.
     options
@@ -54,16 +45,11 @@ class PretrainSettings:
     """
 
     objective: str = "contrastive"
-    epochs: int = 10
+    epochs: int | None = None
     batch_size: int = 128
     learning_rate: float = 1e-3
     weight_decay: float = 0.05
     seed: int = 0
-    patch_size: int | None = None
-    width: int = 128
-    depth: int = 4
-    heads: int = 4
-    normalisation: Normalisation | None = None
     channels: tuple[str, ...] | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     subject_invariant: float = 0.0
@@ -93,6 +79,7 @@ def pretrain_encoder(
     settings: PretrainSettings | None = None,
     signal: str | None = None,
     callbacks: Sequence[TrainerCallback] = (),
+    say: Say = lambda line: None,
 ) -> tuple[SignalEncoder, dict[str, Any]]:
     """Pretrain an encoder for one signal of a table.
 
@@ -102,6 +89,8 @@ def pretrain_encoder(
         A prepared data set; only its train split is used, and no label.
     signal
         Which named signal, where the table has several.
+    say
+        Is called before training with a line for each thing that was chosen or noticed, and with the number of steps.
 
     Returns
     -------
@@ -111,7 +100,7 @@ def pretrain_encoder(
     Raises
     ------
     DatasetError
-        When the table has no such signal, or its windows do not suit the objective: none, shorter than a patch, with a
+        When the table has no such signal, or its windows do not suit the objective: none, with a
         channel that never changes, of one subject or one channel group where several are needed.
     Sig2LMError
         When the objective or one of its options is unknown, or the batches are too small for it.
@@ -123,15 +112,21 @@ def pretrain_encoder(
     windows = _windows(table, signal, settings.channels)
     settings = replace(settings, options=_options(settings, windows))
     set_seed(settings.seed)
-    encoder = SignalEncoder(_config(windows, settings))
+    config, notes = design_for(windows, settings)
+    encoder = SignalEncoder(config)
     objective = build_objective(settings.objective, encoder, settings.options)
     examples = PairedWindows(windows, objective.pairs)
     if settings.subject_invariant:
         check_subjects(windows, examples.subjects, "subject_invariant")
         objective = SubjectInvariant(objective, examples.subjects, settings.subject_invariant)
     _check_batches(objective, len(windows), settings)
+    schedule = Schedule.plan(len(windows), settings.batch_size * world()[1], settings.epochs, usual=10)
+    settings = replace(settings, epochs=int(schedule.epochs))
+    for line in (*notes, str(schedule)):
+        say(line)
     provenance = {
         "settings": asdict(settings),
+        "notes": notes,
         "data": {"name": table.info.name, "signal": windows.name, "split": windows.split, "windows": len(windows)},
     }
     started = time.perf_counter()
@@ -179,35 +174,6 @@ def _the_signal(table: Table, signal: str | None) -> str:
         )
     assert signal is not None
     return signal
-
-
-def _config(windows: WindowDataset, settings: PretrainSettings) -> EncoderConfig:
-    normalisation = settings.normalisation or default_normalisation(windows.contract)
-    statistics = channel_statistics(windows, normalisation in ("centred", "instance"))
-    whose = f"the training windows of '{windows.name}' in '{windows.table.path}'"
-    size = settings.patch_size or default_patch_size(windows[0].shape[1])
-    if statistics.shortest < size:
-        raise DatasetError(
-            f"expected windows of at least a patch ({size} samples), but the shortest of {whose} has "
-            f"{statistics.shortest}; pass a smaller --patch-size, or prepare longer windows"
-        )
-    if statistics.constant:
-        within = " within a window" if normalisation in ("centred", "instance") else ""
-        raise DatasetError(
-            f"expected channels that change, but {', '.join(statistics.constant)} never does{within} in {whose}; "
-            "prepare the data without it"
-        )
-    return EncoderConfig(
-        contract=windows.contract,
-        patch_size=size,
-        patch_stride=size,
-        width=settings.width,
-        depth=settings.depth,
-        heads=settings.heads,
-        normalisation=normalisation,
-        mean=tuple(statistics.mean.tolist()),
-        std=tuple(statistics.std.tolist()),
-    )
 
 
 def _check_batches(objective: Objective, windows: int, settings: PretrainSettings) -> None:

@@ -30,12 +30,13 @@ from torch.nn.functional import cross_entropy
 from transformers import set_seed
 
 from sig2lm.datasets import Table
-from sig2lm.encoder.patch_transformer import SignalEncoder
 from sig2lm.encoder.protocol import PatchEncoder
+from sig2lm.encoder.signal_encoder import SignalEncoder
 from sig2lm.errors import Sig2LMError
+from sig2lm.pretraining.classifier import Classifier
 from sig2lm.pretraining.fine_tuning import (
-    Classifier,
     FineTuneSettings,
+    balanced_loss,
     default_pipelines,
     fine_tune,
     fit,
@@ -75,7 +76,7 @@ class SelfTrainingSettings:
 
     threshold: float = 0.5
     most_per_label: int = 10_000
-    epochs: float = 5.0
+    epochs: float | None = None
     probability: float = 0.5
     weight: float = 1.0
     tuning: FineTuneSettings = field(default_factory=FineTuneSettings)
@@ -130,7 +131,8 @@ def self_train(
     answers = label_probabilities(teacher, windows.numbered(windows.others, [UNLABELLED] * len(windows.others)))
     found = confident_labels(answers, settings.threshold, settings.most_per_label)
     set_seed(tuning.seed)
-    student = _Student(Classifier(encoders, len(labels)).requires_grad_(True), encoders, settings)
+    loss = balanced_loss(windows.numbers, len(labels), tuning)
+    student = _Student(Classifier(encoders, labels, loss).requires_grad_(True), encoders, settings)
     fit(student, windows.with_answers(found), replace(tuning, epochs=settings.epochs))
     labelled = windows.numbered(windows.known, windows.numbers)
     fit(student.classifier, labelled, tuning, default_pipelines(encoders, tuning.augment))

@@ -51,42 +51,53 @@ class Statistics:
     ----------
     mean, std
         Of each channel, over all observed samples, float64; ``std`` is 1 where a channel was never observed.
-    constant
-        Names of channels that never change.
-    shortest, longest
-        Samples of the shortest and of the longest window.
+    within
+        Deviation around each window's own mean; 1 where a channel was never observed or never changes within one.
+    constant, still_within
+        Names of channels that never change, and of those that never do within a window.
+    typical
+        Samples of the median window.
     """
 
     mean: NDArray[np.float64]
     std: NDArray[np.float64]
+    within: NDArray[np.float64]
     constant: tuple[str, ...]
-    shortest: int
-    longest: int
+    still_within: tuple[str, ...]
+    typical: int
 
 
-def channel_statistics(windows: WindowDataset, centred: bool = False) -> Statistics:
-    """Measure windows in one pass; with ``centred``, deviations are around, and changes within, each window."""
-    count, total, squares, change = (np.zeros(windows.channels) for _ in range(4))
+def channel_statistics(windows: WindowDataset) -> Statistics:
+    """Measure windows in one pass."""
+    count, total, squares, around, change = (np.zeros(windows.channels) for _ in range(5))
     lowest, highest = (np.full(windows.channels, np.nan) for _ in range(2))
-    lengths = set()
+    lengths = []
     for start in range(0, len(windows), 256):
         for window in windows.__getitems__(range(start, min(start + 256, len(windows)))):
-            lengths.add(window.shape[1])
+            lengths.append(window.shape[1])
             values = window.astype(np.float64)
             observed = np.isfinite(values).sum(1)
             low, high = np.fmin.reduce(values, axis=1), np.fmax.reduce(values, axis=1)
             lowest, highest = np.fmin(lowest, low), np.fmax(highest, high)
             change = np.fmax(change, high - low)
-            if centred:
-                values = values - (np.nansum(values, axis=1) / np.maximum(observed, 1))[:, None]
+            mean = np.nansum(values, axis=1) / np.maximum(observed, 1)
             count += observed
             total += np.nansum(values, axis=1)
             squares += np.nansum(values * values, axis=1)
+            around += np.nansum((values - mean[:, None]) ** 2, axis=1)
     mean = total / np.maximum(count, 1)
     deviation = np.sqrt(np.maximum(squares / np.maximum(count, 1) - mean * mean, 0.0))
-    still = (count > 0) & ((change if centred else highest - lowest) == 0.0)
-    constant = tuple(name for name, is_still in zip(windows.contract.channels, still, strict=True) if is_still)
-    return Statistics(mean, np.where((count > 0) & ~still, deviation, 1.0), constant, min(lengths), max(lengths))
+    within = np.sqrt(around / np.maximum(count, 1))
+    still, still_within = (count > 0) & (highest == lowest), (count > 0) & (change == 0.0)
+    names = np.array(windows.contract.channels)
+    return Statistics(
+        mean,
+        np.where((count > 0) & ~still, deviation, 1.0),
+        np.where((count > 0) & ~still_within, within, 1.0),
+        tuple(names[still].tolist()),
+        tuple(names[still_within].tolist()),
+        int(np.median(lengths)),
+    )
 
 
 def subject_codes(windows: WindowDataset) -> tuple[NDArray[np.int64], int]:

@@ -17,12 +17,12 @@ from sig2lm.cli import main
 from sig2lm.datasets import Table, load_table
 from sig2lm.datasets.table import TableInfo, TableRow
 from sig2lm.datasets.writer import Draft, write_table
-from sig2lm.encoder import EncoderConfig, SignalEncoder, encoder_fingerprint, save_encoder
+from sig2lm.encoder import PatchTransformerConfig, SignalEncoder, encoder_fingerprint, save_encoder
 from sig2lm.encoder.tables import as_read, renamed, without_channels
 from sig2lm.errors import DatasetError, Sig2LMError
 from sig2lm.evaluation.probing import ProbeSettings, missing_sensors, probe_encoder
 from sig2lm.evaluation.probing.classifiers import linear_probe, nearest_neighbours
-from sig2lm.evaluation.probing.features import mean_patches, untrained
+from sig2lm.evaluation.probing.features import untrained, window_features
 from sig2lm.evaluation.probing.fractions import nested_rows
 from sig2lm.pages.probing import to_html
 from sig2lm.pretraining.fine_tuning import FineTuneSettings
@@ -69,7 +69,7 @@ def build(folder: Path, people: Any = None, labels: Any = LABELS, contract: Cont
 
 def build_encoder(contract: Contract = CONTRACT) -> SignalEncoder:
     torch.manual_seed(0)
-    return SignalEncoder(EncoderConfig(contract, 8, 8, width=16, depth=1, heads=2)).eval()
+    return SignalEncoder(PatchTransformerConfig(contract, 8, 8, width=16, depth=1, heads=2)).eval()
 
 
 @pytest.fixture(scope="module")
@@ -164,11 +164,11 @@ def test_a_missing_sensor_is_masked_and_its_values_are_never_seen(table: Table, 
         tmp_path,
     )
     first, second = (
-        mean_patches(encoder, WindowDataset(without_channels(one, "motion", [0, 1]), "motion", "test"))
+        window_features(encoder, WindowDataset(without_channels(one, "motion", [0, 1]), "motion", "test"))
         for one in (table, loud)
     )
     np.testing.assert_array_equal(first, second)
-    assert not np.allclose(first, mean_patches(encoder, WindowDataset(table, "motion", "test")))
+    assert not np.allclose(first, window_features(encoder, WindowDataset(table, "motion", "test")))
 
 
 def test_the_sensor_that_tells_the_label_is_missed(report: dict[str, Any]) -> None:

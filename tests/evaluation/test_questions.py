@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from sig2lm.cli import app
 from sig2lm.datasets import Table, load_table, prepare
 from sig2lm.datasets.public import synthetic
-from sig2lm.encoder import EncoderConfig, SignalEncoder
+from sig2lm.encoder import PatchTransformerConfig, SignalEncoder
 from sig2lm.evaluation.questions import Answered, evaluate_questions, score_kind
 from sig2lm.model.adapter import AdapterConfig, build_adapter
 from sig2lm.model.answering import Answer
@@ -40,7 +40,7 @@ def beats(tmp_path_factory: pytest.TempPathFactory) -> Table:
 def model(beats: Table) -> SignalLM:
     """An untrained model."""
     contract = beats.info.signals["rr"]
-    encoder = SignalEncoder(EncoderConfig(contract, 4, 4, 16, 1, 2, "centred", (800.0,), (100.0,)))
+    encoder = SignalEncoder(PatchTransformerConfig(contract, 4, 4, 16, 1, 2, "centred", (800.0,), (100.0,)))
     lm = build_lm()
     adapter = build_adapter(AdapterConfig("resampler", 4), 16, lm.width, lm.embedding_norm)
     return SignalLM(lm, {"rr": SignalBranch(encoder, adapter)}, Task.from_template(load_template("af_rr")))

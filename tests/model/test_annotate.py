@@ -42,12 +42,12 @@ def two_signal_lm() -> SignalLM:
 
 def interval_lm() -> SignalLM:
     """A model of RR intervals in ms, three beats a patch."""
-    from sig2lm.encoder import EncoderConfig, SignalEncoder
+    from sig2lm.encoder import PatchTransformerConfig, SignalEncoder
 
     lm = build_lm(dtype=torch.float64)
     contract = Contract(("rr",), ("ms",), None, None, 12.0)
     torch.manual_seed(0)
-    encoder = SignalEncoder(EncoderConfig(contract, 3, 3, 16, 1, 2, "centred", (0.0,), (100.0,)))
+    encoder = SignalEncoder(PatchTransformerConfig(contract, 3, 3, 16, 1, 2, normalisation="centred", std=(100.0,)))
     config = AdapterConfig("resampler", num_virtual_tokens=4, hidden=16, heads=2)
     adapter = build_adapter(config, encoder.width, lm.width, lm.embedding_norm)
     template = TEMPLATE.model_copy(update={"prompt": "$rr\n$question"})

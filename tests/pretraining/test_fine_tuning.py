@@ -10,7 +10,7 @@ from datasets import DatasetDict
 
 from sig2lm.cli import main
 from sig2lm.datasets import Table, load_table
-from sig2lm.encoder import EncoderConfig, SignalEncoder, encoder_fingerprint, load_encoder, save_encoder
+from sig2lm.encoder import PatchTransformerConfig, SignalEncoder, encoder_fingerprint, load_encoder, save_encoder
 from sig2lm.errors import DatasetError
 from sig2lm.pretraining.fine_tuning import FineTuneSettings, classify, fine_tune, fine_tuned_encoders
 
@@ -21,7 +21,10 @@ def home(simulated: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "data").symlink_to(simulated / "data")
     torch.manual_seed(0)
     contract = load_table(folder / "data" / "af_rr").info.signals["rr"]
-    save_encoder(SignalEncoder(EncoderConfig(contract, 8, 8, 16, 1, 2, "centred", (0.0,), (50.0,))), folder / "encoder")
+    save_encoder(
+        SignalEncoder(PatchTransformerConfig(contract, 8, 8, 16, 1, 2, normalisation="centred", std=(50.0,))),
+        folder / "encoder",
+    )
     return folder
 
 

@@ -12,10 +12,10 @@ from walking import IDS, SMALL, VARIANTS, as_table, build_table, recordings
 
 from sig2lm.datasets import Table
 from sig2lm.encoder import SignalEncoder, stack_values
+from sig2lm.encoder.pooling import mean_patch
 from sig2lm.errors import DatasetError, Sig2LMError
 from sig2lm.pretraining import PretrainSettings, pretrain_encoder
 from sig2lm.pretraining.objectives import OBJECTIVES
-from sig2lm.pretraining.objectives.heads import pool
 from sig2lm.pretraining.pretrain import DivergedError
 from sig2lm.pretraining.windows import PairedWindows, WindowDataset
 from sig2lm.signals import Contract
@@ -57,7 +57,7 @@ def tilted(seed: int) -> list[np.ndarray]:
 def leakage(encoder: SignalEncoder, known: list[np.ndarray], others: list[np.ndarray]) -> float:
     """How often the nearest of the known windows is of the same person."""
     with torch.no_grad():
-        near = torch.cdist(*(pool(*encoder(*stack_values(windows))) for windows in (others, known))).argmin(1)
+        near = torch.cdist(*(mean_patch(*encoder(*stack_values(windows))) for windows in (others, known))).argmin(1)
     return (near % 2 == torch.arange(len(near)) % 2).float().mean().item()
 
 

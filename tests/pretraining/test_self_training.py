@@ -18,7 +18,7 @@ from sig2lm.cli import main
 from sig2lm.datasets import Table, load_table
 from sig2lm.datasets.table import TableInfo, TableRow
 from sig2lm.datasets.writer import Draft, write_table
-from sig2lm.encoder import EncoderConfig, SignalEncoder, encoder_fingerprint, load_encoder, save_encoder
+from sig2lm.encoder import PatchTransformerConfig, SignalEncoder, encoder_fingerprint, load_encoder, save_encoder
 from sig2lm.errors import DatasetError, Sig2LMError
 from sig2lm.evaluation.probing import ProbeSettings, probe_encoder
 from sig2lm.pages.probing import to_html
@@ -59,7 +59,7 @@ def build(folder: Path, signals: Mapping[str, Contract], windows: int = 8) -> Ta
 
 def build_encoder(contract: Contract = MOTION) -> SignalEncoder:
     torch.manual_seed(0)
-    return SignalEncoder(EncoderConfig(contract, 8, 8, width=16, depth=1, heads=2)).eval()
+    return SignalEncoder(PatchTransformerConfig(contract, 8, 8, width=16, depth=1, heads=2)).eval()
 
 
 def relabelled(table: Table, change: Callable[[int, str], str | None]) -> Table:

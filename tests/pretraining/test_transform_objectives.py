@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from sig2lm.encoder import EncoderConfig, SignalEncoder
+from sig2lm.encoder import PatchTransformerConfig, SignalEncoder
 from sig2lm.errors import Sig2LMError
 from sig2lm.pretraining.objectives.arrow_of_time import ArrowOfTime
 from sig2lm.pretraining.objectives.transform import ToldDistortions, Transformations
@@ -21,7 +21,7 @@ OBJECTIVES = [ArrowOfTime, Transformations]
 def tiny(contract: Contract = MOTION, patch: int = 8, normalisation: str = "dataset") -> SignalEncoder:
     torch.manual_seed(0)
     mean, std = ((1.0, 0.0, 3.0), (0.6, 1.0, 1.0)) if contract is MOTION else ((), ())
-    return SignalEncoder(EncoderConfig(contract, patch, patch, 16, 2, 2, normalisation, mean, std))
+    return SignalEncoder(PatchTransformerConfig(contract, patch, patch, 16, 2, 2, normalisation, mean, std))
 
 
 def sawtooth(rows: int, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:

@@ -14,7 +14,7 @@ from tiny import build_lm
 from transformers import TrainerCallback
 
 from sig2lm.datasets import Table, load_table
-from sig2lm.encoder import EncoderConfig, SignalEncoder, load_encoder, save_encoder
+from sig2lm.encoder import PatchTransformerConfig, SignalEncoder, load_encoder, save_encoder
 from sig2lm.errors import CheckpointError, DatasetError, PromptError, Sig2LMError
 from sig2lm.evaluation.evaluate import evaluate
 from sig2lm.lm import FrozenLM
@@ -233,7 +233,7 @@ def test_several_tasks_share_one_run(simulated: Path, days: Table, tmp_path: Pat
     beats = Table(DatasetDict({split: rows.select(range(0, len(rows), 20)) for split, rows in beats.data.items()}),
                   beats.info, beats.path)  # fmt: skip
     torch.manual_seed(0)
-    save_encoder(SignalEncoder(EncoderConfig(beats.info.signals["rr"], 8, 8, 16, 1, 2)), tmp_path / "beats")
+    save_encoder(SignalEncoder(PatchTransformerConfig(beats.info.signals["rr"], 8, 8, 16, 1, 2)), tmp_path / "beats")
     outcome = train_adapter(
         [days, beats],
         {"daily": simulated / "encoder", "rr": tmp_path / "beats"},

@@ -34,7 +34,8 @@ from sig2lm.files import read_json
 from sig2lm.metrics import Predictions
 from sig2lm.model.signal_branch import SignalBranch
 from sig2lm.model.signal_lm import SignalLM
-from sig2lm.pretraining.fine_tuning import Classifier, FineTuneSettings, classify, fine_tune
+from sig2lm.pretraining.classifier import Classifier
+from sig2lm.pretraining.fine_tuning import FineTuneSettings, classify, fine_tune
 
 __all__ = ["Comparison", "ComparisonSettings", "compare"]
 FINE_TUNED = "fine-tuned encoder, no LM"

@@ -1,4 +1,4 @@
-"""What an encoder makes of windows: one vector each, the mean over its observed patches."""
+"""What an encoder makes of windows: one vector each, mean and maximum of its observed patches."""
 
 from collections.abc import Sequence
 
@@ -7,10 +7,10 @@ import torch
 from numpy.typing import NDArray
 
 from sig2lm.encoder.batching import stack_values
-from sig2lm.encoder.patch_transformer import SignalEncoder
+from sig2lm.encoder.pooling import mean_and_maximum
 from sig2lm.encoder.protocol import PatchEncoder
+from sig2lm.encoder.signal_encoder import SignalEncoder
 from sig2lm.pretraining.augmentations import Augmentation
-from sig2lm.pretraining.objectives.heads import pool
 from sig2lm.pretraining.windows import WindowDataset
 
 Features = NDArray[np.float64]
@@ -18,7 +18,7 @@ _BATCH = 256
 
 
 @torch.no_grad()
-def mean_patches(
+def window_features(
     encoder: PatchEncoder,
     windows: WindowDataset,
     rows: Sequence[int] | None = None,
@@ -39,18 +39,18 @@ def mean_patches(
     Returns
     -------
     ndarray
-        (N, E) float64; zeros for a window without any observed patch.
+        (N, 2 E) float64; zeros for a window without any observed patch.
     """
     chosen = list(range(len(windows))) if rows is None else [int(row) for row in rows]
     device = device_of(encoder)
     encoder.eval()
-    found = [np.zeros((0, encoder.width))]
+    found = [np.zeros((0, 2 * encoder.width))]
     for start in range(0, len(chosen), _BATCH):
         stacked = stack_values(windows.__getitems__(chosen[start : start + _BATCH]))
         values, mask = (x.to(device) for x in stacked)
         if augmentation is not None:
             values, mask = augmentation(values, mask, generator)
-        found.append(pool(*encoder(values, mask)).double().cpu().numpy())
+        found.append(mean_and_maximum(*encoder(values, mask)).double().cpu().numpy())
     return np.concatenate(found)
 
 

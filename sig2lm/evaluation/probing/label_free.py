@@ -14,7 +14,7 @@ from sklearn.preprocessing import normalize
 
 from sig2lm.encoder.protocol import PatchEncoder
 from sig2lm.errors import DatasetError
-from sig2lm.evaluation.probing.features import Features, device_of, mean_patches
+from sig2lm.evaluation.probing.features import Features, device_of, window_features
 from sig2lm.pretraining.augmentations import default_pipeline
 from sig2lm.pretraining.objectives.objective import Pairs
 from sig2lm.pretraining.windows import PairedWindows, WindowDataset
@@ -146,7 +146,7 @@ def measure_without_labels(
     """
     if len(windows) < 2:
         raise DatasetError(f"expected several windows in '{windows.table.path}' ({windows.split}), found one; add some")
-    features = mean_patches(encoder, windows) if features is None else features
+    features = window_features(encoder, windows) if features is None else features
     rng = np.random.default_rng(seed)
     rows = np.sort(rng.permutation(len(features))[:MOST_WINDOWS])
     sample = features[rows]
@@ -182,7 +182,7 @@ def _augmented_alignment(encoder: PatchEncoder, windows: WindowDataset, rows: ND
     """Two augmentations of each window, drawn as the contrastive objectives draw them."""
     augmentation = default_pipeline(windows.contract)
     generator = torch.Generator(device_of(encoder)).manual_seed(seed)
-    first, second = (mean_patches(encoder, windows, rows.tolist(), augmentation, generator) for _ in range(2))
+    first, second = (window_features(encoder, windows, rows.tolist(), augmentation, generator) for _ in range(2))
     return alignment(first, second)
 
 

@@ -9,11 +9,11 @@ from dataclasses import replace
 from typing import Any
 
 from sig2lm.datasets import Table
-from sig2lm.encoder.patch_transformer import channel_groups
+from sig2lm.encoder.config import channel_groups
 from sig2lm.encoder.protocol import PatchEncoder
 from sig2lm.encoder.tables import without_channels
 from sig2lm.evaluation.probing.classifiers import linear_probe
-from sig2lm.evaluation.probing.features import mean_patches
+from sig2lm.evaluation.probing.features import window_features
 from sig2lm.evaluation.probing.study import ProbeSettings, Scores, Study
 from sig2lm.metrics import spreads
 from sig2lm.pretraining.windows import WindowDataset
@@ -89,7 +89,7 @@ def _asked(training: int, tables: int) -> list[int]:
 
 def _linear(study: Study, tables: list[Table]) -> dict[tuple[int, int], Scores]:
     features = [
-        {split: mean_patches(study.encoder, WindowDataset(table, study.name, split)) for split in table.data}
+        {split: window_features(study.encoder, WindowDataset(table, study.name, split)) for split in table.data}
         for table in tables
     ]
     truth, split = study.truth("train"), study.settings.split

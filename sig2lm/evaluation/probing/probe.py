@@ -10,7 +10,7 @@ from sig2lm.datasets import Table
 from sig2lm.encoder.checkpoint import encoder_fingerprint
 from sig2lm.encoder.protocol import PatchEncoder
 from sig2lm.evaluation.probing.classifiers import linear_probe, nearest_neighbours
-from sig2lm.evaluation.probing.features import Features, mean_patches, untrained
+from sig2lm.evaluation.probing.features import Features, untrained, window_features
 from sig2lm.evaluation.probing.fractions import nested_rows
 from sig2lm.evaluation.probing.label_free import measure_without_labels
 from sig2lm.evaluation.probing.missing import Progress, sensors_left_out
@@ -103,7 +103,9 @@ def _size(table: Table, split: str) -> dict[str, int]:
 
 
 def _features(study: Study, encoder: PatchEncoder) -> dict[str, Features]:
-    return {split: mean_patches(encoder, WindowDataset(study.table, study.name, split)) for split in study.table.data}
+    return {
+        split: window_features(encoder, WindowDataset(study.table, study.name, split)) for split in study.table.data
+    }
 
 
 def _with_labels(study: Study, features: dict[str, Features], progress: Progress) -> list[dict[str, Any]]:

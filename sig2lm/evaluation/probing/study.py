@@ -6,7 +6,7 @@ from typing import Self
 import datasets as hf
 
 from sig2lm.datasets import Table
-from sig2lm.encoder.patch_transformer import channel_groups
+from sig2lm.encoder.config import channel_groups
 from sig2lm.encoder.protocol import PatchEncoder
 from sig2lm.encoder.tables import as_read, chosen_signal, labelled, renamed
 from sig2lm.errors import DatasetError, Sig2LMError

@@ -55,4 +55,6 @@ class Training:
 
     def _long_enough(self, windows: int) -> FineTuneSettings:
         steps = math.ceil(windows / self.tuning.batch_size)
-        return replace(self.tuning, epochs=max(self.tuning.epochs, math.ceil(self.least_steps / steps)))
+        return replace(
+            self.tuning, epochs=max(self.tuning.planned(windows).epochs or 0.0, math.ceil(self.least_steps / steps))
+        )

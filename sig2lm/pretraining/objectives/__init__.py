@@ -8,7 +8,7 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
-from sig2lm.encoder.patch_transformer import SignalEncoder
+from sig2lm.encoder.signal_encoder import SignalEncoder
 from sig2lm.errors import Sig2LMError
 from sig2lm.pretraining.objectives.arrow_of_time import ArrowOfTime
 from sig2lm.pretraining.objectives.byol import Byol

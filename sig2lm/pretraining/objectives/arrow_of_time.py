@@ -5,7 +5,7 @@ al. 2024, doi 10.1038/s41746-024-01062-3). A foot strikes at once and swings slo
 slowly; a signal that looks the same from both sides teaches nothing.
 """
 
-from sig2lm.encoder.patch_transformer import SignalEncoder
+from sig2lm.encoder.signal_encoder import SignalEncoder
 from sig2lm.pretraining.augmentations import TimeReversal
 from sig2lm.pretraining.objectives.transform import ToldDistortions
 

@@ -8,7 +8,7 @@ is over the batch of all processes.
 from torch import Tensor, nn
 from torch.nn.functional import cosine_similarity
 
-from sig2lm.encoder.patch_transformer import SignalEncoder
+from sig2lm.encoder.signal_encoder import SignalEncoder
 from sig2lm.pretraining.augmentations import Augmentation
 from sig2lm.pretraining.objectives.heads import Embedder
 from sig2lm.pretraining.objectives.objective import Objective

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from sig2lm.encoder.patch_transformer import SignalEncoder
+from sig2lm.encoder.signal_encoder import SignalEncoder
 from sig2lm.pretraining.augmentations import Augmentation
 from sig2lm.pretraining.objectives.distributed import gathered
 from sig2lm.pretraining.objectives.heads import Embedder, projector

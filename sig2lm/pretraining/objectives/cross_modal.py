@@ -9,7 +9,7 @@ with part of the source hidden too it is masked cross-modal reconstruction as in
 import torch
 from torch import Tensor, nn
 
-from sig2lm.encoder.patch_transformer import SignalEncoder
+from sig2lm.encoder.signal_encoder import SignalEncoder
 from sig2lm.errors import DatasetError
 from sig2lm.pretraining.objectives.crossl import check_channel_groups
 from sig2lm.pretraining.objectives.distributed import process_mean, uniform
@@ -67,10 +67,10 @@ class CrossModalPrediction(Objective):
     def forward(self, values: Tensor, sample_mask: Tensor) -> Tensor:
         """Return the loss, a scalar, for (B, C, T) values and their mask."""
         encoder = self.encoder
-        raw, observed = encoder.patchify(encoder.normalise(values, sample_mask), sample_mask)
-        mask = encoder.patch_mask(observed)
+        raw, observed = encoder.patchify(encoder.normalise(values, sample_mask)), encoder.patchify(sample_mask)
+        mask = encoder.patch_mask(sample_mask)
         predicted, hidden = self.hide(mask)
-        tokens = put_tokens(encoder, encoder.embed_patches(raw, observed), hidden, self.mask_token)
+        tokens = put_tokens(encoder, encoder.tokens(values, sample_mask, hidden), hidden, self.mask_token)
         latent = encoder.encode(tokens, mask)
         error, count = latent.new_zeros(()), latent.new_zeros(())
         for number, (head, target, seen) in enumerate(zip(self.heads, raw, observed, strict=True)):

@@ -15,11 +15,11 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
-from sig2lm.encoder.attention import rotary_angles
-from sig2lm.encoder.patch_transformer import SignalEncoder
+from sig2lm.encoder.pooling import mean_patch
+from sig2lm.encoder.signal_encoder import SignalEncoder
 from sig2lm.errors import DatasetError, Sig2LMError
 from sig2lm.pretraining.objectives.distributed import gathered, uniform
-from sig2lm.pretraining.objectives.heads import PatchLayers, pool, projector
+from sig2lm.pretraining.objectives.heads import PatchLayers, projector
 from sig2lm.pretraining.objectives.objective import Objective
 from sig2lm.pretraining.objectives.vicreg import vicreg
 
@@ -71,12 +71,11 @@ class CrossModalLatents(Objective):
     def forward(self, values: Tensor, sample_mask: Tensor) -> Tensor:
         """Return the loss, a scalar, for (B, C, T) values and their mask."""
         encoder = self.encoder
-        raw, observed = encoder.patchify(encoder.normalise(values, sample_mask), sample_mask)
-        mask, embedded = encoder.patch_mask(observed), encoder.embed_patches(raw, observed)
-        alone = encode_alone(encoder, embedded, mask)
+        mask, tokens = encoder.patch_mask(sample_mask), encoder.tokens(values, sample_mask)
+        alone = encoder.encode_alone(tokens, mask)
         views = [self._aggregate(alone, mask & ~hidden) for hidden in self.hide(mask)]
         if self.joint:
-            views.append(self._aggregate(encoder.encode(embedded, mask), mask))
+            views.append(self._aggregate(encoder.encode(tokens, mask), mask))
         return vicreg(torch.stack([gathered(view) for view in views]))
 
     def hide(self, mask: Tensor) -> tuple[Tensor, Tensor]:
@@ -89,22 +88,8 @@ class CrossModalLatents(Objective):
 
     def _aggregate(self, latents: Tensor, mask: Tensor) -> Tensor:
         """One embedding (B, D) of the latents (B, P, E) inside ``mask`` (B, P)."""
-        embedding: Tensor = self.projector(pool(self.aggregator(latents, mask), mask))
+        embedding: Tensor = self.projector(mean_patch(self.aggregator(latents, mask), mask))
         return embedding
-
-
-def encode_alone(encoder: SignalEncoder, embedded: Tensor, mask: Tensor) -> Tensor:
-    """Encode embedded patches (B, P, E) so that each sees those of its own channel group only; (B, P, E)."""
-    batch, count, width = embedded.shape
-    groups = len(encoder.config.channel_groups)
-    times = count // groups
-    latents = embedded.view(batch, times, groups, width).transpose(1, 2).reshape(-1, times, width)
-    seen = mask.view(batch, times, groups).transpose(1, 2).reshape(-1, times)
-    angles = rotary_angles(torch.arange(times, device=embedded.device), width // encoder.config.heads)
-    for block in encoder.blocks:
-        latents = block(latents, seen, angles)
-    normed: Tensor = encoder.norm(latents) * seen[..., None]
-    return normed.view(batch, groups, times, width).transpose(1, 2).reshape(batch, count, width)
 
 
 def check_channel_groups(encoder: SignalEncoder, objective: str) -> None:

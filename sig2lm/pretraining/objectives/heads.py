@@ -1,17 +1,11 @@
-"""Heads that objectives share: pooling, projectors, and layers over patches."""
+"""Heads that objectives share: projectors, and layers over patches."""
 
-import torch
 from torch import Tensor, nn
 
-from sig2lm.encoder.attention import Block, rotary_angles
-from sig2lm.encoder.patch_transformer import SignalEncoder
+from sig2lm.encoder.attention import TransformerBlocks
+from sig2lm.encoder.pooling import mean_patch
+from sig2lm.encoder.signal_encoder import SignalEncoder, by_group
 from sig2lm.pretraining.objectives.distributed import gathered
-
-
-def pool(patches: Tensor, mask: Tensor) -> Tensor:
-    """Mean (B, E) of the patches (B, P, E) inside ``mask`` (B, P); zero where there is none."""
-    seen = mask[..., None].to(patches.dtype)
-    return (patches * seen).sum(1) / seen.sum(1).clamp(min=1.0)
 
 
 def projector(width: int, out: int) -> nn.Sequential:
@@ -31,28 +25,26 @@ class Embedder(nn.Module):
 
     def forward(self, values: Tensor, sample_mask: Tensor) -> Tensor:
         """Embed values (B, C, T) with their mask."""
-        embedding: Tensor = self.projector(gathered(pool(*self.encoder(values, sample_mask))))
+        embedding: Tensor = self.projector(gathered(mean_patch(*self.encoder(values, sample_mask))))
         return embedding
 
 
+_SPAN = 512  # patches that see one another in an objective's own layers
+
+
 class PatchLayers(nn.Module):
-    """Transformer layers as the encoder's, over patches (B, P, E) in the encoder's order."""
+    """Transformer layers over patches (B, P, E) in the encoder's order, whatever the encoder's own layers are."""
 
     def __init__(self, encoder: SignalEncoder, depth: int) -> None:
         super().__init__()
-        config = encoder.config
-        self.groups, self.head_width = len(config.channel_groups), config.width // config.heads
-        self.blocks = nn.ModuleList(
-            Block(config.width, config.heads, config.attention_span, bool(layer % 2), config.dropout)
-            for layer in range(depth)
-        )
-        self.norm = nn.LayerNorm(config.width)
+        width = encoder.width
+        heads = next(heads for heads in (4, 2, 1) if width % (2 * heads) == 0)
+        self.groups = len(encoder.config.channel_groups)
+        self.blocks = TransformerBlocks(width, depth, heads, _SPAN, encoder.config.dropout)
+        self.norm = nn.LayerNorm(width)
 
     def forward(self, patches: Tensor, mask: Tensor) -> Tensor:
         """Refine patches; only those inside ``mask`` (B, P) are seen."""
-        times = torch.arange(patches.shape[1], device=patches.device) // self.groups
-        angles = rotary_angles(times, self.head_width)
-        for block in self.blocks:
-            patches = block(patches, mask, angles)
-        normed: Tensor = self.norm(patches)
+        refined = self.blocks(by_group(patches, self.groups), by_group(mask, self.groups))
+        normed: Tensor = self.norm(refined.flatten(1, 2))
         return normed

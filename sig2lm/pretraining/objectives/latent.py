@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import smooth_l1_loss
 
-from sig2lm.encoder.patch_transformer import SignalEncoder
+from sig2lm.encoder.signal_encoder import SignalEncoder
 from sig2lm.pretraining.objectives.distributed import process_mean
 from sig2lm.pretraining.objectives.heads import PatchLayers
 from sig2lm.pretraining.objectives.masking import hide, put_tokens
@@ -54,9 +54,8 @@ class LatentPrediction(Objective):
         """Return the loss, a scalar, for (B, C, T) values and their mask."""
         encoder = self.encoder
         taught, mask = self.teacher(values, sample_mask)
-        raw, observed = encoder.patchify(encoder.normalise(values, sample_mask), sample_mask)
-        hidden = hide(mask, len(raw), self.mask_ratio, self.group_ratio)
-        context = encoder.encode(encoder.embed_patches(raw, observed), mask & ~hidden)
+        hidden = hide(mask, len(encoder.config.channel_groups), self.mask_ratio, self.group_ratio)
+        context = encoder.encode(encoder.tokens(values, sample_mask, hidden), mask & ~hidden)
         predicted = self.head(self.predictor(put_tokens(encoder, context, hidden, self.mask_token), mask))
         distance = smooth_l1_loss(predicted, standardised(taught, mask), reduction="none").mean(-1)
         return (distance * hidden).sum() / process_mean(hidden.sum()).clamp(min=1)

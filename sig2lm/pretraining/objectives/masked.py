@@ -1,13 +1,14 @@
 """Masked patch reconstruction: hide part of a signal, predict it from the rest.
 
 As masked autoencoders (He et al. 2022, doi 10.1109/CVPR52688.2022.01553) and PatchTST (Nie et al. 2023, arXiv
-2211.14730), with hidden patches replaced by a learned token.
+2211.14730). The samples of hidden patches are read as missing, so convolutions cannot carry them to their neighbours,
+and their tokens are replaced by a learned one.
 """
 
 import torch
 from torch import Tensor, nn
 
-from sig2lm.encoder.patch_transformer import SignalEncoder
+from sig2lm.encoder.signal_encoder import SignalEncoder
 from sig2lm.pretraining.objectives.distributed import process_mean
 from sig2lm.pretraining.objectives.masking import hide, put_tokens
 from sig2lm.pretraining.objectives.objective import Objective
@@ -38,11 +39,11 @@ class MaskedPatches(Objective):
     def forward(self, values: Tensor, sample_mask: Tensor) -> Tensor:
         """Return the loss, a scalar, for (B, C, T) values and their mask."""
         encoder = self.encoder
-        raw, observed = encoder.patchify(encoder.normalise(values, sample_mask), sample_mask)
-        mask = encoder.patch_mask(observed)
+        raw, observed = encoder.patchify(encoder.normalise(values, sample_mask)), encoder.patchify(sample_mask)
+        mask = encoder.patch_mask(sample_mask)
         hidden = hide(mask, len(raw), self.mask_ratio, self.group_ratio)
-        embedded = encoder.embed_patches(raw, observed)
-        latent = encoder.encode(put_tokens(encoder, embedded, hidden, self.mask_token), mask)
+        tokens = put_tokens(encoder, encoder.tokens(values, sample_mask, hidden), hidden, self.mask_token)
+        latent = encoder.encode(tokens, mask)
         error, count = latent.new_zeros(()), latent.new_zeros(())
         for number, (head, target, seen) in enumerate(zip(self.heads, raw, observed, strict=True)):
             counted = seen & hidden[:, number :: len(raw), None]

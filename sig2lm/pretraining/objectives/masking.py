@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from sig2lm.encoder.patch_transformer import SignalEncoder
+from sig2lm.encoder.signal_encoder import SignalEncoder
 from sig2lm.pretraining.objectives.distributed import uniform
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from torch import nn
 
-from sig2lm.encoder.patch_transformer import SignalEncoder
+from sig2lm.encoder.signal_encoder import SignalEncoder
 
 Pairs = Literal["subject", "time"]
 

@@ -10,8 +10,8 @@ while the subject stays as plain to others as it was.
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from sig2lm.encoder.pooling import mean_patch
 from sig2lm.pretraining.objectives.distributed import gathered
-from sig2lm.pretraining.objectives.heads import pool
 from sig2lm.pretraining.objectives.objective import Objective
 
 
@@ -44,7 +44,7 @@ class SubjectInvariant(Objective):
     def forward(self, values: Tensor, sample_mask: Tensor, subject: Tensor) -> Tensor:
         """Return the loss, a scalar; ``subject`` (B,) int64 says whose windows they are."""
         loss: Tensor = self.objective(values, sample_mask, **dict.fromkeys(self.objective.needs, subject))
-        known = gathered(pool(*self.encoder(values, sample_mask)))
+        known = gathered(mean_patch(*self.encoder(values, sample_mask)))
         return loss + cross_entropy(self.adversary(reverse_gradient(known, self.weight)), gathered(subject))
 
     def quick_parameters(self) -> list[nn.Parameter]:

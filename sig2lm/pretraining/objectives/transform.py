@@ -10,12 +10,13 @@ from typing import Any
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from sig2lm.encoder.patch_transformer import SignalEncoder
+from sig2lm.encoder.pooling import mean_patch
+from sig2lm.encoder.signal_encoder import SignalEncoder
 from sig2lm.errors import Sig2LMError, SignalError
 from sig2lm.pretraining.augmentations import Augmentation, augment_rows, build_augmentation
 from sig2lm.pretraining.augmentations.channels import noise_levels
 from sig2lm.pretraining.objectives.distributed import BatchNoise, process_mean, uniform
-from sig2lm.pretraining.objectives.heads import pool, projector
+from sig2lm.pretraining.objectives.heads import projector
 from sig2lm.pretraining.objectives.objective import Objective
 from sig2lm.signals import Contract
 
@@ -74,7 +75,7 @@ class ToldDistortions(Objective):
 
     def tell(self, values: Tensor, sample_mask: Tensor) -> Tensor:
         """Return logits (B, N) of each distortion having been applied."""
-        logits: Tensor = self.head(pool(*self.encoder(values, sample_mask)))
+        logits: Tensor = self.head(mean_patch(*self.encoder(values, sample_mask)))
         return logits
 
 
