@@ -1,12 +1,13 @@
-"""Transfer through the LM: learn to describe movement, then answer closed questions never trained on.
+"""Transfer through the LM: learn from some questions about movement, then answer closed questions never trained on.
 
-    python scripts/bench_transfer.py TABLE FOLDER OUT [--fold 1] [--windows 600] [--lm pocket]
+    python scripts/bench_transfer.py NAME TABLE ENCODER OUT [--lm pocket] [--learn captions] [--rows N] [--windows 600]
 
-TABLE is prepared MotionSense, FOLDER that of its ``sig2lm cross-validate``, whose encoders are used. The adapter learns
-from captions alone (question: describe; answer: what the label says and two measured quantities). The closed questions
-and their answers are in no training example; what makes them answerable is what the LM knows of words. Printed:
-accuracy over test windows of people never seen, balanced over the answers, beside chance, and the same with signals
-shuffled.
+TABLE is prepared MotionSense, ENCODER one that was trained on its training people. The adapter learns from captions
+alone (``--learn captions``; question: describe; answer: what the label says and two measured quantities), or from
+captions and questions in other words (``--learn questions``). The eight closed questions are in no training example;
+what makes them answerable is what the LM knows of words. ``--learn nothing`` trains nothing and tells the LM the truth
+in words instead of a signal: what the LM can give at all. Written to docs/benchmarks/results: accuracy over test
+windows of people never seen, balanced over the answers, beside chance, and the same with signals shuffled.
 """
 
 import argparse
@@ -15,125 +16,121 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from datasets import DatasetDict
-from scipy.signal import welch
-from timing import machine
+from movement_questions import LABELS, OPEN, TRANSFER, asked_about
+from results import record
 
-from sig2lm.datasets import Table, load_table
-from sig2lm.evaluation.cross_validation import learning_fold
-from sig2lm.files import read_json, write_json
-from sig2lm.lm import FrozenLM
+from sig2lm.datasets import Table, fold, load_table
+from sig2lm.datasets.subset import spread_rows, take_rows
+from sig2lm.lm import Context, FrozenLM
 from sig2lm.model.signal_lm import SignalLM
-from sig2lm.signals import Signal
-from sig2lm.templates.template import load_template
+from sig2lm.templates.template import Template, load_template
+from sig2lm.templates.turns import Turn
 from sig2lm.training.train_adapter import train_adapter
 from sig2lm.training.trainer import TrainSettings
 
-STILL = ("sitting", "standing")
-STAIRS = ("walking upstairs", "walking downstairs")
-OPEN = ("Describe the movement.", "What can you say about this recording?", "Tell me about the movement.")
-YES_NO = ("yes", "no")
+FOLDS = 5
 
 
-def yes_for(*labels: str) -> dict[str, str]:
-    return {label: "yes" if label in labels else "no" for label in load_template("har").labels or ()}
-
-
-CLOSED: dict[str, dict[str, str]] = {
-    "What is the person doing?": {label: label for label in load_template("har").labels or ()},
-    "Is the person moving?": {label: "no" if label in STILL else "yes" for label in load_template("har").labels or ()},
-    "Is the person still or moving?": {
-        label: "still" if label in STILL else "moving" for label in load_template("har").labels or ()
-    },
-    "Is the person on the stairs?": yes_for(*STAIRS),
-    "Does the person go up or down?": {"walking upstairs": "up", "walking downstairs": "down"},
-    "Is the person running?": yes_for("jogging"),
-    "Is the person sitting?": yes_for("sitting"),
-    "Is the effort low, moderate or high?": dict.fromkeys(STILL, "low")
-    | {"walking": "moderate", "walking downstairs": "moderate", "walking upstairs": "high", "jogging": "high"},
-}
-
-
-def caption(row: dict[str, Any], table: Table, rng: np.random.Generator) -> str:
-    """Say what the label says, how strongly the acceleration varies, and how often steps come."""
-    motion = table.signals(row)["motion"]
-    size = np.linalg.norm(motion.values[:3].astype(np.float64), axis=0)
-    said = str(rng.choice(["The person is {}.", "Someone is {}.", "The recording shows {}."])).format(row["label"])
-    return (
-        f"{said} The deviation of the acceleration is {size.std():.1f} m/s², steps per second: {cadence(motion):.1f}."
-    )
-
-
-def cadence(motion: Signal) -> float:
-    """Steps per second: the strongest frequency of the acceleration from 0.8 to 4 Hz, 0 when it hardly varies."""
-    size = np.linalg.norm(motion.values[:3].astype(np.float64), axis=0)
-    if size.std() < 0.5:
-        return 0.0
-    assert motion.sampling_rate is not None
-    frequencies, power = welch(size - size.mean(), motion.sampling_rate, nperseg=len(size), nfft=512)
-    band = (frequencies >= 0.8) & (frequencies <= 4.0)
-    return float(frequencies[band][power[band].argmax()])
-
-
-def captioned(table: Table) -> Table:
-    """Give every row a caption as its answer."""
+def with_questions(table: Table, learned: str) -> Table:
+    """Give every row a question and its answer."""
     rng = np.random.default_rng(0)
-
-    def describe(row: dict[str, Any]) -> dict[str, str]:
-        return {"question": str(rng.choice(OPEN)), "answer": caption(row, table, rng)}
-
-    data = {split: rows.map(describe, load_from_cache_file=False) for split, rows in table.data.items()}
+    data = {
+        split: rows.map(lambda row: asked_about(row, table, rng, learned), load_from_cache_file=False)
+        for split, rows in table.data.items()
+    }
     return replace(table, data=DatasetDict(data))
 
 
-def asked(model: SignalLM, table: Table, rows: list[int], question: str, answers: dict[str, str]) -> dict[str, float]:
+def balanced(said: np.ndarray[Any, Any], truth: np.ndarray[Any, Any], choices: list[str]) -> float:
+    """Share of right answers, each answer counting alike."""
+    return float(np.mean([(said[truth == choice] == choice).mean() for choice in choices]))
+
+
+def asked(
+    model: SignalLM, table: Table, split: str, rows: list[int], question: str, answers: dict[str, str]
+) -> dict[str, Any]:
     """Balanced accuracy of a closed question, with the rows' own signals and with those of other rows."""
-    test = table.data["test"].with_format("numpy")
+    test = table.data[split].with_format("numpy")
     chosen = [test[row] for row in rows if str(test[row]["label"]) in answers]
     truth = np.array([answers[str(row["label"])] for row in chosen])
     choices = list(dict.fromkeys(answers.values()))
     signals = [table.signals(row)["motion"] for row in chosen]
-    order = np.random.default_rng(0).permutation(len(signals))
-    found = {}
-    for name, shown in (("own", signals), ("shuffled", [signals[i] for i in order])):
-        said = np.array([answer.label for answer in model.ask_many(shown, question, choices, batch_size=64)])
-        found[name] = float(np.mean([(said[truth == choice] == choice).mean() for choice in choices]))
-    return {**found, "chance": 1 / len(choices), "windows": len(chosen)}
+    said = np.array([answer.label for answer in model.ask_many(signals, question, choices, batch_size=32)])
+    other = np.random.default_rng(0).permutation(len(signals))  # an answer depends on its own signal alone
+    found = {"balanced accuracy": balanced(said, truth, choices), "shuffled": balanced(said[other], truth, choices)}
+    return {"question, never trained": question, **found, "chance": 1 / len(choices), "windows": len(chosen)}
+
+
+@torch.no_grad()
+def told(lm: FrozenLM, template: Template, question: str, answers: dict[str, str]) -> dict[str, Any]:
+    """The same where the LM reads each label in words instead of a signal: one prompt for each label."""
+    choices, said = list(dict.fromkeys(answers.values())), []
+    for label in answers:
+        text = template.prompt.replace("$motion", f"The person is {label}.").replace("$question", question)
+        turns = (Turn("system", (template.system,)), Turn("user", (text,)))
+        ids = torch.tensor([lm.dialogue.encode(turns, {}).input_ids])
+        mask = torch.ones_like(ids)
+        read = Context(ids, mask, lm.prefill(lm.embed(ids[:, :-1]), mask[:, :-1]))
+        scores = lm.score(read, [lm.dialogue.encode_answer(choice) for choice in choices])
+        said.append(choices[int(scores.argmax())])
+    found = balanced(np.array(said), np.array(list(answers.values())), choices)
+    return {"question": question, "balanced accuracy": found, "chance": 1 / len(choices), "windows": len(said)}
+
+
+def learned_rows(arguments: argparse.Namespace, lm: FrozenLM) -> tuple[list[dict[str, Any]], list[str]]:
+    """Train, ask, and return the rows of the table and its notes."""
+    whole = load_table(arguments.table)
+    table = whole if arguments.fold is None else fold(whole, arguments.fold, FOLDS)
+    shown = table.data[arguments.split]
+    rows = spread_rows(shown["label"], shown["subject"], arguments.windows)
+    cut = take_rows(take_rows(table, "train", arguments.rows), "validation", 300)
+    outcome = train_adapter(
+        with_questions(cut, arguments.learn),
+        {"motion": arguments.encoder},
+        arguments.out,
+        lm=lm,
+        template=load_template("har"),
+        settings=TrainSettings(epochs=arguments.epochs, augment=arguments.augment),
+    )
+    test = shown.with_format("numpy")
+    captions = [outcome.model.ask(table.signals(test[row])["motion"], OPEN[0]).text for row in rows[:: len(rows) // 6]]
+    found = []
+    for question, answers in TRANSFER.items():
+        found.append(asked(outcome.model, table, arguments.split, rows, question, answers))
+        print(found[-1], flush=True)
+    notes = [
+        f"learned from {arguments.learn}: {outcome.steps} steps, {outcome.seconds:.0f} s; {outcome.losses}",
+        *(f"A caption of {test[row]['label']}: {text}" for row, text in zip(rows[:: len(rows) // 6], captions)),  # noqa: B905
+    ]
+    return found, notes
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("name")
     parser.add_argument("table", type=Path)
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("encoder", type=Path)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--fold", type=int, default=1)
-    parser.add_argument("--windows", type=int, default=600)
     parser.add_argument("--lm", default="pocket")
+    parser.add_argument("--learn", choices=["captions", "questions", "nothing"], default="captions")
+    parser.add_argument("--fold", type=int)
+    parser.add_argument("--rows", type=int)
+    parser.add_argument("--epochs", type=float)
+    parser.add_argument("--augment", type=float, default=0.0)
+    parser.add_argument("--windows", type=int, default=600)
+    parser.add_argument("--split", default="test", help="validation, to try things out")
     arguments = parser.parse_args()
-    print(machine())
-    done = read_json(arguments.folder / "report.json", "the report of a cross-validation")["settings"]
-    table = learning_fold(load_table(arguments.table), arguments.fold, done["folds"], done["seed"], done["every"])
-    outcome = train_adapter(
-        captioned(table),
-        {"motion": arguments.folder / f"fold{arguments.fold}" / "encoders" / "motion"},
-        arguments.out / "run",
-        lm=FrozenLM.from_pretrained(arguments.lm),
-        template=load_template("har"),
-        settings=TrainSettings(),
-    )
-    count = len(table.data["test"])
-    rows = sorted(np.random.default_rng(0).choice(count, size=min(arguments.windows, count), replace=False).tolist())
-    print(f"captions learned in {outcome.seconds:.0f} s; {len(rows)} test windows")
-    example = table.signals(table.data["test"].with_format("numpy")[rows[0]])["motion"]
-    print("a caption:", outcome.model.ask(example, OPEN[0]).text)
-    print("| question, never trained | balanced accuracy | signals shuffled | chance | windows |")
-    print("|---|---|---|---|---|")
-    found = {}
-    for question, answers in CLOSED.items():
-        found[question] = score = asked(outcome.model, table, rows, question, answers)
-        cells = [question, f"{score['own']:.3f}", f"{score['shuffled']:.3f}", f"{score['chance']:.3f}"]
-        print("| " + " | ".join([*cells, str(score["windows"])]) + " |", flush=True)
-    write_json(arguments.out / "transfer.json", found)
+    lm = FrozenLM.from_pretrained(arguments.lm)
+    if arguments.learn == "nothing":
+        found = [told(lm, load_template("har"), *asked_of) for asked_of in TRANSFER.items()]
+        notes = [f"The LM reads the label in words, one prompt for each of {len(LABELS)} labels; nothing is trained."]
+    else:
+        found, notes = learned_rows(arguments, lm)
+    mean = float(np.mean([row["balanced accuracy"] for row in found]))
+    title = f"{arguments.lm}, eight questions about movement never trained on: mean balanced accuracy {mean:.3f}"
+    print(record(f"transfer-{arguments.name}", found, title, notes))
 
 
 if __name__ == "__main__":

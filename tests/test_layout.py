@@ -10,7 +10,7 @@ from pathlib import Path
 import sig2lm
 
 PACKAGE = Path(sig2lm.__file__).parent
-BASE = {"_version", "arguments", "errors", "files", "formatting", "hub", "pocket", "tensors", "metrics"}
+BASE = {"_version", "arguments", "errors", "files", "formatting", "hub", "pocket", "tensors", "metrics", "progress"}
 DATA = BASE | {"signals", "quantities", "datasets", "templates", "tokenization"}
 # What each room of the package may import of the others, in functions and for type checkers too.
 ALLOWED: dict[str, set[str]] = {
@@ -23,6 +23,7 @@ ALLOWED: dict[str, set[str]] = {
     "hub": {"errors"},
     "tensors": {"errors", "files"},
     "metrics": set(),
+    "progress": set(),
     "templates": BASE,
     "signals": BASE,
     "quantities": BASE | {"signals"},

@@ -2,12 +2,17 @@
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sig2lm.cli.few_steps import warn_of_few_steps
 from sig2lm.cli.options import named
+
+if TYPE_CHECKING:
+    from sig2lm.lm import FrozenLM
+    from sig2lm.training.reliance import Losses
+    from sig2lm.training.trainer import TrainSettings
 
 ENCODER_HELP = (
     "An encoder for each named signal: a folder, or one of another library such as chronos:amazon/chronos-bolt-tiny."
@@ -24,9 +29,15 @@ def train_adapter(
         typer.Option(help="Template name or YAML file, one for each table; by default the task's own, else 'generic'."),
     ] = None,
     adapter: Annotated[str, typer.Option(help="linear, mlp or resampler.")] = "resampler",
-    num_virtual_tokens: Annotated[int, typer.Option(min=1, help="K of the resampler.")] = 16,
-    epochs: Annotated[float, typer.Option(min=0.0)] = 5.0,
-    batch_size: Annotated[int, typer.Option(min=1)] = 32,
+    num_virtual_tokens: Annotated[
+        int | None, typer.Option(min=1, help="K of the resampler; by default 16, for an LM above 20 M parameters 8.")
+    ] = None,
+    epochs: Annotated[
+        float | None, typer.Option(min=0.0, help="By default 5, for an LM above 20 M parameters 1.")
+    ] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, help="By default 32, for an LM above 20 M parameters 16.")
+    ] = None,
     learning_rate: Annotated[float, typer.Option(min=0.0)] = 1e-3,
     gradient_accumulation: Annotated[int, typer.Option(min=1)] = 1,
     precision: Annotated[str, typer.Option(help="fp32, bf16 or fp16.")] = "fp32",
@@ -50,6 +61,17 @@ def train_adapter(
         int | None, typer.Option(min=1, help="Steps between resumable checkpoints; by default an epoch.")
     ] = None,
     report_to: Annotated[str, typer.Option(help="A logger of transformers, such as tensorboard.")] = "none",
+    rows: Annotated[
+        int | None,
+        typer.Option(min=1, help="Learn from so many rows, spread over labels and subjects; all by default."),
+    ] = None,
+    patience: Annotated[
+        int | None,
+        typer.Option(min=1, help="Stop after so many epochs (or --save-steps) without a better validation loss."),
+    ] = None,
+    align_steps: Annotated[
+        int, typer.Option(min=0, help="Steps in which soft prompts first learn to stand where the LM's words stand.")
+    ] = 150,
     resume: Annotated[bool, typer.Option("--resume", help="Continue the interrupted run in --out.")] = False,
     seed: int = 0,
 ) -> None:
@@ -64,7 +86,7 @@ def train_adapter(
     from sig2lm.templates import Task
     from sig2lm.training.curriculum import Curriculum, read_weights
     from sig2lm.training.train_adapter import train_adapter as train
-    from sig2lm.training.trainer import Precision, TrainSettings
+    from sig2lm.training.trainer import Precision, TrainSettings, adapted, default_virtual_tokens
 
     for what, given, known in (
         ("adapter", adapter, ADAPTERS),
@@ -86,8 +108,9 @@ def train_adapter(
             Curriculum.from_table(one, Task.from_template(asked, one.info.labels), weights, seed).training_table()
             for one, asked in zip(tables, templates, strict=True)
         ]
+    frozen = FrozenLM.from_pretrained(lm)
     settings = TrainSettings(
-        adapter=AdapterConfig(cast(AdapterKind, adapter), num_virtual_tokens),
+        adapter=AdapterConfig(cast(AdapterKind, adapter), num_virtual_tokens or default_virtual_tokens(frozen)),
         epochs=epochs,
         batch_size=batch_size,
         learning_rate=learning_rate,
@@ -101,21 +124,51 @@ def train_adapter(
         calibration_examples=calibration_examples,
         save_steps=save_steps,
         report_to=report_to,
+        rows=rows,
+        patience=patience,
+        align_steps=align_steps,
     )
+    settings = adapted(settings, frozen)
+    first = not int(os.environ.get("RANK", "0"))  # of several processes the first one speaks
+    if first:
+        _show_settings(settings, frozen)
     outcome = train(
         tables,
         named(encoder, list(dict.fromkeys(name for table in tables for name in table.info.signals)), "--encoder"),
         out,
-        lm=FrozenLM.from_pretrained(lm),
+        lm=frozen,
         template=templates,
         settings=settings,
         resume=resume,
     )
-    if int(os.environ.get("RANK", "0")):
-        return  # of several processes the first one speaks
+    if not first:
+        return
     summary = f"{outcome.trained_parameters:,} parameters, {outcome.steps} steps, {outcome.seconds:.0f} s -> {out}"
     if outcome.interrupted:
         typer.echo(f"interrupted: {summary}; continue with the same command and --resume", err=True)
         raise typer.Exit(130)
     typer.echo(summary)
+    if outcome.losses is not None:
+        _show_losses(outcome.losses)
     warn_of_few_steps(outcome.steps)
+
+
+def _show_settings(settings: "TrainSettings", lm: "FrozenLM") -> None:
+    """Say what was chosen to suit the LM."""
+    assert settings.adapter is not None
+    typer.echo(
+        f"'{lm.name}' has {lm.num_parameters / 1e6:.1f} M parameters, embeddings of width {lm.width} and norm "
+        f"{lm.embedding_norm:.2f}; epochs {settings.epochs:g}, batches of {settings.batch_size}, "
+        f"{settings.adapter.num_virtual_tokens} virtual tokens",
+        err=True,
+    )
+
+
+def _show_losses(losses: "Losses") -> None:
+    """Put the loss beside those that need no signal, and call out a run that is no better."""
+    typer.echo(
+        f"loss {losses.own:.3f}, with the signals of other rows {losses.shuffled:.3f}, "
+        f"without any {losses.without_signal:.3f}"
+    )
+    if losses.advice:
+        typer.echo(losses.advice, err=True)

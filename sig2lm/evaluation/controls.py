@@ -14,7 +14,7 @@ from sig2lm.encoder.tables import without_channels
 from sig2lm.errors import DatasetError
 from sig2lm.evaluation.asking import drawn_question, held_out_question, predict
 from sig2lm.metrics import Predictions, scores
-from sig2lm.model.examples import SignalSource
+from sig2lm.model.examples import SignalSource, shuffled_rows
 from sig2lm.model.signal_lm import SignalLM
 from sig2lm.templates.task import Question
 
@@ -29,14 +29,33 @@ Progress = Callable[[str], None]
 
 
 def controls(
-    model: SignalLM, table: Table, split: str, batch_size: int = 64, progress: Progress = lambda text: None
+    model: SignalLM,
+    table: Table,
+    split: str,
+    batch_size: int = 64,
+    progress: Progress = lambda text: None,
+    predictions: Predictions | None = None,
 ) -> dict[str, dict[str, float | None]]:
-    """Score the same questions with signals shuffled, zeroed and absent."""
+    """Score the same questions with signals shuffled, zeroed and absent.
+
+    Where prompts differ in nothing but signals, the answers behind shuffled signals are those known of other rows, and
+    the LM is not asked again: ``predictions`` are with the own signals.
+    """
     question, found = held_out_question(model, table), {}
     for control, source in CONTROLS.items():
+        if source == "shuffled" and predictions is not None and _differ_in_signals_only(table, split, question):
+            order = shuffled_rows(len(predictions.truth))
+            found[control] = scores(replace(predictions, probabilities=predictions.probabilities[order]))
+            continue
         progress(f"asking again, signals {control.replace('_', ' ')}")
         found[control] = scores(predict(model, table, split, question, source, batch_size))
     return found
+
+
+def _differ_in_signals_only(table: Table, split: str, question: Question) -> bool:
+    """Whether all rows are asked the same words: no own questions, nothing told of each, one paraphrase."""
+    told = set(question.task.template.variables) - {"question", "signals", *table.info.signals}
+    return bool(question.text) and not told and not any(table.data[split]["question"])
 
 
 def no_better(found: Mapping[str, Any], without: Mapping[str, Mapping[str, float | None]]) -> str | None:

@@ -62,7 +62,7 @@ def evaluate(
     progress(f"asking {len(table.data[split])} questions")
     question = held_out_question(model, table)
     predictions = predict(model, table, split, question, batch_size=batch_size)
-    without_signal = controls(model, table, split, batch_size, progress)
+    without_signal = controls(model, table, split, batch_size, progress, predictions)
     progress("asking again, in the paraphrases of training")
     both = paraphrases(model, table, split, predictions, batch_size)
     progress("probing the encoder")

@@ -112,6 +112,10 @@ class DialogueTokenizer:
         lead = "" if self.has_chat_template else " "
         return (*self._ids(lead + text, special=False), self.end_of_answer)
 
+    def encode_words(self, text: str) -> tuple[int, ...]:
+        """Encode words as they stand within a sentence: behind a blank, without special tokens."""
+        return self._ids(f" {text.strip()}", special=False)
+
     def decode(self, ids: Sequence[int]) -> str:
         """Return generated ids as text, without special tokens and outer blanks."""
         return str(self.tokenizer.decode(list(ids), skip_special_tokens=True)).strip()

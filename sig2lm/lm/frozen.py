@@ -30,6 +30,7 @@ from sig2lm.lm.tree import TokenTree, read_tree
 from sig2lm.lm.unpadded import read_rows, readings, score_rows
 
 _ROOM = 256  # positions that are kept for an answer where it may not grow past a window or chunk
+_LARGE = 20_000_000  # parameters
 _NORM_SAMPLE = 4096  # rows of the embedding table that its norm is measured on
 
 
@@ -110,6 +111,16 @@ class FrozenLM(nn.Module):
     def width(self) -> int:
         """D, the width of an input embedding."""
         return int(self.model.get_input_embeddings().embedding_dim)
+
+    @property
+    def num_parameters(self) -> int:
+        """Of the LM, without what was put beside it."""
+        return sum(p.numel() for name, p in self.model.named_parameters() if "lora_" not in name)
+
+    @property
+    def is_large(self) -> bool:
+        """Whether a pass costs so much that defaults make fewer: more than 20 million parameters."""
+        return self.num_parameters > _LARGE
 
     @property
     def device(self) -> torch.device:

@@ -29,7 +29,7 @@ from sig2lm.templates.turns import SignalPlace
 
 _BATCH = 32
 _REMEMBERED = 256  # paraphrases
-_FITTED_ON = 512  # rows
+_FITTED_ON, _FITTED_ON_IF_LARGE = 512, 128  # rows, by the LM's size
 _RECORDINGS = 32  # by which the paraphrases of training are compared, where none are to be kept
 # Ridge towards where a fit begins, beside a loss summed over rows: finite where a label has no row, and small where the
 # answers are right already, as there the few rows at the edge would decide alone.
@@ -232,13 +232,14 @@ def label_scores(
 
 def _scored(fusion: SignalFusion, examples: TableExamples) -> tuple[Array, Array, list[str]]:
     """Scores (N, M) of drawn rows, each in the paraphrase that it drew, their labels one-hot (N, M), and subjects."""
+    count = _FITTED_ON_IF_LARGE if fusion.lm.is_large else _FITTED_ON
     labels, row_labels, paraphrases = examples.task.labels, examples.row_labels, set(examples.task.template.question)
     order = (
         np.random.default_rng(0)
         .permutation([row for row, label in enumerate(row_labels) if label is not None])
         .tolist()
     )
-    rows = list(islice((row for row in order if examples.question(row) in paraphrases), _FITTED_ON))
+    rows = list(islice((row for row in order if examples.question(row) in paraphrases), count))
     scores = _read(fusion, examples.prompter, [replace(examples[row], answer_ids=()) for row in rows])
     truth, subjects = [labels.index(row_labels[row]) for row in rows], examples.subjects
     return scores, np.eye(len(labels))[np.array(truth, dtype=np.int64)], [subjects[row] for row in rows]

@@ -10,6 +10,7 @@ import os
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Any, Literal, Protocol
 
 import datasets as hf
@@ -26,6 +27,7 @@ from sig2lm.signals import Contract, Signal
 from sig2lm.templates.task import Task
 from sig2lm.templates.turns import SignalPlace, Turn
 
+_PROMPTS_KEPT = 4096
 IGNORED = -100  # label of positions without loss, as torch's cross entropy has it
 
 SignalSource = Literal["own", "shuffled", "zeroed", "none"]
@@ -88,6 +90,7 @@ class Prompter:
     task: Task
     dialogue: DialogueTokenizer
     size: Callable[[str, int], int]
+    _prompts: dict[Any, EncodedPrompt] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def example(
         self,
@@ -104,12 +107,25 @@ class Prompter:
         PromptError
             When the template has a variable without a value.
         """
-        questions = [*(asked for asked, _ in earlier), question]
-        turns = list(self.task.template.render(questions[0], list(recordings), fields))
-        for (_, said), following in zip(earlier, questions[1:], strict=True):
-            turns += [Turn("assistant", (said,)), Turn("user", (following,))]
-        prompt = self.dialogue.encode(turns, self.sizes(recordings))
+        prompt = self._prompt((*map(tuple, earlier), (question, "")), self.sizes(recordings), fields or {})
         return Example(prompt, recordings, self.dialogue.encode_answer(answer) if answer is not None else ())
+
+    def _prompt(
+        self, asked: tuple[tuple[str, ...], ...], sizes: Mapping[SignalPlace, int], fields: Mapping[str, str]
+    ) -> EncodedPrompt:
+        """Encode questions, all but the last with their answers.
+
+        A prompt that was written before is taken from memory, as rows differ in little but signals.
+        """
+        key = (asked, tuple(sizes.items()), tuple(fields.items()))
+        if key not in self._prompts:
+            if len(self._prompts) >= _PROMPTS_KEPT:
+                self._prompts.clear()
+            turns = list(self.task.template.render(asked[0][0], list(sizes), fields))
+            for (_, said), (following, _) in pairwise(asked):
+                turns += [Turn("assistant", (said,)), Turn("user", (following,))]
+            self._prompts[key] = self.dialogue.encode(turns, sizes)
+        return self._prompts[key]
 
     def sizes(self, recordings: Mapping[SignalPlace, SignalInput]) -> dict[SignalPlace, int]:
         """How many virtual tokens each recording takes."""
@@ -297,8 +313,8 @@ class TableExamples(torch.utils.data.Dataset[Example]):
             for name in names
             if name not in self.raw and self.source != "zeroed"
         }
-        order = np.arange(len(self.rows))
-        self.order = np.random.default_rng(self.seed).permutation(order) if self.source == "shuffled" else order
+        count = len(self.rows)
+        self.order = shuffled_rows(count, self.seed) if self.source == "shuffled" else np.arange(count)
         if self.source == "none":
             self.prompter = replace(self.prompter, size=lambda name, patches: 0)
         check_known_labels(self.table, self.split, self.task)
@@ -336,6 +352,11 @@ class TableExamples(torch.utils.data.Dataset[Example]):
     def row_labels(self) -> list[str]:
         """The label of each row."""
         return list(self.plain["label"])
+
+    @property
+    def row_answers(self) -> list[str | None]:
+        """The answer that each row brings; None where its label is the answer."""
+        return list(self.plain["answer"])
 
     @property
     def subjects(self) -> list[str]:
@@ -378,6 +399,11 @@ class TableExamples(torch.utils.data.Dataset[Example]):
         names = [name for name in self.table.info.signals if f"{name}_summary" in wanted]
         signals = self.table.signals(self.rows[int(self.order[index])]) if names else {}
         return {**facts, **{f"{name}_summary": signals[name].describe() for name in names}}
+
+
+def shuffled_rows(count: int, seed: int = 0) -> NDArray[np.int64]:
+    """Return for each of ``count`` rows the row whose signals it shows where signals are shuffled."""
+    return np.random.default_rng(seed).permutation(count)
 
 
 def check_known_labels(table: Table, split: str, task: Task) -> None:

@@ -14,13 +14,14 @@ from typing import Any
 
 import torch
 from accelerate import PartialState
-from torch.utils.data import ConcatDataset
+from torch.utils.data import ConcatDataset, Subset
 from transformers import set_seed
 from transformers.integrations import get_available_reporting_integrations
 from transformers.trainer_utils import get_last_checkpoint
 
 from sig2lm._version import __version__
 from sig2lm.datasets import Table
+from sig2lm.datasets.subset import spread_rows, take_rows
 from sig2lm.encoder import PatchEncoder, encoder_fingerprint, load_any_encoder
 from sig2lm.encoder.compatibility import check_contract, check_every_signal
 from sig2lm.encoder.loading import source_of
@@ -30,23 +31,32 @@ from sig2lm.lm import FrozenLM
 from sig2lm.model.adapter import build_adapter
 from sig2lm.model.calibration import Calibration, calibrate
 from sig2lm.model.checkpoint import write_run
-from sig2lm.model.examples import TableExamples, check_known_labels
+from sig2lm.model.examples import Example, TableExamples, check_known_labels
 from sig2lm.model.signal_branch import SignalBranch
 from sig2lm.model.signal_lm import SignalLM
 from sig2lm.templates.task import Task, check_tasks
 from sig2lm.templates.template import Template
-from sig2lm.training.trainer import TrainSettings, build_trainer
+from sig2lm.training.alignment import AlignmentSettings, align
+from sig2lm.training.callbacks import ShowProgress, StopWithCheckpoint
+from sig2lm.training.reliance import Losses, measure_loss
+from sig2lm.training.trainer import TrainSettings, adapted, augmentations, build_trainer
+
+_MEASURED = 512  # rows of each validation split
 
 
 @dataclass(frozen=True)
 class TrainOutcome:
-    """A trained model, and how its training ended; ``seconds`` are those of this sitting."""
+    """A trained model, and how its training ended; ``seconds`` are those of this sitting.
+
+    ``losses`` stand beside each other what training reached and what needs no signal; None after an interruption.
+    """
 
     model: SignalLM
     interrupted: bool
     steps: int
     seconds: float
     trained_parameters: int
+    losses: Losses | None = None
 
 
 def build_model(
@@ -67,6 +77,8 @@ def build_model(
     """
     names = list(dict.fromkeys(name for table in tables for name in table.info.signals))
     check_every_signal(names, encoders, " and ".join(repr(str(table.path)) for table in tables))
+    config = adapted(settings, lm).adapter
+    assert config is not None
     set_seed(settings.seed)
     if settings.lora_rank:
         lm.add_lora(settings.lora_rank)
@@ -76,7 +88,7 @@ def build_model(
         encoder = load_any_encoder(source, reading[0].info.signals[name])
         for table in reading:
             check_contract(table, name, encoder.contract, source if isinstance(source, str) else source_of(source))
-        adapter = build_adapter(settings.adapter, encoder.width, lm.width, lm.embedding_norm)
+        adapter = build_adapter(config, encoder.width, lm.width, lm.embedding_norm)
         branches[name] = SignalBranch(encoder, adapter, settings.train_encoder, source_of(source))
     tasks = [Task.from_template(template, table.info.labels) for table, template in zip(tables, templates, strict=True)]
     for table, task in zip(tables, tasks, strict=True):
@@ -151,7 +163,7 @@ def train_adapter(
     Sig2LMError
         When ``out`` exists, the data does not fit the encoders or the template, or there is nothing to resume.
     """
-    settings = settings or TrainSettings()
+    settings = adapted(settings or TrainSettings(), lm)
     out = Path(out).expanduser()
     check_logger(settings.report_to)
     processes = PartialState(cpu=not torch.accelerator.is_available())  # one, or those of `accelerate launch`
@@ -159,38 +171,66 @@ def train_adapter(
     if not resume and first:
         check_new(out)
     processes.wait_for_everyone()
-    tables = [table] if isinstance(table, Table) else list(table)
+    tables = [take_rows(one, "train", settings.rows) for one in ([table] if isinstance(table, Table) else table)]
     templates = [template] if isinstance(template, Template) else list(template)
     model = build_model(tables, encoders, lm, templates, settings)
     identity = _identity(model, tables, settings)
     last = _last_checkpoint(out, identity) if resume else None
     checkpoints = out / "checkpoints"
     with processes.main_process_first():  # the others find the patches in the cache
-        learned, measured = (_examples(model, tables, split, settings) for split in ("train", "validation"))
+        train_sets, eval_sets = (_examples(model, tables, split, settings) for split in ("train", "validation"))
+    if settings.patience is not None and not eval_sets:
+        raise Sig2LMError(f"--patience needs a validation split, found none in '{tables[0].path}'; leave it out")
+    started = time.perf_counter()
+    judged = eval_sets or train_sets
+    if resume:
+        start = read_json(checkpoints / "start.json", f"the record of the run in '{out}'")
+    else:
+        start = {
+            "alignment": align_adapters(model, train_sets, eval_sets, settings),
+            "loss_without_signal": measure_loss(model, judged, "none"),
+        }
+    stop = StopWithCheckpoint()
     trainer = build_trainer(
-        model, ConcatDataset(learned), ConcatDataset(measured) if measured else None, checkpoints, settings
+        model,
+        ConcatDataset(train_sets),
+        ConcatDataset([_measured(examples) for examples in eval_sets]) if eval_sets else None,
+        checkpoints,
+        settings,
+        (stop, ShowProgress(start["loss_without_signal"])),
     )
     if first and not resume:
         write_json(checkpoints / "identity.json", identity)
-    started = time.perf_counter()
+        write_json(checkpoints / "start.json", start)
     trainer.train(resume_from_checkpoint=last)
     processes.wait_for_everyone()  # each writes its random state into the checkpoints, which go below
     state = trainer.state
     outcome = TrainOutcome(
         model.eval(),
-        interrupted=state.global_step < state.max_steps,
+        interrupted=stop.asked and state.global_step < state.max_steps,
         steps=state.global_step,
         seconds=round(time.perf_counter() - started, 1),
         trained_parameters=sum(p.numel() for p in model.parameters() if p.requires_grad),
     )
     if first:
         if not outcome.interrupted:  # who stops a training does not want to wait
-            model.calibrations = calibrate_all(model, learned, measured, settings.calibration_examples)
-        ending = {key: value for key, value in vars(outcome).items() if key != "model"}
-        write_run(model, out, {**identity, **ending, "history": state.log_history})
+            shuffled, own = (measure_loss(model, judged, source) for source in ("shuffled", "own"))
+            outcome = replace(outcome, losses=Losses(start["loss_without_signal"], shuffled, own))
+            model.calibrations = calibrate_all(model, train_sets, eval_sets, settings.calibration_examples)
+        losses = asdict(outcome.losses) if outcome.losses else None
+        ending = {**{key: value for key, value in vars(outcome).items() if key != "model"}, "losses": losses}
+        write_run(model, out, {**identity, **start, **ending, "history": state.log_history})
         if not outcome.interrupted:
             shutil.rmtree(checkpoints)
     return outcome
+
+
+def align_adapters(
+    model: SignalLM, train_sets: Sequence[TableExamples], eval_sets: Sequence[TableExamples], settings: TrainSettings
+) -> dict[str, Any] | None:
+    """Align the adapters with the LM's words, as the settings of a training have it."""
+    alignment = AlignmentSettings(steps=settings.align_steps)
+    return align(model, train_sets, eval_sets, alignment, augmentations(model, settings), settings.seed)
 
 
 def calibrate_all(
@@ -229,6 +269,11 @@ def _examples(model: SignalLM, tables: Sequence[Table], split: str, settings: Tr
         for table, task in zip(tables, model.tasks, strict=True)
         if split in table.data
     ]
+
+
+def _measured(examples: TableExamples) -> Subset[Example]:
+    """The rows that are measured while training: all of a small split, some of a large one."""
+    return Subset(examples, spread_rows(examples.row_labels, examples.subjects, _MEASURED))
 
 
 def _identity(model: SignalLM, tables: Sequence[Table], settings: TrainSettings) -> dict[str, Any]:

@@ -3,18 +3,17 @@
 Trainer brings accelerate, mixed precision, resuming, loggers and many devices; here are the parts it cannot know.
 """
 
-import signal as signals_of_the_system
-import sys
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 from torch.utils.data import Dataset
-from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers import EarlyStoppingCallback, Trainer, TrainerCallback, TrainingArguments
 
+from sig2lm.lm import FrozenLM
 from sig2lm.model.adapter import AdapterConfig
 from sig2lm.model.checkpoint import load_trained
 from sig2lm.model.examples import Example, collate
@@ -22,8 +21,11 @@ from sig2lm.model.signal_lm import SignalLM
 from sig2lm.pretraining.augmentations import Compose, default_pipeline
 from sig2lm.pretraining.optimisation import quiet
 from sig2lm.tensors import read_tensors, write_tensors
+from sig2lm.training.alignment import AlignmentSettings
+from sig2lm.training.callbacks import StopWithCheckpoint
 
 Precision = Literal["fp32", "bf16", "fp16"]
+_LOGGED = 0.02  # every so manieth part of a training its loss and gradient norm are recorded
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,9 @@ class TrainSettings:
     ----------
     adapter
         What it is made of.
-    epochs, batch_size, learning_rate, weight_decay, gradient_accumulation, precision, seed
+    epochs, batch_size
+        Of the optimisation. Where these or the adapter are None, they suit the LM's size (:func:`adapted`).
+    learning_rate, weight_decay, gradient_accumulation, precision, seed
         Of the optimisation: AdamW, one cosine with 5 % warm-up.
     train_encoder
         Whether the encoder learns too; its weights then belong to the run.
@@ -53,11 +57,18 @@ class TrainSettings:
         Steps between resumable checkpoints; one an epoch by default.
     report_to
         A logger of transformers ("tensorboard", "wandb", ...), or "none".
+    rows
+        Training rows to learn from, spread over labels and subjects; all by default.
+    patience
+        Measurements of the validation loss, one an epoch or every ``save_steps``, without a better one after which
+        training stops; the run then has the weights of the best one. By default training goes on to its end.
+    align_steps
+        Steps of alignment with the LM's words before the LM is asked (:mod:`sig2lm.training.alignment`); 0 for none.
     """
 
-    adapter: AdapterConfig = field(default_factory=AdapterConfig)
-    epochs: float = 5.0
-    batch_size: int = 32
+    adapter: AdapterConfig | None = None
+    epochs: float | None = None
+    batch_size: int | None = None
     learning_rate: float = 1e-3
     weight_decay: float = 0.01
     gradient_accumulation: int = 1
@@ -70,6 +81,30 @@ class TrainSettings:
     calibration_examples: int = 32
     save_steps: int | None = None
     report_to: str = "none"
+    rows: int | None = None
+    patience: int | None = None
+    align_steps: int = AlignmentSettings.steps
+
+
+def default_virtual_tokens(lm: FrozenLM) -> int:
+    """K that suits an LM's size."""
+    return 8 if lm.is_large else 16
+
+
+def adapted(settings: TrainSettings, lm: FrozenLM) -> TrainSettings:
+    """Fill in what suits an LM's size where a setting is None.
+
+    A step costs in proportion to the LM's parameters and to the tokens that it reads. Up to 20 million parameters five
+    epochs in batches of 32 take minutes; a larger LM gets one epoch in batches of 16, since aligned adapters need few
+    steps, and half as many virtual tokens.
+    """
+    epochs, batch_size = (1.0, 16) if lm.is_large else (5.0, 32)
+    return replace(
+        settings,
+        adapter=settings.adapter or AdapterConfig(num_virtual_tokens=default_virtual_tokens(lm)),
+        epochs=epochs if settings.epochs is None else settings.epochs,
+        batch_size=settings.batch_size or batch_size,
+    )
 
 
 class AdapterTrainer(Trainer):
@@ -110,7 +145,8 @@ class AdapterTrainer(Trainer):
                     "weight_decay": 0.0 if is_vector else settings.weight_decay,
                 }
                 for (of_encoder, is_vector), parameters in groups.items()
-            ]
+            ],
+            fused=True,
         )
         return self.optimizer
 
@@ -134,57 +170,30 @@ class AdapterTrainer(Trainer):
             tensors = read_tensors(folder / "lora" / "adapter_model.safetensors", what)
             set_peft_model_state_dict(self.model.lm.model, tensors)
 
+    def _load_best_model(self) -> None:
+        self._load_from_checkpoint(str(self.state.best_model_checkpoint))
 
-class StopWithCheckpoint(TrainerCallback):
-    """Ctrl-C, or a scheduler's SIGTERM, ends training with a checkpoint after this step; a second one at once."""
 
-    def __init__(self) -> None:
-        self._asked = False
-        self._before: dict[int, Any] = {}
-
-    def on_train_begin(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
-        """Take over the signals, where this is the main thread."""
-        for number in (signals_of_the_system.SIGINT, signals_of_the_system.SIGTERM):
-            try:
-                self._before[number] = signals_of_the_system.signal(number, self._ask)
-            except ValueError:  # another thread trains: its interruptions are not ours to handle
-                return
-
-    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        """Save and stop, once asked to."""
-        if self._asked:
-            control.should_save = control.should_training_stop = True
-
-    def on_epoch_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
-        """Once stopped, leave the checkpoint alone: what an early epoch's end would do moves the random numbers."""
-        if self._asked:
-            control.should_save = control.should_evaluate = False
-
-    def on_train_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
-        """Give the signals back."""
-        for number, handler in self._before.items():
-            signals_of_the_system.signal(number, handler)
-
-    def _ask(self, number: int, frame: Any) -> None:
-        if self._asked:
-            raise KeyboardInterrupt
-        self._asked = True
+def augmentations(model: SignalLM, settings: TrainSettings) -> dict[str, Compose]:
+    """Return what changes the signals of a model in training, by name; nothing without augmentation."""
+    contracts = {name: model.branch(name).encoder.contract for name in model.branches if settings.augment}
+    return {name: default_pipeline(contract, settings.augment) for name, contract in contracts.items()}
 
 
 def build_trainer(
     model: SignalLM,
-    learned: Dataset[Example],
-    measured: Dataset[Example] | None,
+    train_set: Dataset[Example],
+    eval_set: Dataset[Example] | None,
     checkpoints: Path,
     settings: TrainSettings,
+    callbacks: Sequence[TrainerCallback] = (),
 ) -> AdapterTrainer:
     """Return a trainer of what is trainable in a model, on the one set of examples, measured on the other."""
+    settings = adapted(settings, model.lm)
+    assert settings.epochs is not None
+    assert settings.batch_size is not None
+    steps: Literal["steps", "epoch"] = "steps" if settings.save_steps else "epoch"
+    stops_early = settings.patience is not None
     arguments = TrainingArguments(
         output_dir=str(checkpoints),
         num_train_epochs=settings.epochs,
@@ -198,35 +207,41 @@ def build_trainer(
         bf16=settings.precision == "bf16",
         fp16=settings.precision == "fp16",
         seed=settings.seed,
-        save_strategy="steps" if settings.save_steps else "epoch",
+        save_strategy=steps,
         save_steps=settings.save_steps or 500,
         save_total_limit=1,
-        eval_strategy="epoch" if measured is not None else "no",
-        logging_strategy="epoch",
+        eval_strategy="no" if eval_set is None else steps if stops_early else "epoch",
+        eval_steps=settings.save_steps,
+        load_best_model_at_end=stops_early,
+        metric_for_best_model="loss" if stops_early else None,
+        restore_callback_states_from_checkpoint=stops_early,  # how long it has been patient
+        logging_steps=_LOGGED,
         report_to=settings.report_to,
         use_cpu=not torch.accelerator.is_available(),
         remove_unused_columns=False,
         prediction_loss_only=True,
         label_names=["labels"],
-        disable_tqdm=not sys.stderr.isatty(),
+        disable_tqdm=True,  # progress is shown by a callback, here and everywhere else alike
         dataloader_pin_memory=torch.cuda.is_available(),
         ddp_find_unused_parameters=len(model.tasks) > 1,  # a batch may hold one task only
     )
     lm = model.lm
-    contracts = {name: model.branch(name).encoder.contract for name in model.branches if settings.augment}
     trainer = AdapterTrainer(
         encoder_learning_rate=settings.encoder_learning_rate,
-        pipelines={name: default_pipeline(contract, settings.augment) for name, contract in contracts.items()},
+        pipelines=augmentations(model, settings),
         model=model,
         args=arguments,
-        train_dataset=learned,
-        eval_dataset=measured,
+        train_dataset=train_set,
+        eval_dataset=eval_set,
         data_collator=partial(
             collate,
             placeholder=lm.dialogue.placeholder,
             window=0 if lm.has_lora else lm.sharing_limit,  # LoRA layers learn from the beginning too
         ),
-        callbacks=[StopWithCheckpoint()],
+        callbacks=[
+            *(callbacks or [StopWithCheckpoint()]),
+            *([EarlyStoppingCallback(settings.patience)] if settings.patience is not None else []),
+        ],
     )
     quiet(trainer)
     return trainer

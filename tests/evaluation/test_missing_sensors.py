@@ -11,7 +11,7 @@ from sig2lm.cli import main
 from sig2lm.datasets import Table, load_table
 from sig2lm.errors import DatasetError
 from sig2lm.evaluation.asking import held_out_question, predict
-from sig2lm.evaluation.controls import without_sensors
+from sig2lm.evaluation.controls import controls, without_sensors
 from sig2lm.metrics import scores
 from sig2lm.model.signal_lm import SignalLM
 from sig2lm.signals import Signal
@@ -69,3 +69,9 @@ def test_the_command_refuses_the_comparison_with_without_sensors(
         main()
     assert ended.value.code == 2
     assert "--missing asks the run alone" in capsys.readouterr().err
+
+
+def test_shuffled_answers_known_from_other_rows_are_those_that_the_lm_would_give(model: SignalLM, days: Table) -> None:
+    own = predict(model, days, "test", held_out_question(model, days))
+    spared = controls(model, days, "test", predictions=own)["shuffled"]
+    assert spared == pytest.approx(controls(model, days, "test")["shuffled"], abs=1e-5)

@@ -21,7 +21,8 @@ from sig2lm.lm import FrozenLM
 from sig2lm.model.adapter import AdapterConfig
 from sig2lm.model.signal_lm import SignalLM
 from sig2lm.templates.template import Template, load_template
-from sig2lm.training import trainer as train_module
+from sig2lm.training import train_adapter as train_module
+from sig2lm.training.reliance import Losses
 from sig2lm.training.train_adapter import TrainOutcome, train_adapter
 from sig2lm.training.trainer import TrainSettings
 
@@ -61,9 +62,35 @@ def test_training_leaves_the_lm_bit_for_bit_and_writes_the_adapter_alone(
     assert sum(tensor.numel() for tensor in tensors.values()) == outcome.trained_parameters
     record = json.loads((tmp_path / "run" / "train.json").read_text())
     assert record["steps"] == 12
+    assert record["alignment"]["steps"] > 0
+    assert record["losses"]["without_signal"] == record["loss_without_signal"] > losses_of(record)[-1]
     assert not record["interrupted"]
-    losses = [entry["loss"] for entry in record["history"] if "loss" in entry]
-    assert losses[-1] < losses[0]
+    assert losses_of(record)[-1] < losses_of(record)[0]
+
+
+def losses_of(record: dict[str, Any]) -> list[float]:
+    return [entry["loss"] for entry in record["history"] if "loss" in entry]
+
+
+def test_training_stops_early_with_the_best_weights_and_learns_from_the_rows_asked_for(
+    simulated: Path, days: Table, tmp_path: Path
+) -> None:
+    """A learning rate at which validation soon gets worse."""
+    changes = {"rows": 32, "patience": 1, "epochs": 40, "learning_rate": 0.1}
+    outcome = train(simulated, days, tmp_path / "run", settings=changes)
+    record = json.loads((tmp_path / "run" / "train.json").read_text())
+    assert not outcome.interrupted
+    assert outcome.steps < 40 * 2
+    measured = [entry["eval_loss"] for entry in record["history"] if "eval_loss" in entry]
+    assert measured[-1] > min(measured)
+    assert outcome.losses is not None
+    assert outcome.losses.own == pytest.approx(min(measured), rel=0.05)
+
+
+def test_a_run_that_does_not_read_its_signals_is_called_out() -> None:
+    assert Losses(without_signal=3.0, shuffled=1.5, own=0.7).advice is None
+    for blind in (Losses(3.0, 1.5, 1.49), Losses(1.0, 1.5, 1.2)):
+        assert "does not read its signals" in str(blind.advice)
 
 
 def test_a_run_comes_back_with_the_same_answers(simulated: Path, days: Table, tmp_path: Path) -> None:
