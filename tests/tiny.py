@@ -91,8 +91,7 @@ def build_encoder(contract: Contract = MOTION, seed: int = 0) -> SignalEncoder:
 def build_daily_encoder(contract: Contract) -> SignalEncoder:
     """An untrained encoder of days, a day a patch."""
     torch.manual_seed(0)
-    zeros, ones = (0.0,) * len(contract.channels), (1.0,) * len(contract.channels)
-    return SignalEncoder(PatchTransformerConfig(contract, 1, 1, 16, 1, 2, "instance", zeros, ones)).eval()
+    return SignalEncoder(PatchTransformerConfig(contract, 1, 1, 16, 1, 2, normalisation="instance")).eval()
 
 
 def build_signal_lm(kind: str = "resampler", chat: bool = True, dtype: torch.dtype = torch.float32) -> SignalLM:

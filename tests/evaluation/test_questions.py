@@ -40,7 +40,7 @@ def beats(tmp_path_factory: pytest.TempPathFactory) -> Table:
 def model(beats: Table) -> SignalLM:
     """An untrained model."""
     contract = beats.info.signals["rr"]
-    encoder = SignalEncoder(PatchTransformerConfig(contract, 4, 4, 16, 1, 2, "centred", (800.0,), (100.0,)))
+    encoder = SignalEncoder(PatchTransformerConfig(contract, 4, 4, 16, 1, 2, normalisation="centred", std=(100.0,)))
     lm = build_lm()
     adapter = build_adapter(AdapterConfig("resampler", 4), 16, lm.width, lm.embedding_norm)
     return SignalLM(lm, {"rr": SignalBranch(encoder, adapter)}, Task.from_template(load_template("af_rr")))

@@ -21,7 +21,9 @@ OBJECTIVES = [ArrowOfTime, Transformations]
 def tiny(contract: Contract = MOTION, patch: int = 8, normalisation: str = "dataset") -> SignalEncoder:
     torch.manual_seed(0)
     mean, std = ((1.0, 0.0, 3.0), (0.6, 1.0, 1.0)) if contract is MOTION else ((), ())
-    return SignalEncoder(PatchTransformerConfig(contract, patch, patch, 16, 2, 2, normalisation, mean, std))
+    return SignalEncoder(
+        PatchTransformerConfig(contract, patch, patch, 16, 2, 2, normalisation=normalisation, mean=mean, std=std)
+    )
 
 
 def sawtooth(rows: int, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
