@@ -1,6 +1,7 @@
 """The comparison: every method asks the same rows, numbers fit the LM and can be read back, the run stays as it was."""
 
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import torch
 from datasets import DatasetDict
 from tiny import build_lm
 
-from sig2lm.datasets import Table
+from sig2lm.datasets import Table, load_table
 from sig2lm.errors import Sig2LMError
 from sig2lm.evaluation.asking import ask_rows
 from sig2lm.evaluation.comparison import ComparisonSettings, compare
@@ -30,10 +31,21 @@ def model(run: Path) -> SignalLM:
     return SignalLM.from_pretrained(run, lm=build_lm())
 
 
+@cache
+def fitted(path: Path) -> NumberWriter:
+    """Numbers as the tiny LM's tokenizer reads them best, found once for all tests."""
+    return NumberWriter.fit(load_table(path), build_lm().dialogue.tokenizer)
+
+
 def paraphrase(model: SignalLM, table: Table, room: int) -> TextPromptSpec:
     task = Task.from_template(load_template("stress").as_text(["daily"]))
-    writer = NumberWriter.fit(table, model.lm.dialogue.tokenizer)
-    return TextPromptSpec(task, writer, model.lm.dialogue, room)
+    return TextPromptSpec(task, fitted(table.path), model.lm.dialogue, room)
+
+
+def longest_question(model: SignalLM, table: Table) -> int:
+    """Tokens of the longest question that stands alone, of some training rows."""
+    examples = TextExamples(table, "train", paraphrase(model, table, 10_000))
+    return max(len(examples[row].prompt.input_ids) for row in range(24))
 
 
 def test_a_text_alone_in_its_batch_is_read_too(model: SignalLM, days: Table) -> None:
@@ -89,9 +101,7 @@ def test_numbers_are_cut_by_whole_samples_until_they_fit(model: SignalLM, days: 
 
 
 def test_as_many_examples_as_fit_stand_before_the_question(model: SignalLM, days: Table) -> None:
-    one = max(
-        len(TextExamples(days, "train", paraphrase(model, days, 10_000))[row].prompt.input_ids) for row in range(48)
-    )
+    one = longest_question(model, days)
     for room, count in ((100 * one, 8), (6 * one, 4), (int(3.3 * one), 2), (int(2.5 * one), 2)):
         shots = draw_shots(days, paraphrase(model, days, room))
         assert shots.count == count
@@ -107,9 +117,7 @@ def test_as_many_examples_as_fit_stand_before_the_question(model: SignalLM, days
 def test_where_not_even_the_question_fits_examples_are_no_more_than_one_of_each_label(
     model: SignalLM, days: Table
 ) -> None:
-    one = max(
-        len(TextExamples(days, "train", paraphrase(model, days, 10_000))[row].prompt.input_ids) for row in range(48)
-    )
+    one = longest_question(model, days)
     room = int(0.8 * one)
     shots = draw_shots(days, paraphrase(model, days, room))
     assert shots.count <= 2

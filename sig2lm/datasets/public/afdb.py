@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sig2lm.datasets.public.layout import folder_and_inner
 from sig2lm.datasets.splits import split_subjects
 from sig2lm.datasets.table import TableInfo, TableRow
 from sig2lm.datasets.windows import TOO_SHORT
@@ -95,7 +96,7 @@ def draft_afdb(source: Path, seed: int | None) -> Draft:
 
 
 def _find_folder(source: Path) -> Path:
-    for folder in (source, *sorted(path for path in source.iterdir() if path.is_dir())):
+    for folder in folder_and_inner(source):
         if any(folder.glob("*.atr")) or any(folder.glob("*.qrs")):
             return folder
     raise DatasetError(

@@ -72,6 +72,10 @@ class Session:
         """Whole seconds in which all signals run."""
         return int(min(signal.duration or 0.0 for signal in self.signals.values()))
 
+    def track(self) -> Track:
+        """Return a track of labels, one a second, in which nothing is labelled yet."""
+        return np.full(self.seconds, UNLABELLED, dtype=np.int8)
+
 
 def read_recording(folder: Path) -> Session:
     """Read the five files of a session.

@@ -23,7 +23,6 @@ The 1-5 stress scale is in PMData alone, NREM heart rate here alone: no one set 
 name.
 """
 
-import csv
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -34,6 +33,7 @@ from pathlib import Path
 import numpy as np
 
 from sig2lm.datasets.public.days import DAY, ONE, begin, days_before, in_words, night_of
+from sig2lm.datasets.public.layout import read_lines
 from sig2lm.datasets.splits import split_subjects
 from sig2lm.datasets.table import TableInfo, TableRow
 from sig2lm.datasets.windows import NO_VALUES
@@ -171,20 +171,7 @@ def _in_words(text: str) -> str:
 
 def _read_people(path: Path) -> dict[str, _Person]:
     people: dict[str, _Person] = defaultdict(_Person)
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, strict=True)
-            if lacking := [name for name in _COLUMNS if name not in (reader.fieldnames or [])]:
-                raise DatasetError(f"'{path}': the header lacks {', '.join(lacking)}; fetch the file anew")
-            for cells in reader:
-                try:
-                    _add(people[cells["id"]], cells)
-                except ValueError as error:
-                    raise DatasetError(f"'{path}' line {reader.line_num}: {error}; fetch the file anew") from error
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise DatasetError(f"'{path}' is not readable as csv in UTF-8: {error}; fetch the file anew") from error
-    if not people:
-        raise DatasetError(f"'{path}' holds no day; fetch the file anew")
+    read_lines(path, _COLUMNS, lambda cells: _add(people[cells["id"]], cells), "day")
     return people
 
 

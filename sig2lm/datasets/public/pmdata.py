@@ -27,7 +27,6 @@ strain. 58 % of all reports are 3, and people differ in where they sit, so compa
 NREM heart rate is in LifeSnaps alone, this scale here alone: no one set has every field that a stress prompt may name.
 """
 
-import csv
 import json
 import re
 from collections import Counter, defaultdict
@@ -40,6 +39,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from sig2lm.datasets.public.days import DAY, ONE, Days, begin, days_before, in_words, night_of
+from sig2lm.datasets.public.layout import read_lines
 from sig2lm.datasets.public.spreadsheet import read_sheet
 from sig2lm.datasets.splits import split_subjects
 from sig2lm.datasets.table import TableInfo, TableRow
@@ -219,24 +219,7 @@ def _read_records(path: Path, parse: Callable[[Any], _Record]) -> list[_Record]:
 
 def _read_reports(path: Path) -> list[_Report]:
     """Read the wellness reports, first to last."""
-    reports = []
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, strict=True)
-            if lacking := [name for name in _REPORT if name not in (reader.fieldnames or [])]:
-                raise DatasetError(f"'{path}': the header lacks {', '.join(lacking)}; fetch the file anew")
-            for cells in reader:
-                try:
-                    reports.append(_as_report(cells))
-                except ValueError as error:
-                    raise DatasetError(f"'{path}' line {reader.line_num}: {error}; fetch the file anew") from error
-    except FileNotFoundError as error:
-        raise DatasetError(f"expected the wellness reports in '{path}', found no such file; fetch it anew") from error
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise DatasetError(f"'{path}' is not readable as csv in UTF-8: {error}; fetch the file anew") from error
-    if not reports:
-        raise DatasetError(f"'{path}' holds no report; fetch the file anew")
-    return sorted(reports, key=lambda report: report.time)
+    return sorted(read_lines(path, _REPORT, _as_report, "report"), key=lambda report: report.time)
 
 
 def _as_report(cells: dict[str, str]) -> _Report:

@@ -23,8 +23,6 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
-
 from sig2lm.datasets.public.empatica import (
     LABELS,
     NO_STRESS,
@@ -37,6 +35,7 @@ from sig2lm.datasets.public.empatica import (
     cut_recording,
     read_recording,
 )
+from sig2lm.datasets.public.layout import folder_and_inner
 from sig2lm.datasets.splits import split_subjects
 from sig2lm.datasets.table import TableInfo, TableRow
 from sig2lm.datasets.writer import Draft
@@ -99,7 +98,7 @@ def draft_stress_predict(source: Path, seed: int | None) -> Draft:
 
 
 def _find_folder(source: Path) -> Path:
-    for folder in (source, *sorted(path for path in source.iterdir() if path.is_dir())):
+    for folder in folder_and_inner(source):
         if (folder / "Raw_data").is_dir() and (folder / _LABEL_FILE).is_file():
             return folder
     raise DatasetError(
@@ -138,7 +137,7 @@ def _read_rows(
 
 
 def _lay_track(recording: Session, labels: Labels, subject: str) -> Track:
-    track = np.full(recording.seconds, UNLABELLED, dtype=np.int8)
+    track = recording.track()
     begin = int(recording.start)
     for second, label in labels.items():
         if begin <= second < begin + len(track):

@@ -33,20 +33,18 @@ from itertools import islice
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-import numpy as np
-
 from sig2lm.datasets.public.empatica import (
     LABELS,
     NO_STRESS,
     SIGNALS,
     STRESS,
     TASK,
-    UNLABELLED,
     Session,
     Track,
     cut_recording,
     read_recording,
 )
+from sig2lm.datasets.public.layout import folder_and_inner
 from sig2lm.datasets.splits import split_subjects
 from sig2lm.datasets.table import TableInfo, TableRow
 from sig2lm.datasets.writer import Draft
@@ -100,7 +98,7 @@ def draft_wesad(source: Path, seed: int | None, chest_offsets: Path | None = Non
 
 
 def _find_subjects(source: Path) -> list[Path]:
-    for folder in (source, *sorted(path for path in source.iterdir() if path.is_dir())):
+    for folder in folder_and_inner(source):
         subjects = [path for path in folder.iterdir() if path.is_dir() and _SUBJECT.fullmatch(path.name)]
         if subjects:
             return sorted(subjects, key=lambda path: int(path.name[1:]))
@@ -156,7 +154,7 @@ def _find_wristband(folder: Path) -> Path:
 
 
 def _lay_track(recording: Session, folder: Path, chest: float) -> Track:
-    track = np.full(recording.seconds, UNLABELLED, dtype=np.int8)
+    track = recording.track()
     quest = folder / f"{folder.name}_quest.csv"
     for name, begin, end in _read_conditions(quest):
         first, last = (round(chest + place - recording.start) for place in (begin + MARGIN, end - MARGIN))

@@ -10,14 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sig2lm.encoder.external.fetching import (
-    check_loaded,
-    loading,
-    model_folder,
-    need_library,
-    read_model_config,
-    stored_names,
-)
+from sig2lm.encoder.external.fetching import loading, published
 from sig2lm.encoder.external.series import ForeignConfig, LatestEncoder
 from sig2lm.errors import CheckpointError
 from sig2lm.signals import Contract
@@ -89,20 +82,18 @@ def load(name: str, contract: Contract) -> ChronosEncoder | ChronosPatchEncoder:
     Sig2LMError
         When the library is not installed.
     """
-    library = need_library("chronos", INSTALL)
-    folder = model_folder(name)
-    content = read_model_config(folder)
-    with loading(folder, "a Chronos model"):
-        pipeline = library.BaseChronosPipeline.from_pretrained(
-            str(folder), dtype="float32", use_safetensors=True, trust_remote_code=False, local_files_only=True
+    found = published(name, "chronos", INSTALL)
+    with loading(found.folder, "a Chronos model"):
+        pipeline = found.library.BaseChronosPipeline.from_pretrained(
+            str(found.folder), dtype="float32", use_safetensors=True, trust_remote_code=False, local_files_only=True
         )
-    config = ForeignConfig("chronos", contract, content)
-    if not isinstance(pipeline, library.ChronosPipeline):
+    config = ForeignConfig("chronos", contract, found.config)
+    if not isinstance(pipeline, found.library.ChronosPipeline):
         patches = ChronosPatchEncoder(config, pipeline.inner_model)
-        check_loaded(patches.model, stored_names(folder), folder)
+        found.check(patches.model)
         return patches
     if pipeline.model.config.model_type != "seq2seq":
-        raise CheckpointError(f"expected a Chronos model with an encoder in '{folder}', found a decoder alone")
+        raise CheckpointError(f"expected a Chronos model with an encoder in '{found.folder}', found a decoder alone")
     tokens = ChronosEncoder(config, pipeline)
-    check_loaded(tokens.model, stored_names(folder), folder, ("embed_tokens",))
+    found.check(tokens.model, unused=("embed_tokens",))
     return tokens

@@ -3,6 +3,7 @@
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,51 @@ _DAMAGE = (
     SafetensorError,
 )
 _UNTOLD = {"_name_or_path", "transformers_version", "torch_dtype", "dtype"}  # who wrote it, not what it is
+
+
+@dataclass(frozen=True)
+class Published:
+    """A model as somebody else published it, before it is loaded.
+
+    Attributes
+    ----------
+    library
+        The module that loads it.
+    folder
+        Where it lies.
+    config
+        Its ``config.json``, see :func:`read_model_config`.
+    """
+
+    library: Any
+    folder: Path
+    config: dict[str, Any]
+
+    def check(self, module: nn.Module, stored: set[str] | None = None, unused: Iterable[str] = ()) -> None:
+        """Refuse a loaded model some of whose weights were not in the folder, see :func:`check_loaded`."""
+        check_loaded(module, stored_names(self.folder) if stored is None else stored, self.folder, unused)
+
+
+def published(name: str, library: str, install: str) -> Published:
+    """Find a model and the library that loads it.
+
+    Parameters
+    ----------
+    name
+        A folder or a hub id.
+    library, install
+        A module, and how to get it.
+
+    Raises
+    ------
+    Sig2LMError
+        If the library is not installed.
+    CheckpointError
+        If the model cannot be reached, or is damaged.
+    """
+    module = need_library(library, install)
+    folder = model_folder(name)
+    return Published(module, folder, read_model_config(folder))
 
 
 def need_library(module: str, install: str) -> Any:

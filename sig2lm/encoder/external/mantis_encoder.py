@@ -12,14 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from sig2lm.encoder.external.alignment import fill_gaps, observed_lengths, stretch
-from sig2lm.encoder.external.fetching import (
-    check_loaded,
-    loading,
-    model_folder,
-    need_library,
-    read_model_config,
-    stored_names,
-)
+from sig2lm.encoder.external.fetching import loading, published, stored_names
 from sig2lm.encoder.external.series import ExternalEncoder, ForeignConfig
 from sig2lm.signals import Contract
 
@@ -79,13 +72,12 @@ def load(name: str, contract: Contract) -> MantisEncoder:
     Sig2LMError
         When the library is not installed.
     """
-    library = need_library("mantis.architecture", INSTALL)
-    folder = model_folder(name)
-    stored = {key.replace("vit_unit.", "transf_unit.", 1) for key in stored_names(folder)}
+    found = published(name, "mantis.architecture", INSTALL)
+    stored = {key.replace("vit_unit.", "transf_unit.", 1) for key in stored_names(found.folder)}
     first = any("pos_encoder" in key for key in stored)
-    with loading(folder, "a Mantis model"):
-        kind = library.MantisV1 if first else library.MantisV2
-        model = kind(device="cpu").from_pretrained(str(folder), local_files_only=True)
-    encoder = MantisEncoder(ForeignConfig("mantis", contract, read_model_config(folder)), model, class_first=first)
-    check_loaded(model, stored, folder, ("rotary_emb",))
+    with loading(found.folder, "a Mantis model"):
+        kind = found.library.MantisV1 if first else found.library.MantisV2
+        model = kind(device="cpu").from_pretrained(str(found.folder), local_files_only=True)
+    encoder = MantisEncoder(ForeignConfig("mantis", contract, found.config), model, class_first=first)
+    found.check(model, stored, ("rotary_emb",))
     return encoder

@@ -10,14 +10,7 @@ from typing import Any
 from torch import Tensor
 
 from sig2lm.encoder.external.alignment import fill_gaps
-from sig2lm.encoder.external.fetching import (
-    check_loaded,
-    loading,
-    model_folder,
-    need_library,
-    read_model_config,
-    stored_names,
-)
+from sig2lm.encoder.external.fetching import loading, published
 from sig2lm.encoder.external.series import ForeignConfig, LatestEncoder
 from sig2lm.signals import Contract
 
@@ -55,15 +48,13 @@ def load(name: str, contract: Contract) -> MomentEncoder:
     Sig2LMError
         When the library is not installed.
     """
-    library = need_library("momentfm", INSTALL)
-    folder = model_folder(name)
-    content = read_model_config(folder)
-    with loading(folder, "a MOMENT model"):
-        model = library.MOMENTPipeline.from_pretrained(
-            str(folder),
+    found = published(name, "momentfm", INSTALL)
+    with loading(found.folder, "a MOMENT model"):
+        model = found.library.MOMENTPipeline.from_pretrained(
+            str(found.folder),
             local_files_only=True,
             model_kwargs={"task_name": "embedding", "enable_gradient_checkpointing": False},
         )
-    encoder = MomentEncoder(ForeignConfig("moment", contract, content), model)
-    check_loaded(encoder.model, stored_names(folder), folder, _UNUSED)
+    encoder = MomentEncoder(ForeignConfig("moment", contract, found.config), model)
+    found.check(encoder.model, unused=_UNUSED)
     return encoder
