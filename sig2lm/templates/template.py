@@ -247,6 +247,11 @@ def load_template(name: str | Path) -> Template:
     ------
     PromptError
         When there is no such template, or a key is unknown, missing or of the wrong kind.
+
+    Notes
+    -----
+    ``include: NAME`` in a file stands for the keys of ``prompts/shared/NAME.yaml``, where the file does not have them
+    itself.
     """
     path = Path(name)
     if path.suffix not in {".yaml", ".yml"}:
@@ -256,11 +261,25 @@ def load_template(name: str | Path) -> Template:
             f"expected a template name or a YAML file, found {str(name)!r}; "
             f"the templates are {_listed(list_templates())}, or pass a path that ends in .yaml"
         )
+    content = _read_yaml(path)
+    if isinstance(content, dict) and "include" in content:
+        content = {**_shared(str(content.pop("include")), path), **content}
+    return parse_template(content, str(path))
+
+
+def _read_yaml(path: Path) -> Any:
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise PromptError(f"expected YAML in '{path}', found: {' '.join(str(error).split())}; mend the file") from error
-    return parse_template(content, str(path))
+
+
+def _shared(name: str, path: Path) -> dict[str, Any]:
+    """The keys that several templates share."""
+    known = {file.stem: file for file in (prompts_folder() / "shared").glob("*.yaml")}
+    if name not in known:
+        raise PromptError(f"template '{path}': include: expected one of {_listed(sorted(known))}, found {name!r}")
+    return dict(_read_yaml(known[name]))
 
 
 def parse_template(content: Any, origin: str) -> Template:

@@ -144,3 +144,15 @@ def test_files_that_are_no_templates_are_refused(tmp_path: Path) -> None:
 def test_wordings_are_drawn_from_a_seed() -> None:
     drawn = {TEMPLATE.draw_question(random.Random(seed)) for seed in range(20)}
     assert drawn == set(TEMPLATE.question)
+
+
+def test_a_file_may_include_what_templates_share(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("include: movement\ntask: mine\nversion: 1\nsource: me\nprompt: $motion $question\n")
+    mine, har = load_template(path), load_template("har")
+    assert (mine.system, mine.question) == (har.system, har.question)
+    path.write_text(f"{path.read_text()}question: What now?\n")
+    assert load_template(path).question == ("What now?",)
+    path.write_text("include: dancing\n")
+    with pytest.raises(PromptError, match="include: expected one of movement, found 'dancing'"):
+        load_template(path)
