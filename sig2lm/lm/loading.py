@@ -19,6 +19,7 @@ from sig2lm.files import cache_folder
 from sig2lm.hub import local_folder
 from sig2lm.lm.gguf import SMOLLM2, converted, fingerprint_gguf, gguf_file, is_gguf, smollm2_file
 from sig2lm.pocket import POCKET, pocket_folder
+from sig2lm.tensors import fingerprint
 
 _HUB_FILES = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
 
@@ -124,12 +125,7 @@ def fingerprint_folder(folder: Path) -> str:
 
 def fingerprint_model(model: torch.nn.Module, tokenizer: PreTrainedTokenizerBase) -> str:
     """SHA-256 (16 hex digits) of a model that was built in memory: weights and vocabulary."""
-    digest = hashlib.sha256()
-    for name, tensor in sorted(model.state_dict().items()):
-        digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
-        digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
-    digest.update(json.dumps(tokenizer.get_vocab(), sort_keys=True).encode())
-    return digest.hexdigest()[:16]
+    return fingerprint(tokenizer.get_vocab(), dict(model.state_dict()))
 
 
 def _canonical(path: Path) -> bytes:
