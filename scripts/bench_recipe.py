@@ -19,7 +19,7 @@ from results import RESULTS, record
 
 from sig2lm.datasets import Table, load_table
 from sig2lm.datasets.subset import take_rows
-from sig2lm.evaluation.evaluate import predict
+from sig2lm.evaluation.asking import predict
 from sig2lm.files import read_json
 from sig2lm.lm import FrozenLM
 from sig2lm.metrics import scores

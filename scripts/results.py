@@ -22,7 +22,7 @@ RESULTS = ROOT / "docs" / "benchmarks" / "results"
 Row = Mapping[str, Any]
 
 
-def record(name: str, rows: Sequence[Row], title: str, notes: Sequence[str] = (), folder: Path = RESULTS) -> Path:
+def record(name: str, rows: Sequence[Row], title: str, notes: Sequence[str] = ()) -> Path:
     """Write the rows of a table as JSON and return where.
 
     Parameters
@@ -36,7 +36,7 @@ def record(name: str, rows: Sequence[Row], title: str, notes: Sequence[str] = ()
     notes
         What a reader must know beside it: settings, limits.
     """
-    path = folder / f"{name}.json"
+    path = RESULTS / f"{name}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     content = {
         "title": title,

@@ -2,6 +2,7 @@
 
 import importlib
 import shutil
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +18,30 @@ from sig2lm.lm import FrozenLM
 from sig2lm.signals import save_signal
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
-QUICK = ("--folds", "2", "--every", "12", "--questions", "24", "--pretrain-epochs", "1", "--fine-tune-epochs", "1")
+QUICK = (
+    "--size",
+    "tiny",
+    "--folds",
+    "2",
+    "--every",
+    "12",
+    "--questions",
+    "24",
+    "--pretrain-epochs",
+    "1",
+    "--fine-tune-epochs",
+    "1",
+)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Where figures go, so that those of the repository stay."""
+    folder = tmp_path_factory.mktemp("results")
+    with pytest.MonkeyPatch.context() as patched:
+        for name in ("results", "bench_recipe"):
+            patched.setattr(importlib.import_module(name), "RESULTS", folder)
+        yield folder
 
 
 def run(script: str, *arguments: object) -> None:
@@ -36,6 +60,10 @@ def home(simulated: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     lm.dialogue.tokenizer.save_pretrained(folder / "lm")
     run("bench_tasks", simulated / "data" / "har", folder / "har", *QUICK, "--epochs", "0.2", "--lm", folder / "lm")
     return folder
+
+
+def encoder_of(home: Path) -> Path:
+    return home / "har" / "fold1" / "encoders" / "motion"
 
 
 def motionsense(simulated: Path, home: Path, out: Path) -> None:
@@ -122,8 +150,17 @@ CASES = {
     ),
     "bench_tasks": lambda simulated, home, out: run("bench_tasks", simulated / "data" / "har", home / "har"),
     "bench_tokenization": lambda simulated, home, out: run("bench_tokenization", home / "lm", "--rows", "400"),
+    "bench_real_lm": lambda simulated, home, out: run(
+        *("bench_real_lm", "tiny", simulated / "data" / "har", encoder_of(home), out, "--lm", home / "lm"),
+        *("--rows", "48", "--questions", "24", "--epochs", "1"),
+    ),
+    "bench_recipe": lambda simulated, home, out: run(
+        *("bench_recipe", simulated / "data" / "har", encoder_of(home), "--lm", home / "lm"),
+        *("--steps", "2", "--windows", "12", "--only", "the recipe"),
+    ),
     "bench_transfer": lambda simulated, home, out: run(
-        "bench_transfer", simulated / "data" / "har", home / "har", out, "--windows", "24", "--lm", home / "lm"
+        *("bench_transfer", "tiny", simulated / "data" / "har", encoder_of(home), out, "--lm", home / "lm"),
+        *("--rows", "48", "--epochs", "1", "--windows", "24"),
     ),
 }
 

@@ -28,6 +28,11 @@ def cross_validate(
         ),
     ] = None,
     objective: Annotated[str, typer.Option(help="Of pretraining.", rich_help_panel=_LEARNING)] = "masked",
+    architecture: Annotated[
+        str | None,
+        typer.Option(help="Of the encoders; by default what suits the signal.", rich_help_panel=_LEARNING),
+    ] = None,
+    size: Annotated[str, typer.Option(help="tiny, small or base.", rich_help_panel=_LEARNING)] = "small",
     pretrain_epochs: Annotated[int | None, typer.Option(min=1, rich_help_panel=_LEARNING)] = None,
     fine_tune: Annotated[
         bool,
@@ -97,9 +102,11 @@ def cross_validate(
         folds=folds,
         seed=seed,
         every=every,
-        pretraining=PretrainSettings(objective=objective, seed=seed, **_given(epochs=pretrain_epochs)),
-        fine_tuning=FineTuneSettings(seed=seed, **_given(epochs=fine_tune_epochs)) if fine_tune else None,
-        training=TrainSettings(train_encoder=train_encoder, augment=augment, seed=seed, **_given(epochs=epochs)),
+        pretraining=PretrainSettings(
+            objective=objective, architecture=architecture, size=size, epochs=pretrain_epochs, seed=seed
+        ),
+        fine_tuning=FineTuneSettings(epochs=fine_tune_epochs, seed=seed) if fine_tune else None,
+        training=TrainSettings(epochs=epochs, train_encoder=train_encoder, augment=augment, seed=seed),
         comparison=ComparisonSettings(parse_methods(methods), questions, seed=seed),
     )
     try:
@@ -119,11 +126,6 @@ def cross_validate(
     write_html(report, out / "report.html")
     show(report)
     typer.echo(f"-> {out / 'report.json'}, {out / 'report.html'}")
-
-
-def _given(**options: Any) -> dict[str, Any]:
-    """The options that were passed; the others keep the defaults of the settings."""
-    return {name: value for name, value in options.items() if value is not None}
 
 
 def show(report: dict[str, Any]) -> None:
