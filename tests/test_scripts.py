@@ -107,14 +107,15 @@ def ecg_as_rr(simulated: Path, home: Path, out: Path) -> None:
     from sig2lm.datasets import TableInfo
     from sig2lm.datasets.table import TableRow
     from sig2lm.datasets.writer import Draft, write_table
-    from sig2lm.encoder import EncoderConfig, SignalEncoder, save_encoder
+    from sig2lm.encoder import PatchTransformerConfig, SignalEncoder, save_encoder
     from sig2lm.signals import Contract
     from sig2lm.templates.template import load_template
     from sig2lm.training.train_adapter import train_adapter
 
     beats = load_table(simulated / "data" / "af_rr")
     cut = DatasetDict({split: rows.select(range(0, len(rows), 12)) for split, rows in beats.data.items()})
-    save_encoder(SignalEncoder(EncoderConfig(beats.info.signals["rr"], 8, 8, 16, 1, 2, "centred")), out / "encoder")
+    config = PatchTransformerConfig(beats.info.signals["rr"], 8, 8, 16, 1, 2, normalisation="instance")
+    save_encoder(SignalEncoder(config), out / "encoder")
     template = load_template("af_rr")
     encoders = {"rr": out / "encoder"}
     train_adapter(replace(beats, data=cut), encoders, out / "run", lm=build_lm(), template=template, settings=TRAINING)
