@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sig2lm.cli.ask import ChoicesOption, split_choices
-from sig2lm.cli.options import EncoderPlaces, FactOption, LMOption, RunArgument, SignalOption, facts
+from sig2lm.cli.options import (
+    DeviceOption,
+    DtypeOption,
+    EncoderPlaces,
+    FactOption,
+    LMOption,
+    QuantizationOption,
+    RunArgument,
+    SignalOption,
+    facts,
+)
 from sig2lm.cli.recordings import BelieveOption, Texts, takes_recordings
 
 if TYPE_CHECKING:
@@ -37,6 +47,9 @@ def annotate(
     fact: FactOption = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Windows asked about at once.")] = 64,
     lm: LMOption = None,
+    device: DeviceOption = "auto",
+    dtype: DtypeOption = "auto",
+    quantization: QuantizationOption = "none",
     encoder: EncoderPlaces = None,
     believe: BelieveOption = False,
     *,
@@ -50,7 +63,7 @@ def annotate(
 
     for path in [out, *([html] if html else [])]:
         check_writable(path)
-    model = load_run(run, lm, encoder)
+    model = load_run(run, lm, encoder, device=device, dtype=dtype, quantization=quantization)
     signals = {name: read for name, (_, read) in read_signals(model, signal, reading, believe=believe).items()}
     annotation = model.annotate(
         signals,

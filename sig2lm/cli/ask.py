@@ -4,7 +4,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sig2lm.cli.options import EncoderPlaces, FactOption, LMOption, RunArgument, SignalOption, facts
+from sig2lm.cli.options import (
+    DeviceOption,
+    DtypeOption,
+    EncoderPlaces,
+    FactOption,
+    LMOption,
+    QuantizationOption,
+    RunArgument,
+    SignalOption,
+    facts,
+)
 from sig2lm.cli.recordings import BelieveOption, Texts, takes_recordings
 
 if TYPE_CHECKING:
@@ -24,6 +34,9 @@ def ask(
     fact: FactOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
     lm: LMOption = None,
+    device: DeviceOption = "auto",
+    dtype: DtypeOption = "auto",
+    quantization: QuantizationOption = "none",
     encoder: EncoderPlaces = None,
     believe: BelieveOption = False,
     *,
@@ -36,7 +49,7 @@ def ask(
 
     from sig2lm.cli.loading import load_run, load_signals
 
-    model = load_run(run, lm, encoder)
+    model = load_run(run, lm, encoder, device=device, dtype=dtype, quantization=quantization)
     signals = load_signals(model, signal, reading, believe=believe)
     started = time.perf_counter()
     answer = model.ask(signals, question, split_choices(choices), facts=facts(fact))
@@ -63,6 +76,9 @@ def chat(
     signal: SignalOption,
     fact: FactOption = None,
     lm: LMOption = None,
+    device: DeviceOption = "auto",
+    dtype: DtypeOption = "auto",
+    quantization: QuantizationOption = "none",
     encoder: EncoderPlaces = None,
     believe: BelieveOption = False,
     *,
@@ -71,7 +87,7 @@ def chat(
     """Ask several questions about a recording, which is read once. An empty line ends the conversation."""
     from sig2lm.cli.loading import load_run, load_signals
 
-    model = load_run(run, lm, encoder)
+    model = load_run(run, lm, encoder, device=device, dtype=dtype, quantization=quantization)
     conversation = model.chat(load_signals(model, signal, reading, believe=believe), facts(fact))
     typer.echo("Ask; /choices A,B: QUESTION for a closed question, an empty line to leave.", err=True)
     while True:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sig2lm.cli.options import named
+from sig2lm.cli.options import DeviceOption, DtypeOption, QuantizationOption, named
 
 if TYPE_CHECKING:
     pass
@@ -61,6 +61,9 @@ def cross_validate(
         str,
         typer.Option("--lm", help="Folder, GGUF file, hub id, 'smollm2', or 'pocket'.", rich_help_panel=_ASKING),
     ] = "pocket",
+    device: DeviceOption = "auto",
+    dtype: DtypeOption = "auto",
+    quantization: QuantizationOption = "none",
     template: Annotated[
         str | None,
         typer.Option(
@@ -113,7 +116,7 @@ def cross_validate(
         report = validate(
             table,
             out,
-            lm=FrozenLM.from_pretrained(lm),
+            lm=FrozenLM.from_pretrained(lm, device=device, dtype=dtype, quantization=quantization),
             template=load_template(asked),
             encoders=named(encoder or [], list(table.info.signals), "--encoder"),
             settings=settings,

@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sig2lm.cli.options import DataOption, EncoderPlaces, LMOption, RunArgument
+from sig2lm.cli.options import (
+    DataOption,
+    DeviceOption,
+    DtypeOption,
+    EncoderPlaces,
+    LMOption,
+    QuantizationOption,
+    RunArgument,
+)
 
 if TYPE_CHECKING:
     from sig2lm.datasets import Table
@@ -37,6 +45,9 @@ def evaluate(
     ] = None,
     missing: Annotated[bool, typer.Option("--missing", help="Ask again with each sensor missing.")] = False,
     lm: LMOption = None,
+    device: DeviceOption = "auto",
+    dtype: DtypeOption = "auto",
+    quantization: QuantizationOption = "none",
     encoder: EncoderPlaces = None,
     batch_size: Annotated[int, typer.Option(min=1)] = 64,
     seed: int = 0,
@@ -69,7 +80,7 @@ def evaluate(
         raise Sig2LMError("--questions asks the run alone; leave out --compare and --missing")
     table = load_table(data)
     chosen = parse_methods(methods)
-    model = load_run(run, lm, encoder)
+    model = load_run(run, lm, encoder, device=device, dtype=dtype, quantization=quantization)
     if compare:
         from sig2lm.evaluation.comparison import ComparisonSettings
 

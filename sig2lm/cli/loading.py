@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from sig2lm.templates import Template
 
 
-def load_run(run: str, lm: str | None, encoders: list[str] | None) -> "SignalLM":
-    """Load a run; ``encoders`` are ``[NAME=]FOLDER`` texts."""
+def load_run(run: str, lm: str | None, encoders: list[str] | None, **placement: str) -> "SignalLM":
+    """Load a run; ``encoders`` are ``[NAME=]FOLDER`` texts, ``placement`` device, dtype and quantization."""
     from sig2lm.model.checkpoint import run_signals
     from sig2lm.model.signal_lm import SignalLM
 
     places = named(encoders, run_signals(run), "--encoder") if encoders else {}
-    return SignalLM.from_pretrained(run, lm=lm, encoders=places)
+    return SignalLM.from_pretrained(run, lm=lm, encoders=places, **placement)
 
 
 def template_for(table: "Table", name: str | None) -> "Template":

@@ -14,6 +14,16 @@ RunArgument = Annotated[
 LMOption = Annotated[
     str | None, typer.Option("--lm", help="Where the run's LM is now; by default where it was in training.")
 ]
+DeviceOption = Annotated[
+    str, typer.Option("--device", help="cpu, cuda, cuda:1, mps, ...; auto is the accelerator where there is one.")
+]
+DtypeOption = Annotated[
+    str,
+    typer.Option("--dtype", help="The LM's type: float32, bfloat16, float16; auto is as published, where that is quick."),
+]
+QuantizationOption = Annotated[
+    str, typer.Option("--quantization", help="none, 4bit or 8bit (bitsandbytes) for the LM's linear layers.")
+]
 EncoderPlaces = Annotated[
     list[str] | None,
     typer.Option("--encoder", metavar="[NAME=]FOLDER", help="Where the run's encoder is now; repeatable."),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sig2lm.cli.few_steps import warn_of_few_steps
-from sig2lm.cli.options import named
+from sig2lm.cli.options import DeviceOption, DtypeOption, QuantizationOption, named
 
 if TYPE_CHECKING:
     from sig2lm.lm import FrozenLM
@@ -24,6 +24,9 @@ def train_adapter(
     out: Annotated[Path, typer.Option(help="A new folder for the run.")],
     encoder: Annotated[list[str], typer.Option("--encoder", metavar="[NAME=]FOLDER|LIBRARY:NAME", help=ENCODER_HELP)],
     lm: Annotated[str, typer.Option("--lm", help="Folder, GGUF file, hub id, 'smollm2', or 'pocket'.")] = "pocket",
+    device: DeviceOption = "auto",
+    dtype: DtypeOption = "auto",
+    quantization: QuantizationOption = "none",
     template: Annotated[
         list[str] | None,
         typer.Option(help="Template name or YAML file, one for each table; by default the task's own, else 'generic'."),
@@ -108,7 +111,7 @@ def train_adapter(
             Curriculum.from_table(one, Task.from_template(asked, one.info.labels), weights, seed).training_table()
             for one, asked in zip(tables, templates, strict=True)
         ]
-    frozen = FrozenLM.from_pretrained(lm)
+    frozen = FrozenLM.from_pretrained(lm, device=device, dtype=dtype, quantization=quantization)
     settings = TrainSettings(
         adapter=AdapterConfig(cast(AdapterKind, adapter), num_virtual_tokens or default_virtual_tokens(frozen)),
         epochs=epochs,

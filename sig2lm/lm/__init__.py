@@ -7,5 +7,6 @@ places of a prompt are filled from outside with vectors (``inputs_embeds``).
 from sig2lm.lm.cache import Context, repeat_cache
 from sig2lm.lm.dialogue import DialogueTokenizer, EncodedPrompt
 from sig2lm.lm.frozen import FrozenLM
+from sig2lm.lm.placement import PlacementRequest, find_device, to_device
 
-__all__ = ["Context", "DialogueTokenizer", "EncodedPrompt", "FrozenLM", "repeat_cache"]
+__all__ = ["Context", "DialogueTokenizer", "EncodedPrompt", "FrozenLM", "PlacementRequest", "find_device", "repeat_cache", "to_device"]

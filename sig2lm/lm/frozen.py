@@ -7,6 +7,7 @@ mates. A shared beginning may be prefilled once and stands before the padding.
 Shapes: B batch, N prefix length, L text length, D LM width, V vocabulary, A answer length.
 """
 
+import datetime
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -25,6 +26,7 @@ from sig2lm.lm.capabilities import Capabilities, measured, reach
 from sig2lm.lm.dialogue import DialogueTokenizer
 from sig2lm.lm.generation import Reading, WritingSettings, write
 from sig2lm.lm.loading import find_lm, fingerprint_model, load_model
+from sig2lm.lm.placement import AUTO, PlacementRequest, choose_placement
 from sig2lm.lm.runner import Runner
 from sig2lm.lm.tree import TokenTree, read_tree
 from sig2lm.lm.unpadded import read_rows, readings, score_rows
@@ -77,10 +79,19 @@ class FrozenLM(nn.Module):
         ids = eos if isinstance(eos, list) else [eos] if eos is not None else []
         self.dialogue = DialogueTokenizer(tokenizer, ids, model.get_input_embeddings().num_embeddings)
         self.has_lora = False
+        self.quantization = "none"
 
     @classmethod
     def from_pretrained(
-        cls, name: str | Path, *, revision: str | None = None, dtype: torch.dtype | None = None
+        cls,
+        name: str | Path,
+        *,
+        revision: str | None = None,
+        device: str | torch.device = AUTO,
+        dtype: str | torch.dtype = AUTO,
+        quantization: str = "none",
+        attn_implementation: str | None = None,
+        date: datetime.date | None = None,
     ) -> Self:
         """Load an LM from a folder, a hub id, a GGUF file, or by the names ``pocket`` and ``smollm2``.
 
@@ -90,17 +101,33 @@ class FrozenLM(nn.Module):
             What to load; weights come from safetensors, code from a repository is never run.
         revision
             Branch, tag or commit of a hub id.
+        device
+            ``cpu``, ``cuda``, ``cuda:1``, ``mps``, ...; ``auto`` is the accelerator where there is one.
         dtype
-            float32 by default.
+            ``float32``, ``bfloat16`` or ``float16``; ``auto`` is the type that it was published in, or float32 on a CPU
+            that is slow at it.
+        quantization
+            ``4bit`` or ``8bit`` with bitsandbytes, or ``none``.
+        attn_implementation
+            ``sdpa``, ``eager``, ``flash_attention_2``, ...; transformers' own choice by default.
+        date
+            For chat templates that write one; today's by default.
 
         Raises
         ------
+        ArgumentError
+            If an option has no such value, or the device is not here.
         CheckpointError
-            If nothing loads under that name.
+            If nothing loads under that name, it does not fit into memory, or it cannot be used.
         """
         source = find_lm(name, revision)
-        model, tokenizer = load_model(source.folder, dtype or torch.float32)
-        return cls(model, tokenizer, source.name, revision, source.fingerprint)
+        asked = PlacementRequest(device, dtype, quantization, attn_implementation)
+        placement = choose_placement(source.folder, asked)
+        model, tokenizer = load_model(source.folder, placement)
+        lm = cls(model, tokenizer, source.name, revision, source.fingerprint)
+        lm.quantization = placement.quantization
+        lm.dialogue.date = date or lm.dialogue.date
+        return lm if placement.device.type == "meta" else lm.check()
 
     def train(self, mode: bool = True) -> Self:
         """Set the training mode of LoRA layers only; the LM itself never leaves evaluation mode."""
@@ -132,6 +159,11 @@ class FrozenLM(nn.Module):
         """Type of the LM's weights and of what it reads."""
         dtype: torch.dtype = self.model.get_input_embeddings().weight.dtype
         return dtype
+
+    @property
+    def precision(self) -> str:
+        """In what its weights are: ``float32``, ``bfloat16``, ``4bit``, ..."""
+        return str(self.dtype).removeprefix("torch.") if self.quantization == "none" else self.quantization
 
     @property
     def max_length(self) -> int | None:

@@ -18,6 +18,7 @@ from sig2lm.errors import CheckpointError
 from sig2lm.files import cache_folder
 from sig2lm.hub import local_folder
 from sig2lm.lm.gguf import SMOLLM2, converted, fingerprint_gguf, gguf_file, is_gguf, smollm2_file
+from sig2lm.lm.placement import Placement
 from sig2lm.pocket import POCKET, pocket_folder
 from sig2lm.tensors import fingerprint
 
@@ -70,7 +71,7 @@ def _find_gguf(file: Path, name: str) -> LMSource:
     return LMSource(converted(file, fingerprint), name, fingerprint)
 
 
-def load_model(folder: Path, dtype: torch.dtype) -> tuple[Any, PreTrainedTokenizerBase]:
+def load_model(folder: Path, placement: Placement) -> tuple[Any, PreTrainedTokenizerBase]:
     """Load a causal LM and its tokenizer from a folder.
 
     Raises
@@ -87,11 +88,11 @@ def load_model(folder: Path, dtype: torch.dtype) -> tuple[Any, PreTrainedTokeniz
     try:
         model, report = AutoModelForCausalLM.from_pretrained(
             folder,
-            dtype=dtype,
             use_safetensors=True,
             trust_remote_code=False,
             local_files_only=True,
             output_loading_info=True,
+            **placement.options,
         )
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
     except Exception as error:  # damaged files surface as many types (safetensors, json, Rust, ValueError)

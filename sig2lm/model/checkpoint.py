@@ -7,6 +7,8 @@ encoder is named by folder, or carried in ``encoders/`` when the run is to be sh
 only named, since their licence is not ours to give.
 """
 
+import datetime
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +22,7 @@ from sig2lm.encoder.protocol import check_encoder, encoder_config
 from sig2lm.errors import CheckpointError
 from sig2lm.files import read_json, write_json
 from sig2lm.hub import local_folder
-from sig2lm.lm import FrozenLM
+from sig2lm.lm import FrozenLM, PlacementRequest
 from sig2lm.model.adapter import AdapterConfig, build_adapter
 from sig2lm.model.answering import QuestionAnswerer
 from sig2lm.model.calibration import Calibration
@@ -32,6 +34,7 @@ from sig2lm.tensors import check_shapes, read_tensors, write_tensors
 
 FORMAT = 2
 CALIBRATION = "calibration.safetensors"
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,7 @@ def write_run(
         {
             "kind": "run",
             "format": FORMAT,
-            "lm": {"name": model.lm.name, "revision": model.lm.revision, "fingerprint": model.lm.fingerprint},
+            "lm": _describe_lm(model.lm),
             "lora": model.lm.has_lora,
             "tasks": [
                 {"template": task.template.model_dump(mode="json"), "labels": list(task.labels)} for task in model.tasks
@@ -116,7 +119,10 @@ def run_signals(name: str | Path) -> list[str]:
 
 
 def read_run(
-    folder: Path, lm: FrozenLM | str | Path | None, encoders: Mapping[str, str | Path | PatchEncoder]
+    folder: Path,
+    lm: FrozenLM | str | Path | None,
+    encoders: Mapping[str, str | Path | PatchEncoder],
+    placement: PlacementRequest | None = None,
 ) -> RunParts:
     """Read a run, for :meth:`SignalLM.from_pretrained` to build a model of it."""
     what = f"a run of sig2lm in '{folder}'"
@@ -127,7 +133,7 @@ def read_run(
         raise CheckpointError(
             f"expected {what} (format {FORMAT}), found a config.json of something else; check the path"
         )
-    frozen = _load_lm(config["lm"], lm, folder)
+    frozen = _load_lm(config["lm"], lm, folder, placement or PlacementRequest())
     if config["lora"]:
         frozen.load_lora(folder / "lora")
     branches = {
@@ -210,11 +216,21 @@ def _describe(branch: SignalBranch, folder: Path, carried: str | None) -> dict[s
     }
 
 
-def _load_lm(described: dict[str, Any], lm: FrozenLM | str | Path | None, folder: Path) -> FrozenLM:
+def _describe_lm(lm: FrozenLM) -> dict[str, Any]:
+    """What config.json says of the LM; the date where its chat template writes one into every prompt."""
+    described = {"name": lm.name, "revision": lm.revision, "fingerprint": lm.fingerprint, "dtype": lm.precision}
+    return described | ({"date": lm.dialogue.date.isoformat()} if lm.dialogue.writes_date else {})
+
+
+def _load_lm(
+    described: dict[str, Any], lm: FrozenLM | str | Path | None, folder: Path, placement: PlacementRequest
+) -> FrozenLM:
     """Load the LM of a run, or take the one at hand, and compare fingerprints."""
     if not isinstance(lm, FrozenLM):
         try:
-            lm = FrozenLM.from_pretrained(lm or described["name"], revision=described["revision"])
+            lm = FrozenLM.from_pretrained(
+                lm or described["name"], revision=described["revision"], **vars(placement)
+            )
         except CheckpointError as error:
             raise CheckpointError(f"the LM of the run '{folder}' does not load: {error} (with --lm)") from error
     if lm.fingerprint != described["fingerprint"]:
@@ -222,7 +238,23 @@ def _load_lm(described: dict[str, Any], lm: FrozenLM | str | Path | None, folder
             f"the run '{folder}' was trained on the LM '{described['name']}' with fingerprint "
             f"{described['fingerprint']}, found '{lm.name}' with {lm.fingerprint}; pass the LM it was trained on"
         )
+    if (trained := described.get("dtype", lm.precision)) != lm.precision:
+        _logger.warning(
+            "the run '%s' was trained on its LM in %s, here it is in %s: answers may differ by rounding",
+            *(folder, trained, lm.precision),
+        )
+    if "date" in described:
+        lm.dialogue.date = _date(described["date"], folder)
     return lm
+
+
+def _date(text: Any, folder: Path) -> datetime.date:
+    try:
+        return datetime.date.fromisoformat(text)
+    except (TypeError, ValueError) as error:
+        raise CheckpointError(
+            f"expected the date of the run '{folder}' as YYYY-MM-DD in its config.json, found '{text}'; copy it again"
+        ) from error
 
 
 def _load_branch(

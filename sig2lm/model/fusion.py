@@ -15,7 +15,7 @@ from transformers import DynamicCache
 
 from sig2lm.encoder import stack_values
 from sig2lm.errors import SignalError
-from sig2lm.lm import Context, FrozenLM, repeat_cache
+from sig2lm.lm import Context, FrozenLM, repeat_cache, to_device
 from sig2lm.model.examples import IGNORED, Example, SignalInput, collate
 from sig2lm.model.signal_branch import Branch, SignalBranch
 from sig2lm.model.soft_prompt import real_tokens, scatter
@@ -148,9 +148,7 @@ class SignalFusion(nn.Module):
 
     def to_device(self, batch: Any) -> Any:
         """Move the tensors of a batch to where the LM is."""
-        if isinstance(batch, Mapping):
-            return {key: self.to_device(value) for key, value in batch.items()}
-        return batch.to(self.lm.device) if isinstance(batch, Tensor) else batch
+        return to_device(batch, self.lm.device)
 
     @torch.no_grad()
     def soft_prompt(self, recording: SignalInput) -> tuple[Tensor, Tensor]:

@@ -5,11 +5,12 @@ from inspect import Parameter, signature
 from pathlib import Path
 from typing import Any, Self
 
+import torch
 from huggingface_hub import ModelHubMixin, snapshot_download
 
 from sig2lm.arguments import check_known
 from sig2lm.encoder import PatchEncoder
-from sig2lm.lm import FrozenLM
+from sig2lm.lm import FrozenLM, PlacementRequest
 from sig2lm.model.annotate import Annotation, annotate
 from sig2lm.model.answering import QuestionAnswerer, Signals
 from sig2lm.model.chat import Chat
@@ -99,6 +100,10 @@ class SignalLM(
         *,
         lm: FrozenLM | str | Path | None = None,
         encoders: Mapping[str, str | Path | PatchEncoder] | None = None,
+        device: str | torch.device = "auto",
+        dtype: str | torch.dtype = "auto",
+        quantization: str = "none",
+        attn_implementation: str | None = None,
         revision: str | None = None,
         **download: Any,
     ) -> Self:
@@ -112,6 +117,9 @@ class SignalLM(
             The LM, or where it is now; by default where it was in training. It must be the same one.
         encoders
             Where the encoders are now, likewise: folders, ``LIBRARY:NAME``, or modules of your own.
+        device, dtype, quantization, attn_implementation
+            Where the LM is loaded, as :meth:`FrozenLM.from_pretrained` takes it; encoders and adapters lie beside it in
+            float32.
         revision, download
             For a hub id: branch, tag or commit, and other options of ``huggingface_hub.snapshot_download``.
 
@@ -124,9 +132,11 @@ class SignalLM(
         """
         known = [*_names(cls.from_pretrained), *_names(snapshot_download)]
         check_known("option", download, [name for name in known if name not in _OURS])
-        run = read_run(fetch_run(pretrained_model_name_or_path, revision, **download), lm, encoders or {})
+        placement = PlacementRequest(device, dtype, quantization, attn_implementation)
+        run = read_run(fetch_run(pretrained_model_name_or_path, revision, **download), lm, encoders or {}, placement)
         model = cls(run.lm, run.branches, run.tasks, run.calibrations)
         load_trained(model, run.trained, run.what)
+        model.branches.to(run.lm.device)
         return model.eval()
 
 

@@ -217,7 +217,7 @@ def build_trainer(
         restore_callback_states_from_checkpoint=stops_early,  # how long it has been patient
         logging_steps=_LOGGED,
         report_to=settings.report_to,
-        use_cpu=not torch.accelerator.is_available(),
+        use_cpu=model.lm.device.type == "cpu",
         remove_unused_columns=False,
         prediction_loss_only=True,
         label_names=["labels"],

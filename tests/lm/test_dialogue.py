@@ -1,12 +1,16 @@
 """Dialogue to tokens: with a chat template and without, for tokenizers that lack this or that."""
 
+import datetime
 import logging
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tiny import build_tokenizer
 
+from sig2lm.errors import PromptError
 from sig2lm.lm import DialogueTokenizer
 from sig2lm.templates.turns import SignalPlace, Turn
 
@@ -90,3 +94,69 @@ def test_whatever_is_asked_stays_text(chat: bool, text: str) -> None:
 
 
 TOKENIZERS = {True: build_tokenizer(), False: build_tokenizer(chat=False)}
+
+
+def written(template: str, turns: tuple[Turn, ...] = TURNS) -> str:
+    """A dialogue with one virtual token, as text, under another chat template."""
+    tokenizer = build_tokenizer()
+    tokenizer.chat_template = template
+    return str(tokenizer.decode(DialogueTokenizer(tokenizer).encode(turns, {PLACE: 1}).input_ids))
+
+
+BODY = "{% for m in messages %}<|{{ m.role }}|>{{ CONTENT }}<|end|>{% endfor %}<|assistant|>"
+PLAIN = BODY.replace("CONTENT", "m.content")
+EXPECTED = "<|system|>Answer briefly.<|end|><|user|>Movement: <|pad|>\nWhat is it?<|end|><|assistant|>"
+
+
+def test_templates_that_are_particular_are_given_what_they_want() -> None:
+    assert written(PLAIN) == EXPECTED
+    parts = BODY.replace("CONTENT", "m.content[0].text if m.content is not string else raise_exception('parts only')")
+    assert written(parts) == EXPECTED
+    assert written(BODY.replace("CONTENT", "m.content[0]['text']")) == EXPECTED
+    demanding = "{% if messages[0].role != 'system' %}{{ raise_exception('a system turn first') }}{% endif %}" + PLAIN
+    assert written(demanding, TURNS[1:]).startswith("<|system|>You are a helpful assistant.<|end|><|user|>Movement")
+    repeating = "{{ messages[0].content }} {{ messages[0].content }}" + PLAIN
+    assert written(repeating) == "Answer briefly. Answer briefly." + EXPECTED
+    with pytest.raises(PromptError, match="signal twice"):
+        written("{{ messages[-1].content }}" + PLAIN)
+    with pytest.raises(PromptError, match=r"cannot write .*: it leaves out the user turn"):
+        written("{% for m in messages %}{% if m.role == 'system' %}{{ m.content }}{% endif %}{% endfor %}!")
+
+
+def test_the_answer_stands_behind_a_block_of_thinking() -> None:
+    assert written(PLAIN + "{{ '<think>\n' }}").endswith("<|assistant|><think>\n\n</think>\n\n")
+    assert written(PLAIN + "{{ '<think>\n\n</think>\n\n' }}").endswith("<|assistant|><think>\n\n</think>\n\n")
+
+
+def test_the_date_in_a_template_is_the_run_s_and_not_today_s() -> None:
+    tokenizer = build_tokenizer()
+    assert not DialogueTokenizer(tokenizer).writes_date
+    now = "{% if strftime_now is defined %}{% set now = strftime_now('%d %b %Y') %}{% endif %}{{ now + '.' }}"
+    tokenizer.chat_template = now + PLAIN
+    date = datetime.date(2025, 3, 1)
+    dialogue = DialogueTokenizer(tokenizer, date=date)
+    assert dialogue.writes_date
+    assert tokenizer.decode(dialogue.encode(TURNS, {PLACE: 1}).input_ids).startswith("01 Mar 2025.<|system|>")
+    assert DialogueTokenizer(tokenizer).date == datetime.date.today()
+
+
+def test_ids_that_the_lm_has_no_row_for_are_no_padding_and_are_refused_in_text() -> None:
+    dialogue = DialogueTokenizer(build_tokenizer(), table_size=420)
+    assert dialogue.placeholder == 1
+    tokenizer = build_tokenizer(chat=False)
+    tokenizer.add_special_tokens({"pad_token": "<|far|>"})
+    assert DialogueTokenizer(tokenizer, table_size=tokenizer.pad_token_id).placeholder == 2
+    with pytest.raises(PromptError, match="embeds 50 only"):
+        DialogueTokenizer(tokenizer, table_size=50).encode((Turn("user", ("What is it?",)),), {})
+
+
+def test_threads_encode_as_one_does() -> None:
+    questions = [f"What is it <|end|> {number}?" for number in range(60)]
+
+    def ask(dialogue: DialogueTokenizer, text: str) -> tuple[int, ...]:
+        return dialogue.encode((*TURNS[:1], Turn("user", ("Movement: ", PLACE, text))), {PLACE: 2}).input_ids
+
+    alone = [ask(DialogueTokenizer(build_tokenizer()), text) for text in questions]
+    shared = DialogueTokenizer(build_tokenizer())
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(partial(ask, shared), questions)) == alone
