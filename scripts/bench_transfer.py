@@ -23,7 +23,7 @@ from results import record
 
 from sig2lm.datasets import Table, fold, load_table
 from sig2lm.datasets.subset import spread_rows, take_rows
-from sig2lm.lm import Context, FrozenLM
+from sig2lm.lm import FrozenLM
 from sig2lm.model.signal_lm import SignalLM
 from sig2lm.templates.template import Template, load_template
 from sig2lm.templates.turns import Turn
@@ -72,7 +72,7 @@ def told(lm: FrozenLM, template: Template, question: str, answers: dict[str, str
         turns = (Turn("system", (template.system,)), Turn("user", (text,)))
         ids = torch.tensor([lm.dialogue.encode(turns, {}).input_ids])
         mask = torch.ones_like(ids)
-        read = Context(ids, mask, lm.prefill(lm.embed(ids[:, :-1]), mask[:, :-1]))
+        read = lm.read(lm.embed(ids), mask, ids)
         scores = lm.score(read, [lm.dialogue.encode_answer(choice) for choice in choices])
         said.append(choices[int(scores.argmax())])
     found = balanced(np.array(said), np.array(list(answers.values())), choices)

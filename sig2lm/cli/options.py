@@ -19,7 +19,9 @@ DeviceOption = Annotated[
 ]
 DtypeOption = Annotated[
     str,
-    typer.Option("--dtype", help="The LM's type: float32, bfloat16, float16; auto is as published, where that is quick."),
+    typer.Option(
+        "--dtype", help="The LM's type: float32, bfloat16, float16; auto is as published, where that is quick."
+    ),
 ]
 QuantizationOption = Annotated[
     str, typer.Option("--quantization", help="none, 4bit or 8bit (bitsandbytes) for the LM's linear layers.")

@@ -9,4 +9,13 @@ from sig2lm.lm.dialogue import DialogueTokenizer, EncodedPrompt
 from sig2lm.lm.frozen import FrozenLM
 from sig2lm.lm.placement import PlacementRequest, find_device, to_device
 
-__all__ = ["Context", "DialogueTokenizer", "EncodedPrompt", "FrozenLM", "PlacementRequest", "find_device", "repeat_cache", "to_device"]
+__all__ = [
+    "Context",
+    "DialogueTokenizer",
+    "EncodedPrompt",
+    "FrozenLM",
+    "PlacementRequest",
+    "find_device",
+    "repeat_cache",
+    "to_device",
+]

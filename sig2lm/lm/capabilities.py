@@ -26,9 +26,10 @@ from sig2lm.lm.cache import copy_state, repeat_cache
 from sig2lm.lm.runner import Runner
 from sig2lm.lm.tree import TokenTree, read_tree
 
-_VERSION = 1  # counts up when something else is measured
+_VERSION = 2  # counts up when something else is measured
 _LENGTH = 12
-_TOLERANCE = 5e-4  # of the standard deviation of the logits, in float32
+_TOLERANCE = 5e-4  # of the standard deviation of the logits
+_ROUNDINGS = 16  # of the LM's type, which another order of the same sums may differ by (bfloat16: 0.125)
 _NOISE = 5.0  # what differs less than this many times the LM's own rounding is the same
 # Layers whose attention depends on the distance between two tokens and on nothing else of where they stand.
 _KNOWN_LAYERS = {
@@ -186,7 +187,8 @@ class _Probe:
         together = self.read(slice(None))
         self.scale = float(torch.stack(self.alone).float().std()) or 1.0
         noise = max(self._distance(together[row : row + 1], one) for row, one in enumerate(self.alone))
-        self.tolerance = max(_TOLERANCE, _NOISE * noise)
+        rounding = _ROUNDINGS * torch.finfo(self.vectors.dtype).eps
+        self.tolerance = max(_TOLERANCE, rounding, _NOISE * noise)
 
     def read(self, rows: slice, columns: slice = slice(None), **options: Any) -> Tensor:
         """Logits of every position of some rows and columns."""

@@ -137,7 +137,7 @@ class DialogueTokenizer:
 
     def encode_words(self, text: str) -> tuple[int, ...]:
         """Encode words as they stand within a sentence: behind a blank, without special tokens."""
-        return self._ids(f" {text.strip()}", special=False)
+        return self._text.encode((f" {text.strip()}",))
 
     def decode(self, ids: Sequence[int]) -> str:
         """Return generated ids as text, without special tokens and outer blanks."""

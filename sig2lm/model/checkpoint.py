@@ -228,9 +228,7 @@ def _load_lm(
     """Load the LM of a run, or take the one at hand, and compare fingerprints."""
     if not isinstance(lm, FrozenLM):
         try:
-            lm = FrozenLM.from_pretrained(
-                lm or described["name"], revision=described["revision"], **vars(placement)
-            )
+            lm = FrozenLM.from_pretrained(lm or described["name"], revision=described["revision"], **vars(placement))
         except CheckpointError as error:
             raise CheckpointError(f"the LM of the run '{folder}' does not load: {error} (with --lm)") from error
     if lm.fingerprint != described["fingerprint"]:
