@@ -80,7 +80,11 @@ class SignalFusion(nn.Module):
         signals: Mapping[str, Mapping[str, Tensor]],
         prefix_ids: Tensor,
     ) -> dict[str, Tensor]:
-        """Return the loss of a batch of :func:`collate`: cross entropy on the answers' tokens only."""
+        """Return the loss of a batch of :func:`collate`: cross entropy on the answers' tokens only.
+
+        Each answer counts alike, however long it is: a caption of thirty tokens, most of which need no signal, would
+        drown the yes or no beside it.
+        """
         inputs_embeds, attention_mask = self.embed(input_ids, attention_mask, signals)
         answered = (labels != IGNORED).any(dim=0).int()
         num_answer = int(labels.shape[1] - answered.argmax())
@@ -88,8 +92,12 @@ class SignalFusion(nn.Module):
         logits = self.lm(inputs_embeds, attention_mask, input_ids=input_ids, prefix=prefix, num_logits=num_answer + 1)[
             :, :-1
         ]
-        loss = cross_entropy(logits.flatten(0, 1).float(), labels[:, -num_answer:].flatten(), ignore_index=IGNORED)
-        return {"loss": loss}
+        answers = labels[:, -num_answer:]
+        losses = cross_entropy(
+            logits.flatten(0, 1).float(), answers.flatten(), ignore_index=IGNORED, reduction="none"
+        ).view_as(answers)
+        counts = (answers != IGNORED).sum(dim=1)
+        return {"loss": (losses.sum(dim=1) / counts.clamp(min=1))[counts > 0].mean()}
 
     def embed(
         self, input_ids: Tensor, attention_mask: Tensor, signals: Mapping[str, Mapping[str, Tensor]]

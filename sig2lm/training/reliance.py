@@ -22,7 +22,7 @@ _MARGIN = 0.98  # of a loss without the own signal: what is not below has hardly
 
 @dataclass(frozen=True)
 class Losses:
-    """Mean cross entropy of the answers' tokens, nats, on rows spread over labels and subjects.
+    """Mean cross entropy of a token of an answer, nats, on rows spread over labels and subjects.
 
     Attributes
     ----------
@@ -66,10 +66,10 @@ def _loss(model: SignalLM, examples: TableExamples, source: SignalSource, count:
     rows = spread_rows(examples.row_labels, examples.subjects, count)
     shown = examples if examples.source == source else replace(examples, source=source)
     model.eval()
-    losses, tokens = [], []
+    losses, sizes = [], []
     for start in range(0, len(rows), _BATCH):
         batch = [shown[row] for row in rows[start : start + _BATCH]]
         inputs = model.to_device(collate(batch, model.lm.dialogue.placeholder, model.lm.sharing_limit))
         losses.append(model(**inputs)["loss"].item())
-        tokens.append(sum(len(example.answer_ids) for example in batch))
-    return float(np.average(losses, weights=tokens))
+        sizes.append(len(batch))
+    return float(np.average(losses, weights=sizes))

@@ -250,3 +250,14 @@ def test_facts_are_told_and_change_the_answer(signal_lm: SignalLM) -> None:
     assert [a.probabilities for a in model.ask_many([motion(64)] * 2, facts=[young, old])] == [
         pytest.approx(answer, abs=1e-5) for answer in answers[:2]
     ]
+
+
+def test_a_long_answer_counts_no_more_than_a_short_one(signal_lm: SignalLM) -> None:
+    signals, answers = [motion(64), motion(64, 1)], ["up", "up and up and down and up again"]
+    with torch.no_grad():
+        apart = [
+            signal_lm(**batch_of(signal_lm, [signal], [answer]))["loss"]
+            for signal, answer in zip(signals, answers, strict=True)
+        ]
+        together = signal_lm(**batch_of(signal_lm, signals, answers))["loss"]
+    assert float(together) == pytest.approx(float(sum(apart) / 2), abs=1e-5)
