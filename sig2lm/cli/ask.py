@@ -32,6 +32,9 @@ def ask(
     signal: SignalOption,
     choices: ChoicesOption = None,
     fact: FactOption = None,
+    coverage: Annotated[
+        float | None, typer.Option(help="Also give the labels that hold the right one so often, such as 0.9.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
     lm: LMOption = None,
     device: DeviceOption = "auto",
@@ -52,13 +55,14 @@ def ask(
     model = load_run(run, lm, encoder, device=device, dtype=dtype, quantization=quantization)
     signals = load_signals(model, signal, reading, believe=believe)
     started = time.perf_counter()
-    answer = model.ask(signals, question, split_choices(choices), facts=facts(fact))
+    answer = model.ask(signals, question, split_choices(choices), facts=facts(fact), coverage=coverage)
     seconds = time.perf_counter() - started
     if as_json:
         content = {
             "text": answer.text,
             "label": answer.label,
             "probabilities": answer.probabilities,
+            "label_set": answer.label_set,
             "checks": [asdict(check) for check in answer.checks],
             "seconds": round(seconds, 4),
         }
@@ -67,6 +71,8 @@ def ask(
     typer.echo(answer.text)
     for label, probability in sorted((answer.probabilities or {}).items(), key=lambda item: -item[1]):
         typer.echo(f"  {probability:6.1%}  {label}")
+    if answer.label_set is not None:
+        typer.echo(f"  with a coverage of {coverage:g}: {' or '.join(answer.label_set)}")
     say_checks(answer.checks)
 
 

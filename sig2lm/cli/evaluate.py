@@ -239,6 +239,12 @@ def show_report(report: dict[str, Any]) -> None:
     console.print(table)
     for note in report["notes"]:
         console.print(note, highlight=False)
+    if sets := report.get("label_sets"):
+        console.print(
+            f"sets of labels at a coverage of {sets['coverage']:g} (promised over {sets['promised_over']}): hold the "
+            f"right one {sets['observed']:.3f} of the time over subjects, {sets['size']:.2f} labels each",
+            highlight=False,
+        )
     if "mae" in report:
         console.print(_ordinal(report), highlight=False)
     console.print(

@@ -15,6 +15,7 @@ from sig2lm.encoder import encoder_fingerprint
 from sig2lm.evaluation.asking import check_closed, held_out_question, predict, seconds_per_answer
 from sig2lm.evaluation.baselines import encoder_probe
 from sig2lm.evaluation.controls import Progress, controls, no_better, paraphrases
+from sig2lm.evaluation.label_sets import label_sets
 from sig2lm.metrics import (
     Predictions,
     confusion,
@@ -74,6 +75,7 @@ def evaluate(
         "examples": len(predictions.truth),
         "subjects": len(np.unique(predictions.subjects)),
         **found,
+        "label_sets": label_sets(model, task, predictions),
         "controls": without_signal,
         "paraphrases": both,
         "probe": scores(encoder_probe(model, table, split)),

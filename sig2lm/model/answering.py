@@ -14,6 +14,7 @@ from sig2lm.arguments import check_known, unknown
 from sig2lm.errors import ArgumentError, SignalError
 from sig2lm.lm import Context, FrozenLM
 from sig2lm.model.calibration import Calibration
+from sig2lm.model.conformal import Conformity
 from sig2lm.model.examples import Example, Prompter, SignalInput, describe
 from sig2lm.model.fusion import SignalFusion
 from sig2lm.model.signal_branch import Branch
@@ -60,6 +61,9 @@ class Answer:
     checks
         Of a free answer, each number with a unit that it states, beside what was measured of the signals
         (:func:`sig2lm.quantities.check_numbers`).
+    label_set
+        Where a coverage was asked for, the labels that hold the right one so often, the likeliest first
+        (:mod:`sig2lm.model.conformal`).
 
     Examples
     --------
@@ -72,6 +76,7 @@ class Answer:
     label: str | None
     probabilities: dict[str, float] | None
     checks: tuple[Check, ...] = ()
+    label_set: tuple[str, ...] | None = None
 
     @property
     def confidence(self) -> float | None:
@@ -146,6 +151,7 @@ class QuestionAnswerer(SignalFusion):
         choices: Sequence[str] | None = None,
         *,
         facts: Mapping[str, str] | None = None,
+        coverage: float | None = None,
         **options: Any,
     ) -> Answer:
         """Answer a question about one recording, or about several together.
@@ -161,6 +167,9 @@ class QuestionAnswerer(SignalFusion):
             model's labels, and any other with free text.
         facts
             What else is known, for templates that tell it: ``{"age": "67"}``.
+        coverage
+            Between 0 and 1, for questions whose answers are the labels: the answer then has a ``label_set`` that holds
+            the right label at least so often, over people like those of validation.
         options
             For arrays, what they do not state: ``sampling_rate`` in Hz, ``channels``, ``units``, ``period``. For free
             text, options of ``transformers``' ``generate``: ``max_new_tokens``, ``do_sample``, ``temperature``, ...
@@ -168,11 +177,12 @@ class QuestionAnswerer(SignalFusion):
         Raises
         ------
         ArgumentError
-            When a fact or an option is unknown, the choices are no list, or a closed question has options of free text.
+            When a fact or an option is unknown, the choices are no list, a closed question has options of free text, or
+            nothing is known to promise a coverage from.
         SignalError
             When a signal breaks the encoder's contract, or an array has another shape or no rate.
         """
-        return self.ask_many([signals], question, choices, facts=[facts or {}], **options)[0]
+        return self.ask_many([signals], question, choices, facts=[facts or {}], coverage=coverage, **options)[0]
 
     def ask_many(
         self,
@@ -181,6 +191,7 @@ class QuestionAnswerer(SignalFusion):
         choices: Sequence[str] | None = None,
         *,
         facts: Sequence[Mapping[str, str]] | None = None,
+        coverage: float | None = None,
         batch_size: int = 32,
         **options: Any,
     ) -> list[Answer]:
@@ -196,6 +207,7 @@ class QuestionAnswerer(SignalFusion):
         task = self.task(self.named(recordings[0], clock))
         asked = self.question(task, question, choices)
         check_options(asked, options)
+        conformity = None if coverage is None else self._conformity(asked, coverage)
         told = [self.checked_facts(task, known) for known in (facts if facts is not None else [{}] * len(recordings))]
         if len(told) != len(recordings):
             raise ArgumentError(f"expected facts for each of {len(recordings)} recordings, found {len(told)}")
@@ -203,7 +215,26 @@ class QuestionAnswerer(SignalFusion):
             self.example(task, self.recordings(self.named(signals, clock)), asked.text, known)
             for signals, known in zip(recordings, told, strict=True)
         )
-        return [answer for batch in batched(examples, batch_size) for answer in self.answer(batch, asked, **options)]
+        answers = [answer for batch in batched(examples, batch_size) for answer in self.answer(batch, asked, **options)]
+        if conformity is None or coverage is None:
+            return answers
+        return [replace(one, label_set=conformity.label_set(one.probabilities or {}, coverage)) for one in answers]
+
+    def _conformity(self, question: Question, coverage: float) -> Conformity:
+        """What a coverage is promised from."""
+        if not 0 < coverage < 1:
+            raise ArgumentError(f"expected a coverage between 0 and 1, found {coverage}; write 0.9")
+        if question.choices is None or set(question.choices) != set(question.task.labels):
+            raise ArgumentError(
+                "expected a question that all labels may answer, to promise a coverage; "
+                "ask one of the template's own, without choices"
+            )
+        calibration = self.calibrations.get(self.tasks.index(question.task))
+        if calibration is None or calibration.conformity is None:
+            raise ArgumentError(
+                "this run has no validation people to promise a coverage from; train it on a table that has some"
+            )
+        return calibration.conformity
 
     def example(
         self, task: Task, recordings: Mapping[SignalPlace, SignalInput], question: str, facts: Mapping[str, str]

@@ -23,6 +23,7 @@ from scipy.optimize import minimize, minimize_scalar
 from scipy.special import log_softmax, softmax
 from torch import Tensor
 
+from sig2lm.model.conformal import Conformity
 from sig2lm.model.examples import Example, Prompter, SignalInput, TableExamples, encode_values, stack_recordings
 from sig2lm.model.fusion import SignalFusion
 from sig2lm.templates.turns import SignalPlace
@@ -76,12 +77,15 @@ class Calibration:
         paraphrases that are not known are taken for average ones.
     answers
         (R, M), the probabilities of the labels for these recordings in the paraphrases of training.
+    conformity
+        What label sets of a stated coverage rest on (:mod:`sig2lm.model.conformal`); None without validation people.
     """
 
     average: Adjustment
     known: dict[str, Adjustment]
     recordings: tuple[Mapping[str, SignalInput], ...] = ()
     answers: Array = field(default_factory=lambda: np.zeros((0, 0)))
+    conformity: Conformity | None = None
 
     def adjustment(self, fusion: SignalFusion, prompter: Prompter, paraphrase: str) -> Adjustment:
         """Return what to do with the scores when the question is put in these words; remembered."""
@@ -106,6 +110,9 @@ class Calibration:
             "scale": torch.tensor([one.scale for one in kept], dtype=torch.float64),
             "answers": torch.from_numpy(self.answers),
         }
+        if self.conformity is not None:
+            found |= {"misses": torch.from_numpy(self.conformity.misses)}
+            found |= {"subjects": torch.from_numpy(self.conformity.subjects)}
         for name in self.recordings[0] if self.recordings else ():
             of_signal = [recordings[name] for recordings in self.recordings]
             counts = torch.tensor([recording.num_patches for recording in of_signal])
@@ -132,7 +139,9 @@ class Calibration:
         rows = tuple(dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True))
         pairs = zip(tensors["bias"].tolist(), tensors["scale"].tolist(), strict=True)
         average, *known = (Adjustment(tuple(bias), scale) for bias, scale in pairs)
-        return cls(average, dict(zip(paraphrases, known, strict=True)), rows, tensors["answers"].numpy())
+        misses, subjects = tensors.get("misses"), tensors.get("subjects")
+        conformity = None if misses is None or subjects is None else Conformity(misses.numpy(), subjects.numpy())
+        return cls(average, dict(zip(paraphrases, known, strict=True)), rows, tensors["answers"].numpy(), conformity)
 
 
 def calibrate(
@@ -153,15 +162,21 @@ def calibrate(
     if not rows:
         return None
     average = replace(fit(*_scored(fusion, train_set)[:2]), scale=1.0)
+    conformity = None
     if eval_set is not None:
-        average = fit_temperature(average, *_scored(fusion, eval_set))
+        scores_of_rows, truth, subjects = _scored(fusion, eval_set)
+        average = fit_temperature(average, scores_of_rows, truth, subjects)
+        if subjects:
+            conformity = Conformity.from_labels(average.probabilities(scores_of_rows), truth, subjects)
     if _described(train_set):
-        return Calibration(average, dict.fromkeys(paraphrases, average))
+        return Calibration(average, dict.fromkeys(paraphrases, average), conformity=conformity)
     recordings = tuple(_encoded(train_set, row) for row in rows)
     scores = {paraphrase: label_scores(fusion, prompter, recordings, paraphrase) for paraphrase in paraphrases}
     answers = average.probabilities(np.mean(list(scores.values()), axis=0))
     known = {paraphrase: fit(found, answers, average) for paraphrase, found in scores.items()}
-    return Calibration(average, known, recordings, answers) if calibration_examples else Calibration(average, known)
+    if not calibration_examples:
+        return Calibration(average, known, conformity=conformity)
+    return Calibration(average, known, recordings, answers, conformity)
 
 
 def fit(scores: Array, wanted: Array, start: Adjustment | None = None) -> Adjustment:

@@ -161,7 +161,7 @@ def test_later_turns_of_a_conversation_are_left_alone(model: SignalLM, plain: Si
 
 def test_a_calibration_comes_back_as_it_was_with_as_many_recordings_of_each_label(run: Path, model: SignalLM) -> None:
     tensors = load_file(run / "calibration.safetensors")
-    numbers = {"bias", "scale", "answers"}
+    numbers = {"bias", "scale", "answers", "misses", "subjects"}
     assert set(tensors) == {f"0.{name}" for name in numbers | {"daily.patches", "daily.patch_mask", "daily.counts"}}
     assert len(tensors["0.daily.counts"]) == TRAINING.calibration_examples
     again = model.calibrations[0].tensors(model.tasks[0].template.question)
@@ -175,6 +175,8 @@ def test_evaluation_tells_what_calibration_did(model: SignalLM, plain: SignalLM,
     assert set(raw["paraphrases"]) == {"held_out", "of_training"}
     assert report["paraphrases"]["uncalibrated"] == pytest.approx(raw["paraphrases"]["held_out"], abs=1e-4)
     assert report["macro_f1"] == report["paraphrases"]["held_out"]["macro_f1"]
+    assert 0.0 <= report["label_sets"]["observed"] <= 1.0 <= report["label_sets"]["size"] <= len(model.tasks[0].labels)
+    assert raw["label_sets"] is None
     shifted = predict(model, days, "test", replace(held_out_question(model, days), offsets=(1000.0, 0.0)))
     assert (shifted.probabilities[:, 0] > 0.99).all()
 
