@@ -1,11 +1,11 @@
 """Contract: what an encoder or a table expects of a signal, and the lossless way to meet it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sig2lm.errors import SignalError
 from sig2lm.signals.checks import as_names, as_positive
-from sig2lm.signals.heartbeats import are_intervals, ecg_lead, find_heart_beats
+from sig2lm.signals.heartbeats import INTERVAL_NAMES, are_intervals, ecg_lead, find_heart_beats
 from sig2lm.signals.signal import Signal
 from sig2lm.signals.units import check_unit
 
@@ -58,7 +58,8 @@ class Contract:
     def conform(self, signal: Signal, owner: str) -> Signal:
         """Return the signal as the consumer expects it: channels by name, units converted, rate resampled.
 
-        An ECG becomes RR intervals where these are expected (:mod:`sig2lm.signals.heartbeats`).
+        An ECG becomes RR intervals where these are expected (:mod:`sig2lm.signals.heartbeats`), and intervals that a
+        device calls otherwise (ppi, ibi) take the name that is expected.
 
         Parameters
         ----------
@@ -75,6 +76,7 @@ class Contract:
         if self.takes_beats_of(signal):
             intervals = find_heart_beats(signal).intervals
             signal = Signal(intervals.values, None, self.channels, intervals.units)
+        signal = self._with_intervals(signal)
         missing = [name for name in self.channels if name not in signal.channels]
         if missing:
             raise SignalError(
@@ -94,7 +96,18 @@ class Contract:
 
     def takes_beats_of(self, signal: Signal) -> bool:
         """Tell whether `conform` turns this signal, an ECG, into the RR intervals that are expected."""
+        if set(self.channels) <= set(signal.channels):
+            return False
         return are_intervals(self.units, self.sampling_rate, self.period) and ecg_lead(signal) is not None
+
+    def _with_intervals(self, signal: Signal) -> Signal:
+        """Name intervals between beats as they are expected: devices call them ppi, ibi or nn as well as rr."""
+        if set(self.channels) <= set(signal.channels) or signal.sampling_rate is not None or signal.period is not None:
+            return signal
+        if not are_intervals(self.units, self.sampling_rate, self.period):
+            return signal
+        known = [name for name in signal.channels if name.casefold() in INTERVAL_NAMES]
+        return replace(signal.select(known), channels=self.channels) if len(known) == 1 else signal
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields, ready for JSON."""

@@ -4,6 +4,7 @@ Tables hold samples in rows (`tables`); arrays hold them in columns, channels fi
 is fetched.
 """
 
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -30,9 +31,14 @@ _NPZ_ERRORS = (
     AttributeError,
     EOFError,
     KeyError,
+    MemoryError,
     OSError,
+    OverflowError,
     RuntimeError,
+    SyntaxError,
+    TypeError,
     ValueError,
+    tokenize.TokenError,
     zipfile.BadZipFile,
     zlib.error,
 )
@@ -122,7 +128,7 @@ def read_npy(path: Path, options: ReadOptions) -> Recording:
     """Read a numpy array (C, T), or (T,) for one channel; (T, C) where ``time_axis`` says so."""
     try:
         array = np.load(path, allow_pickle=False, mmap_mode="r")
-    except (ValueError, EOFError, OSError) as error:
+    except _NPZ_ERRORS as error:
         raise SignalError(f"not a numpy array of numbers: {shorten(error)}") from error
     return Recording(_as_matrix(array, options))
 

@@ -19,6 +19,8 @@ from sig2lm.signals.units import FloatArray, is_unit, measures_same
 Times = npt.NDArray[np.float64]
 
 LOWEST_RATE = 100.0  # Hz; the detector's filter reaches to 30 Hz, and its authors recommend this at least
+INTERVAL_NAMES = frozenset({"rr", "rri", "rr_interval", "nn", "nni", "ibi", "ppi", "pp", "pp_interval"})
+"""What channels of intervals between beats are called, in small letters."""
 LONGEST_INTERVAL = 3.0  # s; longer, beats were missed rather than absent (20 beats/min)
 _REFRACTORY = 0.2  # s; no second beat follows sooner (Pan and Tompkins 1985)
 _BRIDGED = 0.04  # s; a QRS complex takes 0.06 to 0.1 s, so a shorter gap hides none

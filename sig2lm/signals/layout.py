@@ -103,7 +103,10 @@ def find_layout(path: Path) -> Layout:
     """
     head, whole = _read_head(path)
     encoding = find_encoding(head)
-    text = head.decode(encoding, errors="ignore" if not whole else "strict") if head else ""
+    try:
+        text = head.decode(encoding, errors="ignore" if not whole else "strict") if head else ""
+    except UnicodeDecodeError as error:
+        raise SignalError(f"expected a table in text, found bytes that are no {encoding}; check the file") from error
     if _CONTROL.search(text):
         raise SignalError("expected a table in text, found binary data; check the file")
     lines = _LINES.split(text)

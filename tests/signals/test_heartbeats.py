@@ -146,6 +146,15 @@ def test_a_lead_that_nothing_decides_is_refused() -> None:
         ecg_lead(signal)
 
 
+def test_intervals_under_another_name_are_taken() -> None:
+    pulse = Signal([[0.8, 0.9], [0.02, 0.01]], None, ("ppi", "ppi_error"), ("s", "s"))
+    conformed = RR.conform(pulse, "it")
+    assert (conformed.channels, conformed.units) == (("rr",), ("ms",))
+    np.testing.assert_allclose(conformed.values, [[800, 900]])
+    with pytest.raises(SignalError, match="missing: rr"):
+        RR.conform(Signal([[0.8], [0.9]], None, ("ppi", "ibi"), ("s", "s")), "it")
+
+
 def test_what_is_no_ecg_is_refused_as_before() -> None:
     motion = Signal(np.zeros((1, 600)), 300.0, ("acc_x",), ("m/s^2",))
     with pytest.raises(SignalError, match="rr"):

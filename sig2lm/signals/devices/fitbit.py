@@ -41,7 +41,7 @@ def read(path: Path, wanted: Wanted) -> Recording:
     data = load_json(path)
     try:
         return _read_takeout(data, path) if isinstance(data, list) else _read_intraday(data)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError, IndexError, StopIteration) as error:
         raise SignalError(f"an entry is not what Fitbit exports: {error!r}") from error
 
 

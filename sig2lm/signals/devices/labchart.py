@@ -35,6 +35,8 @@ def read(path: Path, wanted: Wanted) -> Recording:
         if not mark or not name.isalpha():
             break
         fields.setdefault(name, (line, [cell.strip() for cell in rest.split("\t")[1:]]))
+    if "Interval" not in fields or "ChannelTitle" not in fields:
+        raise SignalError("expected lines Interval= and ChannelTitle= before the rows, found them nowhere")
     interval = _INTERVAL.match(fields["Interval"][0])
     if interval is None:
         raise SignalError(f"expected the interval between samples, found {fields['Interval'][0][:60]!r}")

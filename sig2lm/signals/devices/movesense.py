@@ -80,7 +80,7 @@ def _rate(packets: list[tuple[Any, Any]]) -> float:
     """Return the rate by the time between the first and the last packet, which may be one of the rates it offers."""
     try:
         stamps = np.array([float(stamp) for stamp, _ in packets])
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise SignalError("a packet of samples has no time stamp") from error
     count = sum(len(samples) for _, samples in packets[:-1])
     if len(packets) < 2 or stamps[-1] <= stamps[0] or (np.diff(stamps) < 0).any():
@@ -99,7 +99,7 @@ def _values(kind: str, packets: list[tuple[Any, Any]]) -> Floats:
         if kind in _XYZ:
             return np.array([[float(sample[axis]) for sample in samples] for axis in "xyz"])
         return np.array([[float(sample) for sample in samples]])
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise SignalError(f"a sample of {kind} is not what is expected: {error!r}") from error
 
 

@@ -69,7 +69,8 @@ def _times(table: "object", columns: list[str]) -> tuple[Floats, float]:
 def _channel(column: str) -> list[tuple[str, str]]:
     """Return the signal in a column and its unit, or nothing for times and flags."""
     match = _COLUMN.fullmatch(column)
-    assert match is not None
+    if match is None:
+        return []
     name, unit = match["name"].strip(), match["unit"] or ""
     if name in ("X", "Y", "Z") and unit in _AXES:
         kind = _AXES[unit]

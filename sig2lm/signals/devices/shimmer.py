@@ -33,6 +33,8 @@ def read(path: Path, wanted: Wanted) -> Recording:
     """Read the calibrated channels."""
     del wanted
     lines = text_head(path).splitlines()
+    if len(lines) < 4:
+        raise SignalError("expected names, units and rows, found no row")
     match = _SEPARATOR.match(lines[0])
     separator = match[1] if match else ("\t" if "\t" in lines[0] else ",")
     top = 1 if match else 0

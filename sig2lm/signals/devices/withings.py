@@ -50,8 +50,10 @@ def _read_csv(path: Path) -> Recording:
         try:
             lengths = np.array(json.loads(durations), dtype=np.float64).reshape(-1)
             held = np.array(json.loads(found), dtype=np.float64).reshape(-1)
-        except (ValueError, TypeError, RecursionError) as error:
+        except (ValueError, TypeError, OverflowError, RecursionError) as error:
             raise SignalError(f"row {row + 1} holds no lists of numbers: {durations[:30]}, {found[:30]}") from error
+        if not np.isfinite(lengths).all():
+            raise SignalError(f"row {row + 1} holds a duration that is not finite: {durations[:30]}")
         if len(lengths) != len(held):
             raise SignalError(f"row {row + 1} holds {len(lengths)} durations for {len(held)} values")
         times += (begin + np.r_[0.0, np.cumsum(lengths[:-1])]).tolist()
@@ -70,7 +72,7 @@ def _read_ecg(path: Path) -> Recording:
     try:
         body = data.get("body", data)
         values, rate = np.array([body["signal"]], dtype=np.float64), float(body["sampling_frequency"])
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
         raise SignalError(f"the JSON is not that of a Withings ECG: {error!r}") from error
     return Recording(values, ("ecg",), ("uV",), rate, states_clock=True)
 
