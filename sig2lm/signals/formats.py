@@ -44,7 +44,10 @@ _NPZ_ERRORS = (
 )
 
 GENERAL = (
-    ("tables", "csv, tsv, txt and other text, parquet: samples in rows, a column for each channel"),
+    (
+        "tables",
+        "csv, tsv, txt and other text, parquet: samples in rows, a column for each channel (Phyphox, Sensor Logger, pandas)",
+    ),
     ("arrays", "npy, npz: channels first; what sig2lm saves is npz"),
     ("WFDB", "header and signal file of PhysioNet (.hea, .dat, .mat)"),
 )
@@ -100,7 +103,9 @@ def _read_file(path: Path, options: ReadOptions) -> Recording | Streams:
     if device is not None:
         return device.read(path, options.wanted)
     if path.is_dir():
-        raise SignalError("expected a file, found a folder that belongs to no device; give one recording")
+        files = sorted(file.name for file in path.iterdir() if file.is_file())
+        told = ", ".join(files[:5]) + (f" and {len(files) - 5} more" if len(files) > 5 else "")
+        raise SignalError(f"expected a recording, found a folder of {told or 'no files'}; give one of its files")
     if path.suffix.lower() not in READERS and path.with_name(f"{path.name}.hea").is_file():
         return read_wfdb(path, options.wanted)
     if not path.is_file():

@@ -55,6 +55,8 @@ def test_traps_are_refused(tmp_path):
     outside = zipped(tmp_path / "out.zip", **{"../../escaped.csv": "1\n2\n"})
     assert read_signal(outside, sampling_rate=1).num_samples == 2
     assert not (tmp_path.parent.parent / "escaped.csv").exists()
+    with pytest.raises(SignalError, match=r"a folder of Accelerometer\.csv, Gyroscope\.csv; give one"):
+        read_signal(zipped(tmp_path / "d.zip", **{"Accelerometer.csv": "x\n1\n", "Gyroscope.csv": "x\n1\n"}))
     with pytest.raises(SignalError, match="the zip holds no file"):
         read_signal(zipped(tmp_path / "c.zip", **{"__MACOSX/x": "1"}))
 
