@@ -46,7 +46,7 @@ _NPZ_ERRORS = (
 GENERAL = (
     (
         "tables",
-        "csv, tsv, txt and other text, parquet: samples in rows, a column for each channel (Phyphox, Sensor Logger, pandas)",
+        "csv, tsv, txt and other text (Phyphox, Sensor Logger), parquet: samples in rows, a column for each channel",
     ),
     ("arrays", "npy, npz: channels first; what sig2lm saves is npz"),
     ("WFDB", "header and signal file of PhysioNet (.hea, .dat, .mat)"),
