@@ -29,6 +29,8 @@ from sig2lm import (
 from sig2lm.files import read_json, write_json
 from sig2lm.model.checkpoint import write_run
 from sig2lm.pocket import POCKET, POCKET_RUNS
+from sig2lm.templates.task import Task
+from sig2lm.training.curriculum import Curriculum
 
 ROOT = Path(__file__).parents[1]
 CARD = """---
@@ -47,11 +49,11 @@ print(model.ask(simulate("{task}", "{label}")).text)
 ```
 
 `python scripts/build_pocket_run.py` made it: {windows} simulated windows of {people} people who do not exist, an
-encoder of width {width} (pretrained without labels, then fine-tuned), an adapter of {parameters:,} parameters, and the
-pocket LM, which is not in this folder. On {examples} windows of {subjects} simulated people that it never saw, asked in
-a paraphrase that it never saw: accuracy {accuracy:.3f} (signals shuffled among the questions: {shuffled:.3f}; chance
-{chance:.3f}). These figures say that the pipeline works, not how well it works on people: simulated movement is
-simpler. It is no medical device.
+encoder of width {width} (pretrained without labels, then fine-tuned), an adapter of {parameters:,} parameters that
+learned from questions of a curriculum, and the pocket LM, which is not in this folder. On {examples} windows of
+{subjects} simulated people that it never saw, asked in a paraphrase that it never saw: accuracy {accuracy:.3f} (signals
+shuffled among the questions: {shuffled:.3f}; chance {chance:.3f}). These figures say that the pipeline works, not how
+well it works on people: simulated movement is simpler. It is no medical device.
 """
 
 
@@ -60,16 +62,18 @@ def build(task: str, scratch: Path, epochs: float) -> tuple[SignalLM, dict[str, 
     prepare("synthetic", None, scratch / "data")
     table = load_table(scratch / "data" / task)
     (name,) = table.info.signals
-    encoder, record = pretrain_encoder(table, PretrainSettings("masked", epochs=10, width=64, depth=3))
+    encoder, record = pretrain_encoder(table, PretrainSettings("masked", epochs=10))
     save_encoder(encoder, scratch / "encoder", record)
     classifier, records = fine_tuned_encoders(table, {name: scratch / "encoder"}, table.info.labels)
     save_encoder(classifier.encoder(name), scratch / "fine_tuned", records[name])
+    template = load_template(task)
+    asked = Curriculum.from_table(table, Task.from_template(template, table.info.labels))
     outcome = train_adapter(
-        table,
+        asked.training_table(),
         {name: scratch / "fine_tuned"},
         scratch / "run",
         lm=FrozenLM.from_pretrained(POCKET),
-        template=load_template(task),
+        template=template,
         settings=TrainSettings(adapter=AdapterConfig(num_virtual_tokens=8, hidden=96), epochs=epochs, batch_size=16),
     )
     if outcome.interrupted:

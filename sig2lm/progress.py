@@ -10,7 +10,7 @@ Everything goes to standard error, so that what a command prints can be piped.
 import sys
 import time
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 _SECONDS_BETWEEN_LINES = 60.0
 
@@ -23,14 +23,20 @@ class Progress:
     what
         What is being done, such as ``training``.
     total
-        How many steps it takes.
+        How many steps it takes; None where nobody knows.
     done
         How many of them lie behind already, as in a resumed run.
     unit
         What a step is called in a log.
+
+    Notes
+    -----
+    Of several that are begun inside each other only the outermost shows: a terminal has room for one bar.
     """
 
-    def __init__(self, what: str, total: int, done: int = 0, unit: str = "steps") -> None:
+    _shown: ClassVar["Progress | None"] = None
+
+    def __init__(self, what: str, total: int | None, done: int = 0, unit: str = "steps") -> None:
         self.what, self.total, self.unit = what, total, unit
         self.done = self._first = done
         self.figures: dict[str, float] = {}
@@ -39,6 +45,9 @@ class Progress:
         self._task: Any = None
 
     def __enter__(self) -> Self:
+        if Progress._shown is not None:
+            return self
+        Progress._shown = self
         if sys.stderr.isatty():
             from rich.console import Console
             from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
@@ -61,6 +70,8 @@ class Progress:
     ) -> None:
         if self._bar is not None:
             self._bar.stop()
+        if Progress._shown is self:
+            Progress._shown = None
 
     def advance(self, steps: int = 1, **figures: float) -> None:
         """Count steps; figures such as ``loss`` stand beside the bar until others take their place."""
@@ -68,14 +79,15 @@ class Progress:
         self.figures.update(figures)
         if self._bar is not None:
             self._bar.update(self._task, completed=self.done, figures=self._told())
-        elif time.monotonic() - self._said >= _SECONDS_BETWEEN_LINES:
+        elif Progress._shown is self and time.monotonic() - self._said >= _SECONDS_BETWEEN_LINES:
             self._said = time.monotonic()
             sys.stderr.write(f"{self.line()}\n")
             sys.stderr.flush()
 
     def line(self) -> str:
         """Return the state as one line of a log."""
-        parts = [f"{self.what}: {self.done:,} of {self.total:,} {self.unit}", self._told(), self._left()]
+        of = "" if self.total is None else f" of {self.total:,}"
+        parts = [f"{self.what}: {self.done:,}{of} {self.unit}", self._told(), self._left()]
         return ", ".join(part for part in parts if part)
 
     def _told(self) -> str:
@@ -83,7 +95,7 @@ class Progress:
 
     def _left(self) -> str:
         steps = self.done - self._first
-        if not steps:
+        if not steps or self.total is None:
             return ""
         seconds = (time.monotonic() - self._started) / steps * max(0, self.total - self.done)
         return f"{seconds / 60:.0f} min left" if seconds >= 90 else f"{seconds:.0f} s left"

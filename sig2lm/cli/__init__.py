@@ -7,12 +7,14 @@ import sys
 import typer
 
 from sig2lm.cli.annotate import annotate
-from sig2lm.cli.ask import ask, chat
+from sig2lm.cli.ask import ask
+from sig2lm.cli.chat import chat
 from sig2lm.cli.cross_validate import cross_validate
 from sig2lm.cli.demo import demo
 from sig2lm.cli.evaluate import evaluate
 from sig2lm.cli.fine_tune_encoder import fine_tune_encoder
 from sig2lm.cli.formats import formats
+from sig2lm.cli.mistakes import UsageError, mistake
 from sig2lm.cli.prepare import prepare
 from sig2lm.cli.pretrain_encoder import pretrain_encoder
 from sig2lm.cli.probe import probe
@@ -68,9 +70,15 @@ def main() -> None:
     logging.getLogger("sig2lm").addHandler(said)
     logging.getLogger("sig2lm").setLevel(logging.INFO)
     try:
-        app()
+        sys.exit(app(prog_name="sig2lm", standalone_mode=False))
     except Sig2LMError as error:
         typer.echo(f"sig2lm: error: {error}", err=True)
+        sys.exit(2)
+    except UsageError as error:
+        if type(error).__name__ == "NoArgsIsHelpError":
+            error.show()
+        else:
+            typer.echo(f"sig2lm: error: {mistake(error)}", err=True)
         sys.exit(2)
     except KeyboardInterrupt:
         typer.echo("sig2lm: interrupted", err=True)

@@ -1,14 +1,12 @@
 """``sig2lm annotate``."""
 
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sig2lm.cli.ask import ChoicesOption, split_choices
 from sig2lm.cli.options import (
+    ChoicesOption,
     DeviceOption,
     DtypeOption,
     EncoderPlaces,
@@ -18,14 +16,16 @@ from sig2lm.cli.options import (
     RunArgument,
     SignalOption,
     facts,
+    paths_of,
+    split_choices,
 )
+from sig2lm.cli.output import PANEL, JsonOption, write_output
 from sig2lm.cli.recordings import BelieveOption, Texts, takes_recordings
 
 if TYPE_CHECKING:
     from sig2lm.model.annotate import Annotation
     from sig2lm.pages.timeline.digest import Digest
     from sig2lm.signals import Signal
-    from sig2lm.signals.annotation_rows import WindowRow
 
 
 @takes_recordings
@@ -34,7 +34,12 @@ def annotate(
     signal: SignalOption,
     out: Annotated[Path, typer.Option(help="A CSV file: start_s, end_s, label, and each label's probability.")],
     question: Annotated[
-        str | None, typer.Option(help="By default the template's first. Others are closed only with --choices.")
+        str | None,
+        typer.Argument(
+            metavar="QUESTION",
+            help="By default the template's first. Others are closed only with --choices.",
+            show_default=False,
+        ),
     ] = None,
     choices: ChoicesOption = None,
     window: Annotated[
@@ -43,7 +48,10 @@ def annotate(
     stride: Annotated[
         float | None, typer.Option(help="From the start of a window to the next, likewise; by default the window.")
     ] = None,
-    html: Annotated[Path | None, typer.Option(help="Write a page with a timeline there.")] = None,
+    json_file: JsonOption = None,
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a page with a timeline there.", rich_help_panel=PANEL)
+    ] = None,
     fact: FactOption = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Windows asked about at once.")] = 64,
     lm: LMOption = None,
@@ -55,14 +63,17 @@ def annotate(
     *,
     reading: Texts,
 ) -> None:
-    """Ask about each window of a recording of any length; one row a window, and a timeline."""
+    """Ask about each window of a recording of any length; one row a window, and a timeline.
+
+    Example: sig2lm annotate pocket-har --signal walk.csv --sampling-rate 50 --out walk_labels.csv --html walk.html
+    """
     from sig2lm.cli.loading import load_run, read_signals, say_beats
-    from sig2lm.files import check_writable, replaced_file
+    from sig2lm.files import check_outputs, replaced_file
     from sig2lm.pages.timeline.digest import Digest
+    from sig2lm.progress import Progress
     from sig2lm.signals.annotation_rows import row_file
 
-    for path in [out, *([html] if html else [])]:
-        check_writable(path)
+    check_outputs({"--out": out, "--html": html, "--json": json_file}, paths_of(signal))
     model = load_run(run, lm, encoder, device=device, dtype=dtype, quantization=quantization)
     signals = {name: read for name, (_, read) in read_signals(model, signal, reading, believe=believe).items()}
     annotation = model.annotate(
@@ -78,26 +89,27 @@ def annotate(
         if track.beats:
             say_beats(*track.beats)
     digest = Digest(annotation.end, annotation.question.choices)
-    with row_file(out, annotation.question.choices) as write:
-        for row in _watched(annotation):
+    with (
+        row_file(out, annotation.question.choices) as write,
+        Progress("annotating", len(annotation), unit="windows") as progress,
+    ):
+        for row in annotation:
             write(row)
             digest.add(row)
+            progress.advance()
     notes = _notes(annotation, digest)
     if html:
         with replaced_file(html) as temporary:
             temporary.write_text(_page(annotation, digest, signals, run, signal, notes), encoding="utf-8")
-    _say(digest, notes, out)
-
-
-def _watched(annotation: "Annotation") -> "Iterator[WindowRow]":
-    """Yield the rows, with a progress bar where somebody can see it."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=console, disable=not sys.stderr.isatty(), transient=True) as progress:
-        yield from progress.track(annotation, total=len(annotation), description="windows")
+    content = {
+        "windows": digest.windows,
+        "without_values": digest.missing,
+        "counts": digest.counts(),
+        "notes": notes,
+        "rows": str(out),
+    }
+    if not write_output(json_file, content):
+        _say(digest, notes, out)
 
 
 def _notes(annotation: "Annotation", digest: "Digest") -> tuple[str, ...]:

@@ -1,41 +1,54 @@
-"""``sig2lm ask`` and ``sig2lm chat``."""
+"""``sig2lm ask``."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from sig2lm.cli.checks import say_checks
 from sig2lm.cli.options import (
+    QUESTION,
+    ChoicesOption,
     DeviceOption,
     DtypeOption,
     EncoderPlaces,
     FactOption,
     LMOption,
+    MaxNewTokens,
     QuantizationOption,
     RunArgument,
+    SeedOption,
     SignalOption,
+    Temperature,
+    TopP,
     facts,
+    paths_of,
+    split_choices,
+    writing,
 )
+from sig2lm.cli.output import JsonOption, write_output
 from sig2lm.cli.recordings import BelieveOption, Texts, takes_recordings
-
-if TYPE_CHECKING:
-    from sig2lm.quantities import Check
-
-ChoicesOption = Annotated[
-    str | None, typer.Option("--choices", metavar="A,B,...", help="Closed answers; the likeliest is given.")
-]
 
 
 @takes_recordings
 def ask(
     run: RunArgument,
-    question: Annotated[str, typer.Argument(metavar="QUESTION")],
     signal: SignalOption,
+    question: Annotated[
+        str | None, typer.Argument(metavar="QUESTION", help="By default the template's first.", show_default=False)
+    ] = None,
     choices: ChoicesOption = None,
     fact: FactOption = None,
     coverage: Annotated[
-        float | None, typer.Option(help="Also give the labels that hold the right one so often, such as 0.9.")
+        float | None,
+        typer.Option(
+            help="Also give the labels that hold the right one so often, such as 0.9.", rich_help_panel=QUESTION
+        ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
+    max_new_tokens: MaxNewTokens = None,
+    temperature: Temperature = None,
+    top_p: TopP = None,
+    seed: SeedOption = 0,
+    json_file: JsonOption = None,
     lm: LMOption = None,
     device: DeviceOption = "auto",
     dtype: DtypeOption = "auto",
@@ -45,93 +58,38 @@ def ask(
     *,
     reading: Texts,
 ) -> None:
-    """Ask one question about a recording. A question of the run's template is closed; others are answered freely."""
-    import json
+    """Ask one question about a recording. A question of the run's template is closed; others are answered freely.
+
+    Example: sig2lm ask pocket-har --signal run.npz "What is the person doing?"
+    """
     import time
     from dataclasses import asdict
 
-    from sig2lm.cli.loading import load_run, load_signals
+    import torch
 
+    from sig2lm.cli.loading import load_run, load_signals
+    from sig2lm.files import check_outputs
+
+    check_outputs({"--json": json_file}, paths_of(signal))
     model = load_run(run, lm, encoder, device=device, dtype=dtype, quantization=quantization)
     signals = load_signals(model, signal, reading, believe=believe)
+    options = writing(max_new_tokens, temperature, top_p)
+    torch.manual_seed(seed)
     started = time.perf_counter()
-    answer = model.ask(signals, question, split_choices(choices), facts=facts(fact), coverage=coverage)
-    seconds = time.perf_counter() - started
-    if as_json:
-        content = {
-            "text": answer.text,
-            "label": answer.label,
-            "probabilities": answer.probabilities,
-            "label_set": answer.label_set,
-            "checks": [asdict(check) for check in answer.checks],
-            "seconds": round(seconds, 4),
-        }
-        typer.echo(json.dumps(content, ensure_ascii=False))
+    answer = model.ask(signals, question, split_choices(choices), facts=facts(fact), coverage=coverage, **options)
+    content = {
+        "text": answer.text,
+        "label": answer.label,
+        "probabilities": answer.probabilities,
+        "label_set": answer.label_set,
+        "checks": [asdict(check) for check in answer.checks],
+        "seconds": round(time.perf_counter() - started, 4),
+    }
+    if write_output(json_file, content):
         return
     typer.echo(answer.text)
-    for label, probability in sorted((answer.probabilities or {}).items(), key=lambda item: -item[1]):
+    for label, probability in answer.ranked:
         typer.echo(f"  {probability:6.1%}  {label}")
     if answer.label_set is not None:
         typer.echo(f"  with a coverage of {coverage:g}: {' or '.join(answer.label_set)}")
     say_checks(answer.checks)
-
-
-@takes_recordings
-def chat(
-    run: RunArgument,
-    signal: SignalOption,
-    fact: FactOption = None,
-    lm: LMOption = None,
-    device: DeviceOption = "auto",
-    dtype: DtypeOption = "auto",
-    quantization: QuantizationOption = "none",
-    encoder: EncoderPlaces = None,
-    believe: BelieveOption = False,
-    *,
-    reading: Texts,
-) -> None:
-    """Ask several questions about a recording, which is read once. An empty line ends the conversation."""
-    from sig2lm.cli.loading import load_run, load_signals
-
-    model = load_run(run, lm, encoder, device=device, dtype=dtype, quantization=quantization)
-    conversation = model.chat(load_signals(model, signal, reading, believe=believe), facts(fact))
-    typer.echo("Ask; /choices A,B: QUESTION for a closed question, an empty line to leave.", err=True)
-    while True:
-        try:
-            line = input("> ").strip()
-        except EOFError:
-            break
-        if not line:
-            break
-        if line.startswith("/choices "):
-            listed, separator, question = line.removeprefix("/choices ").partition(":")
-            if not separator:
-                typer.echo("expected /choices A,B: QUESTION", err=True)
-                continue
-            typer.echo(conversation.ask(question.strip(), split_choices(listed)).text)
-        elif conversation.task.choices(line, None):
-            typer.echo(conversation.ask(line).text)
-        else:
-            pieces = []
-            for piece in conversation.stream(line):
-                pieces.append(piece)
-                typer.echo(piece, nl=False)
-            typer.echo()
-            say_checks(conversation.check("".join(pieces)))
-
-
-def say_checks(checks: "tuple[Check, ...]") -> None:
-    """Say of each number that an answer states whether it was measured so."""
-    from sig2lm.quantities.quantity import unit_words
-
-    for check in checks:
-        if check.measured is None:
-            found = f"the signal does not show the {check.quantity}"
-        else:
-            found = f"measured {check.measured:.3g} {unit_words(check.unit)}"
-        typer.echo(f"  {'✓' if check.within else '✗'} {check.text}: {found}")
-
-
-def split_choices(text: str | None) -> list[str] | None:
-    """Read ``a,b,c``."""
-    return None if text is None else [choice.strip() for choice in text.split(",") if choice.strip()]

@@ -1,14 +1,12 @@
 """``sig2lm cross-validate``."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from sig2lm.cli.options import DeviceOption, DtypeOption, QuantizationOption, named
-
-if TYPE_CHECKING:
-    pass
+from sig2lm.cli.options import DeviceOption, DtypeOption, QuantizationOption, SeedOption, named
+from sig2lm.cli.pretrain_encoder import Architecture, Objective, Size
 
 _LEARNING = "What learns"
 _ASKING = "What is asked"
@@ -27,13 +25,15 @@ def cross_validate(
             rich_help_panel=_LEARNING,
         ),
     ] = None,
-    objective: Annotated[str, typer.Option(help="Of pretraining.", rich_help_panel=_LEARNING)] = "masked",
+    objective: Annotated[Objective, typer.Option(help="Of pretraining.", rich_help_panel=_LEARNING)] = "masked",
     architecture: Annotated[
-        str | None,
+        Architecture | None,
         typer.Option(help="Of the encoders; by default what suits the signal.", rich_help_panel=_LEARNING),
     ] = None,
-    size: Annotated[str, typer.Option(help="tiny, small or base.", rich_help_panel=_LEARNING)] = "small",
-    pretrain_epochs: Annotated[int | None, typer.Option(min=1, rich_help_panel=_LEARNING)] = None,
+    size: Annotated[Size, typer.Option(help="Of the encoders.", rich_help_panel=_LEARNING)] = "small",
+    pretrain_epochs: Annotated[
+        int | None, typer.Option(min=1, help="Of pretraining.", rich_help_panel=_LEARNING)
+    ] = None,
     fine_tune: Annotated[
         bool,
         typer.Option(
@@ -42,7 +42,9 @@ def cross_validate(
             rich_help_panel=_LEARNING,
         ),
     ] = True,
-    fine_tune_epochs: Annotated[float | None, typer.Option(min=0.0, rich_help_panel=_LEARNING)] = None,
+    fine_tune_epochs: Annotated[
+        float | None, typer.Option(min=0.0, help="Of fine-tuning.", rich_help_panel=_LEARNING)
+    ] = None,
     train_encoder: Annotated[
         bool,
         typer.Option("--train-encoder", help="Train encoders with the adapter, too.", rich_help_panel=_LEARNING),
@@ -55,7 +57,7 @@ def cross_validate(
         ),
     ] = 0.0,
     every: Annotated[
-        int, typer.Option(min=1, help="Learn from every so-manieth training window.", rich_help_panel=_LEARNING)
+        int, typer.Option(min=1, help="Learn from every n-th training window.", rich_help_panel=_LEARNING)
     ] = 1,
     lm: Annotated[
         str,
@@ -78,7 +80,7 @@ def cross_validate(
         int | None,
         typer.Option(min=1, help="Rows of each fold that are asked; all by default.", rich_help_panel=_ASKING),
     ] = None,
-    seed: int = 0,
+    seed: SeedOption = 0,
 ) -> None:
     """Pretrain, fine-tune, train and evaluate in folds by subject, so that everybody is tested once.
 

@@ -1,4 +1,4 @@
-"""``sig2lm demo``: the whole road on simulated recordings and the embedded LM, without data and without a network."""
+"""``sig2lm demo``: the whole pipeline on simulated recordings and the embedded LM, without data or network."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,15 +11,19 @@ if TYPE_CHECKING:
     from sig2lm.datasets import Table
     from sig2lm.model.signal_lm import SignalLM
 
-# For minutes on two cores: these data sets are small, so they are seen more often, in smaller batches.
-PRETRAIN_EPOCHS, ADAPTER_EPOCHS, BATCH_SIZE = 10, 8, 16
+# For two minutes on two cores: one task from the beginning, and a run that was trained before for the other.
+SHOWN, READY = "af_rr", "har"
+PRETRAIN_EPOCHS, FINE_TUNE_EPOCHS, ADAPTER_EPOCHS = 4, 4.0, 3.0
+TALK = ("What is the person doing?", "Describe the movement.", "How many steps per second are there?")
 
 
 def demo(
     out: Annotated[Path, typer.Option(help="A new folder for data, encoders, runs and reports.")] = Path("runs/demo"),
 ) -> None:
-    """Simulate recordings, pretrain encoders, train adapters for the embedded LM, and ask it questions."""
-    import json
+    """Simulate recordings, pretrain an encoder, train an adapter for the embedded LM, score it, and converse.
+
+    Example: sig2lm demo --out runs/demo
+    """
     import time
 
     from sig2lm.datasets import load_table, prepare
@@ -28,21 +32,17 @@ def demo(
     check_new(out)
     started = time.perf_counter()
     typer.echo("People who do not exist, simulated; a small embedded LM reads them: a demonstration, not a result.")
-    tables = prepare("synthetic", None, out / "data")
-    assert isinstance(tables, list)
-    reports, answers = {}, []
-    for info in tables:
-        typer.echo(f"\n{info.task}: {info.kept} windows, {', '.join(info.labels)}")
-        table = load_table(out / "data" / info.task)
-        model, report = _learn(table, out)
-        reports[info.task] = report
-        answers.append(_ask(model, table))
-    write_json(out / "report.json", reports)
-    typer.echo("\nThree test recordings, three questions:")
-    for answer in answers:
-        typer.echo(json.dumps(answer, ensure_ascii=False))
-    typer.echo(f"\n{time.perf_counter() - started:.0f} s in all. Runs, encoders and reports are in {out}; go on with")
-    typer.echo(f"  sig2lm evaluate {out}/runs/har --data {out}/data/har")
+    prepare("synthetic", None, out / "data")
+    table = load_table(out / "data" / SHOWN)
+    typer.echo(f"\n1. From data to answers: {SHOWN}, {table.info.kept} windows, {', '.join(table.info.labels)}")
+    model, report = _learn(table, out)
+    write_json(out / "report.json", report)
+    _ask(model, table)
+    recording = out / "jogging.npz"
+    _converse(recording)
+    typer.echo(f"\n{time.perf_counter() - started:.0f} s in all. What next? Everything is in {out}:")
+    for question, command in _next(out, recording):
+        typer.echo(f"  {question}\n    {command}")
 
 
 def _learn(table: "Table", out: Path) -> "tuple[SignalLM, dict[str, Any]]":
@@ -52,7 +52,7 @@ def _learn(table: "Table", out: Path) -> "tuple[SignalLM, dict[str, Any]]":
     from sig2lm.lm import FrozenLM
     from sig2lm.pocket import POCKET
     from sig2lm.pretraining import PretrainSettings, pretrain_encoder
-    from sig2lm.pretraining.fine_tuning import fine_tuned_encoders
+    from sig2lm.pretraining.fine_tuning import FineTuneSettings, fine_tuned_encoders
     from sig2lm.templates.template import load_template
     from sig2lm.training.train_adapter import train_adapter
     from sig2lm.training.trainer import TrainSettings
@@ -61,36 +61,64 @@ def _learn(table: "Table", out: Path) -> "tuple[SignalLM, dict[str, Any]]":
     # The quickest objective: what the labels teach afterwards leaves little of the difference.
     encoder, provenance = pretrain_encoder(table, PretrainSettings("masked", PRETRAIN_EPOCHS))
     save_encoder(encoder, out / "encoders" / task, provenance)
-    typer.echo(f"  encoder pretrained without labels in {provenance['seconds']:.0f} s")
+    typer.echo(f"   encoder pretrained without labels in {provenance['seconds']:.0f} s")
     name = next(iter(table.info.signals))
-    classifier, records = fine_tuned_encoders(table, {name: out / "encoders" / task}, table.info.labels)
+    tuning = FineTuneSettings(epochs=FINE_TUNE_EPOCHS)
+    classifier, records = fine_tuned_encoders(table, {name: out / "encoders" / task}, table.info.labels, tuning)
     save_encoder(classifier.encoder(name), out / "fine_tuned" / task, records[name])
-    typer.echo(f"  then taught the labels in {records[name]['seconds']:.0f} s")
+    typer.echo(f"   then taught the labels in {records[name]['seconds']:.0f} s")
     outcome = train_adapter(
         table,
         {name: out / "fine_tuned" / task},
         out / "runs" / task,
         lm=FrozenLM.from_pretrained(POCKET),
         template=load_template(task),
-        settings=TrainSettings(epochs=ADAPTER_EPOCHS, batch_size=BATCH_SIZE),
+        settings=TrainSettings(epochs=ADAPTER_EPOCHS, batch_size=16),
     )
     if outcome.interrupted:
         raise KeyboardInterrupt
-    typer.echo(f"  adapter trained ({outcome.trained_parameters:,} parameters) in {outcome.seconds:.0f} s")
+    typer.echo(f"   adapter trained ({outcome.trained_parameters:,} parameters) in {outcome.seconds:.0f} s")
     report = evaluate(outcome.model, table).report
     show_report(report)
     return outcome.model, report
 
 
-def _ask(model: "SignalLM", table: "Table") -> dict[str, Any]:
-    """Ask the template's question about the first test recording."""
-    row = table.data["test"].with_format("numpy")[0]
+def _ask(model: "SignalLM", table: "Table") -> None:
+    """Ask the template's question about the first test recording of each label."""
+    rows = table.data["test"].with_format("numpy")
+    labels = list(table.data["test"]["label"])
     question = model.tasks[0].template.question[0]
-    answer = model.ask(table.signals(row), question)
-    assert answer.probabilities is not None
-    return {
-        "question": question,
-        "answer": answer.text,
-        "probability": round(answer.probabilities[answer.text], 3),
-        "simulated as": str(row["label"]),
-    }
+    typer.echo(f"   {question}")
+    for label in table.info.labels:
+        answer = model.ask(table.signals(rows[labels.index(label)]), question)
+        typer.echo(f"     {answer.text} ({answer.confidence:.0%}), simulated as {label}")
+
+
+def _converse(recording: Path) -> None:
+    """Hold a conversation about a recording of somebody new, with the run that ships with the package."""
+    from sig2lm.model.signal_lm import SignalLM
+    from sig2lm.signals import save_signal
+    from sig2lm.signals.simulation import simulate
+
+    (signal,) = simulate(READY, "jogging", seed=1).values()
+    save_signal(signal, recording)
+    typer.echo(f"\n2. A conversation with the run that ships with the package, about {recording}:")
+    chat = SignalLM.from_pretrained(f"pocket-{READY}").chat(signal)
+    for question in TALK:
+        answer = chat.ask(question)
+        sure = "" if answer.confidence is None else f" ({answer.confidence:.0%})"
+        typer.echo(f"   > {question}\n   {answer.text}{sure}")
+
+
+def _next(out: Path, recording: Path) -> list[tuple[str, str]]:
+    """Questions that a newcomer may have now, and the commands that answer them."""
+    run, data = f"{out}/runs/{SHOWN}", f"{out}/data/{SHOWN}"
+    return [
+        ("What else can be asked about a recording?", f"sig2lm chat pocket-{READY} --signal {recording}"),
+        ("Does it read the signal, or guess?", f"sig2lm evaluate {run} --data {data} --html {out}/{SHOWN}.html"),
+        ("How do numbers as text compare?", f"sig2lm evaluate {run} --data {data} --compare --rows 100"),
+        ("What would an LM see of these numbers?", f"sig2lm tokenizer-report {recording} --html {out}/numbers.html"),
+        ("What can be measured without any model?", f"sig2lm quantities {recording}"),
+        ("What does a real LM make of it?", f"make lm; sig2lm train-adapter --lm smollm2 --data {data} ..."),
+        ("And my own recordings?", "sig2lm formats; sig2lm prepare manifest FOLDER data/mine"),
+    ]

@@ -1,5 +1,6 @@
 """``sig2lm evaluate``."""
 
+from collections.abc import Callable
 from pathlib import Path
 from textwrap import shorten
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,21 +15,31 @@ from sig2lm.cli.options import (
     LMOption,
     QuantizationOption,
     RunArgument,
+    SeedOption,
+    Split,
 )
+from sig2lm.cli.output import PANEL, JsonOption, write_output
 
 if TYPE_CHECKING:
     from sig2lm.datasets import Table
     from sig2lm.evaluation.comparison import Comparison, ComparisonSettings
     from sig2lm.model.signal_lm import SignalLM
 
+_COMPARISON = "Comparison"
+
 
 def evaluate(
     run: RunArgument,
     data: DataOption,
-    split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the report there.")] = None,
-    compare: Annotated[bool, typer.Option("--compare", help="Measure the other ways to ask this LM, too.")] = False,
-    methods: Annotated[str, typer.Option(metavar="1,2,...", help="Which methods of the comparison.")] = "1,2,3,4,5",
+    split: Annotated[Split, typer.Option(help="Whose recordings.")] = "test",
+    json_file: JsonOption = None,
+    compare: Annotated[
+        bool,
+        typer.Option("--compare", help="Measure the other ways to ask this LM, too.", rich_help_panel=_COMPARISON),
+    ] = False,
+    methods: Annotated[
+        str, typer.Option(metavar="1,2,...", help="Which methods of the comparison.", rich_help_panel=_COMPARISON)
+    ] = "1,2,3,4,5",
     questions: Annotated[
         bool, typer.Option("--questions", help="Ask what a curriculum never trains on, kind by kind, instead.")
     ] = False,
@@ -37,11 +48,21 @@ def evaluate(
         typer.Option(min=1, help="Rows that --compare or --questions ask about, drawn at random; all, or 200."),
     ] = None,
     training_rows: Annotated[
-        int | None, typer.Option(min=1, help="Rows that prompt tuning and LoRA learn from; all by default.")
+        int | None,
+        typer.Option(
+            min=1, help="Rows that prompt tuning and LoRA learn from; all by default.", rich_help_panel=_COMPARISON
+        ),
     ] = None,
-    html: Annotated[Path | None, typer.Option(help="Write the comparison as a page there.")] = None,
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the scores as a page there.", rich_help_panel=PANEL)
+    ] = None,
     predictions: Annotated[
-        Path | None, typer.Option(help="Write a row for each question there (csv or parquet): subject, source, answer.")
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write a row for each question there (csv or parquet): subject, source, answer.",
+            rich_help_panel=PANEL,
+        ),
     ] = None,
     missing: Annotated[bool, typer.Option("--missing", help="Ask again with each sensor missing.")] = False,
     lm: LMOption = None,
@@ -49,13 +70,15 @@ def evaluate(
     dtype: DtypeOption = "auto",
     quantization: QuantizationOption = "none",
     encoder: EncoderPlaces = None,
-    batch_size: Annotated[int, typer.Option(min=1)] = 64,
-    seed: int = 0,
+    batch_size: Annotated[int, typer.Option(min=1, help="Questions read at once.")] = 64,
+    seed: SeedOption = 0,
 ) -> None:
     """Score a run, beside shuffled and zeroed signals, text only, and a linear probe of its encoder.
 
     With --compare, the same questions are also put to the same LM with numbers as text (1), with examples in the prompt
     (2), with a tuned prompt (3), and with LoRA layers (5) beside the run itself (4).
+
+    Example: sig2lm evaluate runs/har --data data/har --html har.html
     """
     from sig2lm.cli.loading import load_run
     from sig2lm.datasets import load_table
@@ -63,15 +86,13 @@ def evaluate(
     from sig2lm.evaluation.controls import without_sensors
     from sig2lm.evaluation.evaluate import evaluate as score
     from sig2lm.evaluation.predictions import check_suffix, prediction_frame, write_predictions
-    from sig2lm.files import check_writable, write_json
+    from sig2lm.files import check_outputs, check_writable
 
+    check_outputs({"--json": json_file, "--html": html}, [data])
     if predictions is not None:
-        check_suffix(predictions)
-    for path in (json_file, html, predictions):
-        if path is not None:
-            check_writable(path)
-    if html is not None and not compare:
-        raise Sig2LMError("--html shows the comparison; add --compare")
+        check_writable(check_suffix(predictions))
+    if html is not None and questions:
+        raise Sig2LMError("--html shows labels; leave out --questions")
     if missing and compare:
         raise Sig2LMError("--missing asks the run alone; leave out --compare")
     if questions and predictions is not None:
@@ -81,34 +102,37 @@ def evaluate(
     table = load_table(data)
     chosen = parse_methods(methods)
     model = load_run(run, lm, encoder, device=device, dtype=dtype, quantization=quantization)
+    evaluated = None
     if compare:
         from sig2lm.evaluation.comparison import ComparisonSettings
 
         settings = ComparisonSettings(chosen, rows, training_rows, seed=seed)
         compared = _compare(model, run, table, split, settings)
         report, frame = compared.report, compared.frame()
-        show_comparison(report)
+        show: Callable[[dict[str, Any]], None] = show_comparison
     elif questions:
         from sig2lm.evaluation.questions import evaluate_questions
 
         report = evaluate_questions(
             model, table, split, count=rows or 200, batch_size=batch_size, seed=seed, progress=_progress
         )
-        show_questions(report)
+        show = show_questions
     else:
         without = without_sensors(model, table, split, batch_size, _progress) if missing else None
         evaluated = score(model, table, split, batch_size, progress=_progress)
         report, frame = evaluated.report, prediction_frame(table, split, evaluated.predictions)
         report |= {"missing": without} if without is not None else {}
-        show_report(report)
-    if json_file is not None:
-        write_json(json_file, report)
+        show = show_report
+    if not write_output(json_file, report):
+        show(report)
     if predictions is not None:
         write_predictions(frame, predictions)
     if html is not None:
+        from sig2lm.evaluation.comparison.alone import as_comparison
         from sig2lm.pages.comparison import write_html
 
-        write_html(report, html)
+        task = model.task(table.info.signals)
+        write_html(report if evaluated is None else as_comparison(evaluated, table, task, seed), html)
 
 
 def _progress(line: str) -> None:

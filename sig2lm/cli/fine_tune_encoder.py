@@ -5,7 +5,9 @@ from typing import Annotated, Any
 
 import typer
 
-from sig2lm.cli.options import DataOption, named, say
+from sig2lm.cli.options import LEARNING, BatchSize, DataOption, LearningRate, SeedOption, named, say
+
+UNLABELLED = "Windows without a label"
 
 
 def fine_tune_encoder(
@@ -17,25 +19,44 @@ def fine_tune_encoder(
         Path, typer.Option(help="A new folder for the encoder; with several signals one folder in it each.")
     ],
     epochs: Annotated[
-        float | None, typer.Option(min=0.0, help="By default 5, and more where these are fewer than 300 steps.")
+        float | None,
+        typer.Option(
+            min=0.0, help="By default 5, and more where these are fewer than 300 steps.", rich_help_panel=LEARNING
+        ),
     ] = None,
-    batch_size: Annotated[int, typer.Option(min=1)] = 64,
-    learning_rate: Annotated[float, typer.Option(min=0.0)] = 1e-3,
+    batch_size: BatchSize = 64,
+    learning_rate: LearningRate = 1e-3,
     class_balance: Annotated[
-        float, typer.Option(min=0.0, max=1.0, help="Weight of rare labels: 0 as often as they come, 1 all alike.")
+        float,
+        typer.Option(
+            min=0.0,
+            max=1.0,
+            help="Weight of rare labels: 0 as often as they come, 1 all alike.",
+            rich_help_panel=LEARNING,
+        ),
     ] = 0.0,
     augment: Annotated[
-        float, typer.Option(min=0.0, max=1.0, help="Probability of each augmentation that suits the signal.")
+        float,
+        typer.Option(
+            min=0.0, max=1.0, help="Probability of each augmentation that suits the signal.", rich_help_panel=LEARNING
+        ),
     ] = 0.5,
     self_training: Annotated[
-        bool, typer.Option("--self-training", help="Learn from windows without a label, too.")
+        bool,
+        typer.Option("--self-training", help="Learn from windows without a label, too.", rich_help_panel=UNLABELLED),
     ] = False,
     unlabelled: Annotated[
-        Path | None, typer.Option(help="With --self-training: a further data set, whose labels are not read.")
+        Path | None,
+        typer.Option(
+            help="With --self-training: a further data set, whose labels are not read.", rich_help_panel=UNLABELLED
+        ),
     ] = None,
-    seed: int = 0,
+    seed: SeedOption = 0,
 ) -> None:
-    """Teach encoders the labels of the training subjects, before an adapter learns to read them."""
+    """Teach encoders the labels of the training subjects, before an adapter learns to read them.
+
+    Example: sig2lm fine-tune-encoder --data data/har --encoder encoders/har --out encoders/har_tuned
+    """
     from sig2lm.datasets import load_table
     from sig2lm.errors import Sig2LMError
     from sig2lm.files import check_new

@@ -4,7 +4,10 @@ import typer
 
 
 def formats() -> None:
-    """List the files that can be read: formats, and what devices, apps and programs export."""
+    """List the files that can be read: formats, and what devices, apps and programs export.
+
+    Example: sig2lm formats
+    """
     from rich.console import Console
     from rich.table import Table
 

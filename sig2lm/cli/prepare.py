@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from sig2lm.arguments import unknown
 from sig2lm.errors import DatasetError
 
 # Written out, since the names are known only once the readers are loaded; a test compares.
@@ -16,8 +17,10 @@ NAMES = (
 
 def prepare(
     name: Annotated[str, typer.Argument(metavar="NAME", help=NAMES)],
-    source: Annotated[Path, typer.Argument(metavar="SOURCE", help="Its folder; none (or -) for synthetic.")],
-    out: Annotated[Path | None, typer.Argument(metavar="OUT", help="A new folder.")] = None,
+    places: Annotated[
+        list[Path],
+        typer.Argument(metavar="[SOURCE] OUT", help="The folder of the data set (synthetic has none), and a new one."),
+    ],
     seed: Annotated[int | None, typer.Option(help="Seed of the split by subject; see the printed split rule.")] = None,
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Of a manifest: leave out, and count, files that cannot be read.")
@@ -30,17 +33,26 @@ def prepare(
         typer.Option(metavar="FILE", help="wesad: csv of S2,-22.5 (s from the wristband's start to the chest's)."),
     ] = None,
 ) -> None:
-    """Turn a data set into the common table: windows, labels, a split by subject."""
+    """Turn a data set into the common table: windows, labels, a split by subject.
+
+    Example: sig2lm prepare synthetic data
+
+    Example: sig2lm prepare motionsense MotionSense data/motionsense
+    """
+    from sig2lm.datasets import DATASETS
     from sig2lm.datasets import prepare as prepare_table
 
-    if name == "synthetic" and out is None:
-        source, out = Path("-"), source
-    if out is None:
-        raise DatasetError(f"expected SOURCE and OUT for '{name}', found only '{source}'; pass both")
+    if name not in DATASETS:
+        raise DatasetError(unknown("data set", name, DATASETS))
+    wanted = 1 if name == "synthetic" else 2
+    if len(places) != wanted:
+        what = "OUT" if wanted == 1 else "SOURCE and OUT"
+        raise DatasetError(f"expected {what} for '{name}', found {' '.join(map(str, places))}; pass {what}")
+    out = places[-1]
     stated = {"skip_bad": skip_bad or None, "believe": believe or None, "chest_offsets": chest_offset}
     options = {key: value for key, value in stated.items() if value is not None}
-    source_folder = None if name == "synthetic" else source
-    prepared = prepare_table(name, source_folder, out, seed, say=lambda text: typer.echo(text, err=True), **options)
+    source = None if name == "synthetic" else places[0]
+    prepared = prepare_table(name, source, out, seed, say=lambda text: typer.echo(text, err=True), **options)
     for info in prepared if isinstance(prepared, list) else [prepared]:
         where = out / info.task if isinstance(prepared, list) else out
         typer.echo(f"{info.name}: {info.kept} windows kept -> {where}")

@@ -2,11 +2,20 @@
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from sig2lm.cli.options import DataOption, say
+from sig2lm.cli.options import ENCODER, LEARNING, BatchSize, DataOption, LearningRate, SeedOption, say
+
+# As in the modules that learn, which would be slow to import for a help; a test compares.
+Objective = Literal["contrastive", "masked", "latent", "byol", "crossl", "cross_modal", "transform", "arrow_of_time"]
+Positives = Literal["time", "augmentation", "subject"]
+LatentMask = Literal["spatial", "random"]
+Architecture = Literal["resnet1d", "conv_transformer", "patch_transformer"]
+Size = Literal["tiny", "small", "base"]
+Norm = Literal["dataset", "centred", "instance", "recording", "none"]
+OBJECTIVE = "Objective"
 
 
 def pretrain_encoder(
@@ -17,72 +26,88 @@ def pretrain_encoder(
         str | None, typer.Option(metavar="NAME,NAME,...", help="Of the signal; all by default.")
     ] = None,
     objective: Annotated[
-        str,
-        typer.Option(
-            help="Self-supervised objective: contrastive, masked, latent, byol, crossl, cross_modal, transform or "
-            "arrow_of_time."
-        ),
+        Objective, typer.Option(help="What is learned without labels.", rich_help_panel=OBJECTIVE)
     ] = "contrastive",
     positives: Annotated[
-        str | None,
+        Positives | None,
         typer.Option(
-            help="Of contrastive and byol: time (neighbours, the default where there are any), augmentation or subject."
+            help="Of contrastive and byol; by default time (neighbours) where windows have any.",
+            rich_help_panel=OBJECTIVE,
         ),
     ] = None,
     momentum_encoder: Annotated[
-        bool, typer.Option("--momentum-encoder", help="Of contrastive: a slow copy makes the keys.")
+        bool,
+        typer.Option(
+            "--momentum-encoder", help="Of contrastive: a slow copy makes the keys.", rich_help_panel=OBJECTIVE
+        ),
     ] = False,
     latent_mask: Annotated[
-        str | None, typer.Option(help="Of crossl: spatial (whole channel groups, default) or random.")
+        LatentMask | None,
+        typer.Option(help="Of crossl: whole channel groups (spatial, default) or random.", rich_help_panel=OBJECTIVE),
     ] = None,
     target: Annotated[
-        str | None, typer.Option(help="Of cross_modal: a channel; its channel group is predicted from the others.")
+        str | None,
+        typer.Option(
+            help="Of cross_modal: a channel; its channel group is predicted from the others.", rich_help_panel=OBJECTIVE
+        ),
     ] = None,
     subject_invariant: Annotated[
-        float, typer.Option(min=0.0, help="Weight of an adversary that tells the subject; 0 for none.")
+        float,
+        typer.Option(
+            min=0.0, help="Weight of an adversary that tells the subject; 0 for none.", rich_help_panel=OBJECTIVE
+        ),
     ] = 0.0,
     epochs: Annotated[
-        int | None, typer.Option(min=1, help="By default 10, and more where these are fewer than 300 steps.")
+        int | None,
+        typer.Option(
+            min=1, help="By default 10, and more where these are fewer than 300 steps.", rich_help_panel=LEARNING
+        ),
     ] = None,
-    batch_size: Annotated[int, typer.Option(min=1)] = 128,
-    learning_rate: Annotated[float, typer.Option(min=0.0)] = 1e-3,
+    batch_size: BatchSize = 128,
+    learning_rate: LearningRate = 1e-3,
     architecture: Annotated[
-        str | None,
+        Architecture | None,
         typer.Option(
-            help="resnet1d, conv_transformer or patch_transformer; by default resnet1d for waveforms and "
-            "patch_transformer for slow rows and events."
+            help="By default resnet1d for waveforms, patch_transformer for slow rows and events.",
+            rich_help_panel=ENCODER,
         ),
     ] = None,
-    size: Annotated[str, typer.Option(help="tiny, small or base.")] = "small",
-    patch_size: Annotated[int | None, typer.Option(min=1, help="Samples that a patch stands for.")] = None,
+    size: Annotated[Size, typer.Option(help="How large the encoder is.", rich_help_panel=ENCODER)] = "small",
+    patch_size: Annotated[
+        int | None, typer.Option(min=1, help="Samples that a patch stands for.", rich_help_panel=ENCODER)
+    ] = None,
     token_rate: Annotated[
-        float | None, typer.Option(help="Patches a second instead; by default about 5 where there is a sampling rate.")
-    ] = None,
-    width: Annotated[int | None, typer.Option(min=8, help="Instead of the size's own.")] = None,
-    depth: Annotated[int | None, typer.Option(min=1, help="Instead of the size's own.")] = None,
-    normalisation: Annotated[
-        str | None,
+        float | None,
         typer.Option(
-            help="dataset, centred, instance, recording or none; by default recording for ECG, centred for event "
-            "series, else dataset."
+            help="Patches a second instead; by default about 5 where there is a sampling rate.", rich_help_panel=ENCODER
         ),
     ] = None,
-    seed: int = 0,
+    width: Annotated[
+        int | None, typer.Option(min=8, help="Instead of the size's own.", rich_help_panel=ENCODER)
+    ] = None,
+    depth: Annotated[
+        int | None, typer.Option(min=1, help="Instead of the size's own.", rich_help_panel=ENCODER)
+    ] = None,
+    normalisation: Annotated[
+        Norm | None,
+        typer.Option(
+            help="By default recording for ECG, centred for event series, else dataset.", rich_help_panel=ENCODER
+        ),
+    ] = None,
+    seed: SeedOption = 0,
 ) -> None:
-    """Pretrain an encoder on the training subjects, without labels."""
-    from typing import cast, get_args
+    """Pretrain an encoder on the training subjects, without labels.
 
+    Example: sig2lm pretrain-encoder --data data/har --out encoders/har
+    """
     from sig2lm.datasets import load_table
     from sig2lm.encoder import save_encoder
-    from sig2lm.encoder.config import Normalisation
     from sig2lm.errors import Sig2LMError
     from sig2lm.files import check_new
     from sig2lm.pretraining import PretrainSettings
     from sig2lm.pretraining import pretrain_encoder as pretrain
     from sig2lm.pretraining.pretrain import DivergedError
 
-    if normalisation is not None and normalisation not in get_args(Normalisation):
-        raise Sig2LMError(f"normalisation is '{normalisation}', but there are {', '.join(get_args(Normalisation))}")
     check_new(out)
     options = {
         "positives": positives,
@@ -103,7 +128,7 @@ def pretrain_encoder(
         token_rate=token_rate,
         width=width,
         depth=depth,
-        normalisation=cast(Normalisation | None, normalisation),
+        normalisation=normalisation,
         channels=None if channels is None else tuple(part.strip() for part in channels.split(",")),
         seed=seed,
     )

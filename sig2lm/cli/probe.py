@@ -1,11 +1,12 @@
 """``sig2lm probe``."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
-from sig2lm.cli.options import DataOption
+from sig2lm.cli.options import BatchSize, DataOption, LearningRate
+from sig2lm.cli.output import PANEL, JsonOption, write_output
 
 
 def probe(
@@ -19,7 +20,7 @@ def probe(
         str, typer.Option(metavar="0.01,0.1,...", help="Of the training people whose labels are used.")
     ] = "0.01,0.1,1",
     seeds: Annotated[int, typer.Option(min=1, help="How often people are drawn and weights begin anew.")] = 3,
-    split: Annotated[str, typer.Option(help="Where is judged: validation or test.")] = "test",
+    split: Annotated[Literal["validation", "test"], typer.Option(help="Where is judged.")] = "test",
     test_data: Annotated[
         Path | None, typer.Option(help="Judge on this data set instead, by the labels that both have.")
     ] = None,
@@ -34,23 +35,29 @@ def probe(
     neighbours: Annotated[int, typer.Option(min=1, help="Of the kNN.")] = 20,
     epochs: Annotated[float, typer.Option(min=0.1, help="Of fine-tuning and of training from scratch.")] = 5.0,
     least_steps: Annotated[int, typer.Option(min=0, help="Of these two, however few labels there are.")] = 300,
-    batch_size: Annotated[int, typer.Option(min=1)] = 64,
-    learning_rate: Annotated[float, typer.Option(min=0.0)] = 5e-4,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write everything there.")] = None,
-    html: Annotated[Path | None, typer.Option(help="Write a page with the curve of F1 over labels there.")] = None,
+    batch_size: BatchSize = 64,
+    learning_rate: LearningRate = 5e-4,
+    json_file: JsonOption = None,
+    html: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Write a page with the curve of F1 over labels there.", rich_help_panel=PANEL
+        ),
+    ] = None,
 ) -> None:
-    """Judge an encoder: linear probe, kNN, fine-tuned and from scratch with few labels and many, and without any."""
+    """Judge an encoder: linear probe, kNN, fine-tuned and from scratch with few labels and many, and without any.
+
+    Example: sig2lm probe encoders/har --data data/har --html probe.html
+    """
     import torch
 
     from sig2lm.datasets import load_table
     from sig2lm.encoder import load_any_encoder
     from sig2lm.evaluation.probing import ProbeSettings, probe_encoder
-    from sig2lm.files import check_writable, write_json
+    from sig2lm.files import check_outputs
     from sig2lm.pretraining.fine_tuning import FineTuneSettings
 
-    for path in (json_file, html):
-        if path is not None:
-            check_writable(path)
+    check_outputs({"--json": json_file, "--html": html}, [data])
     settings = ProbeSettings(
         fractions=_fractions(fractions),
         seeds=seeds,
@@ -70,9 +77,8 @@ def probe(
         loaded.to(torch.accelerator.current_accelerator())
     report = probe_encoder(tables[0], loaded, settings, signal, tables[1] if test_data else None, _progress)
     report["encoder"]["name"] = Path(encoder).name
-    show_probe(report)
-    if json_file is not None:
-        write_json(json_file, report)
+    if not write_output(json_file, report):
+        show_probe(report)
     if html is not None:
         from sig2lm.pages.probing import write_html
 

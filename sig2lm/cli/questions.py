@@ -5,6 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sig2lm.cli.options import SeedOption, Split
+from sig2lm.cli.output import JsonOption, write_output
+
 if TYPE_CHECKING:
     from sig2lm.training.questions import Asked
 
@@ -15,28 +18,30 @@ def questions(
     kinds: Annotated[
         str, typer.Option("--kinds", metavar="KIND[=WEIGHT],...", help="Which kinds; all by default.")
     ] = "all",
-    split: Annotated[str, typer.Option(help="train, validation or test.")] = "train",
+    split: Annotated[Split, typer.Option(help="Whose recordings.")] = "train",
     held_out: Annotated[bool, typer.Option("--held-out", help="Those that training never shows.")] = False,
     count: Annotated[int, typer.Option(min=1, help="How many to show.")] = 20,
-    seed: int = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON array.")] = False,
+    seed: SeedOption = 0,
+    json_file: JsonOption = None,
 ) -> None:
-    """Show what `train-adapter --curriculum` asks about a table's recordings, or what it never asks."""
-    import json
+    """Show what `train-adapter --curriculum` asks about a table's recordings, or what it never asks.
+
+    Example: sig2lm questions data/har --kinds measure,compare --count 10
+    """
     from dataclasses import asdict
 
     from sig2lm.cli.loading import template_for
     from sig2lm.datasets import load_table
+    from sig2lm.files import check_outputs
     from sig2lm.templates import Task
     from sig2lm.training.curriculum import Curriculum, read_weights
 
+    check_outputs({"--json": json_file}, [data])
     table = load_table(data)
     task = Task.from_template(template_for(table, template), table.info.labels)
     curriculum = Curriculum.from_table(table, task, read_weights(kinds), seed)
     found = curriculum.transfer(split, count) if held_out else curriculum.training(split, count)
-    if as_json:
-        typer.echo(json.dumps([asdict(one) for one in found], ensure_ascii=False))
-    else:
+    if not write_output(json_file, {"questions": [asdict(one) for one in found]}):
         _show(found)
 
 

@@ -1,7 +1,5 @@
 """``sig2lm tokenizer-report``: what a language model will see of pasted numbers."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sig2lm.cli.output import PANEL, STANDARD, JsonOption
 from sig2lm.cli.recordings import Texts, read_options, say_notes, takes_recordings
 
 if TYPE_CHECKING:
@@ -31,44 +30,58 @@ def tokenizer_report(
         list[str] | None,
         typer.Option(metavar="NAME", help="plain, fixed:2, significant:3, scaled:2, ...; repeatable; default all."),
     ] = None,
-    html: Annotated[Path | None, typer.Option(help="Write a page that needs nothing else.")] = None,
-    json: Annotated[Path | None, typer.Option(help="Write all measures as JSON.")] = None,
-    markdown: Annotated[Path | None, typer.Option(help="Write a summary as Markdown.")] = None,
+    html: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write a page that needs nothing else.", rich_help_panel=PANEL),
+    ] = None,
+    json_file: JsonOption = None,
+    markdown: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a summary as Markdown.", rich_help_panel=PANEL)
+    ] = None,
     lm: Annotated[Path | None, typer.Option(metavar="FOLDER", help="An LM whose embeddings to probe.")] = None,
     rows: Annotated[int, typer.Option(min=2, help="Rows of each file to analyse; tokens are counted in all.")] = 10_000,
     virtual_tokens: Annotated[int, typer.Option(min=1, help="Soft prompt to compare with.")] = 16,
     *,
     reading: Texts,
 ) -> None:
-    """Show what a tokenizer makes of numbers, and how best to write them."""
+    """Show what a tokenizer makes of numbers, and how best to write them.
+
+    Example: sig2lm tokenizer-report walk.csv --html report.html
+    """
     # Nothing here forks after encoding, so the tokenizers may use every core.
     os.environ["TOKENIZERS_PARALLELISM"] = "true"
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+    from sig2lm.files import check_writable
     from sig2lm.pages.tokenizer_report import to_html
+    from sig2lm.progress import Progress
     from sig2lm.tokenization import load_tokenizer, pocket_tokenizer
     from sig2lm.tokenization import tokenizer_report as analyse
     from sig2lm.tokenization.markdown import to_markdown
     from sig2lm.tokenization.terminal import summary
 
+    for path in (html, json_file, markdown):
+        if path is not None and path != STANDARD:
+            check_writable(path)
     tokenizers = [load_tokenizer(name) for name in tokenizer or []]
     if not tokenizers and lm is None:
         tokenizers = [pocket_tokenizer()]
     series = _read(files or [], rows, reading)
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("reading", total=1.0)
+    with Progress("measuring", 100, unit="%") as progress:
         report: TokenizerReport = analyse(
             tokenizers,
             series,
             serializers=serializer or (),
             lm=lm,
             virtual_tokens=virtual_tokens,
-            progress=lambda text, part: progress.update(task, description=text, completed=part),
+            progress=lambda text, part: progress.advance(round(100 * part) - progress.done),
         )
-    Console().print(summary(report))
-    _write({html: lambda: to_html(report), json: report.to_json, markdown: lambda: to_markdown(report)})
+    if json_file == STANDARD:
+        typer.echo(report.to_json())
+    else:
+        Console().print(summary(report))
+    written = None if json_file == STANDARD else json_file
+    _write({html: lambda: to_html(report), written: report.to_json, markdown: lambda: to_markdown(report)})
 
 
 def _write(outputs: dict[Path | None, Callable[[], str]]) -> None:
@@ -78,10 +91,10 @@ def _write(outputs: dict[Path | None, Callable[[], str]]) -> None:
         if path is not None:
             with replaced_file(path) as temporary:
                 temporary.write_text(text(), encoding="utf-8")
-            typer.echo(f"wrote {path}")
+            typer.echo(f"wrote {path}", err=True)
 
 
-def _read(files: list[Path], rows: int, reading: Texts) -> list[Series]:
+def _read(files: list[Path], rows: int, reading: Texts) -> "list[Series]":
     from sig2lm.tokenization import read_series
 
     if not files:
@@ -92,15 +105,13 @@ def _read(files: list[Path], rows: int, reading: Texts) -> list[Series]:
     return found
 
 
-def built_in_series() -> list[Series]:
+def built_in_series() -> "list[Series]":
     """Simulate one recording for each of the three tasks."""
-    import numpy as np
-
     from sig2lm.signals.simulation import simulate
     from sig2lm.tokenization import series_from_signal
 
     series = []
     for task, label in BUILT_IN.items():
-        for name, signal in simulate(task, label, np.random.default_rng(0), subject_seed=0).items():
+        for name, signal in simulate(task, label).items():
             series.append(series_from_signal(signal, f"simulated {name} ({label})"))
     return series

@@ -2,18 +2,33 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from sig2lm.cli.few_steps import warn_of_few_steps
-from sig2lm.cli.options import DeviceOption, DtypeOption, QuantizationOption, named
+from sig2lm.cli.options import (
+    ENCODER,
+    LEARNING,
+    MODEL,
+    QUESTION,
+    DeviceOption,
+    DtypeOption,
+    LearningRate,
+    QuantizationOption,
+    SeedOption,
+    named,
+)
 
 if TYPE_CHECKING:
     from sig2lm.lm import FrozenLM
     from sig2lm.training.reliance import Losses
     from sig2lm.training.trainer import TrainSettings
 
+# As in the modules that train, which would be slow to import for a help; a test compares.
+Adapter = Literal["linear", "mlp", "resampler"]
+Precision = Literal["fp32", "bf16", "fp16"]
+RUNNING = "Running"
 ENCODER_HELP = (
     "An encoder for each named signal: a folder, or one of another library such as chronos:amazon/chronos-bolt-tiny."
 )
@@ -23,80 +38,118 @@ def train_adapter(
     data: Annotated[list[Path], typer.Option(help="A prepared table; several are tasks that one run learns.")],
     out: Annotated[Path, typer.Option(help="A new folder for the run.")],
     encoder: Annotated[list[str], typer.Option("--encoder", metavar="[NAME=]FOLDER|LIBRARY:NAME", help=ENCODER_HELP)],
-    lm: Annotated[str, typer.Option("--lm", help="Folder, GGUF file, hub id, 'smollm2', or 'pocket'.")] = "pocket",
+    lm: Annotated[
+        str, typer.Option("--lm", help="Folder, GGUF file, hub id, 'smollm2', or 'pocket'.", rich_help_panel=MODEL)
+    ] = "pocket",
     device: DeviceOption = "auto",
     dtype: DtypeOption = "auto",
     quantization: QuantizationOption = "none",
     template: Annotated[
         list[str] | None,
-        typer.Option(help="Template name or YAML file, one for each table; by default the task's own, else 'generic'."),
+        typer.Option(
+            help="Template name or YAML file, one for each table; by default the task's own, else 'generic'.",
+            rich_help_panel=QUESTION,
+        ),
     ] = None,
-    adapter: Annotated[str, typer.Option(help="linear, mlp or resampler.")] = "resampler",
+    adapter: Annotated[Adapter, typer.Option(help="What makes the soft prompt.", rich_help_panel=MODEL)] = "resampler",
     num_virtual_tokens: Annotated[
-        int | None, typer.Option(min=1, help="K of the resampler; by default 16, for an LM above 20 M parameters 8.")
+        int | None,
+        typer.Option(
+            min=1, help="K of the resampler; by default 16, for an LM above 20 M parameters 8.", rich_help_panel=MODEL
+        ),
     ] = None,
     epochs: Annotated[
-        float | None, typer.Option(min=0.0, help="By default 5, for an LM above 20 M parameters 1.")
+        float | None,
+        typer.Option(min=0.0, help="By default 5, for an LM above 20 M parameters 1.", rich_help_panel=LEARNING),
     ] = None,
     batch_size: Annotated[
-        int | None, typer.Option(min=1, help="By default 32, for an LM above 20 M parameters 16.")
+        int | None,
+        typer.Option(min=1, help="By default 32, for an LM above 20 M parameters 16.", rich_help_panel=LEARNING),
     ] = None,
-    learning_rate: Annotated[float, typer.Option(min=0.0)] = 1e-3,
-    gradient_accumulation: Annotated[int, typer.Option(min=1)] = 1,
-    precision: Annotated[str, typer.Option(help="fp32, bf16 or fp16.")] = "fp32",
-    train_encoder: Annotated[bool, typer.Option("--train-encoder", help="Train the encoder too.")] = False,
-    encoder_learning_rate: Annotated[float, typer.Option(min=0.0, help="With --train-encoder.")] = 2e-4,
-    lora_rank: Annotated[int, typer.Option(min=0, help="Rank of LoRA layers in the LM; 0 for none.")] = 0,
+    learning_rate: LearningRate = 1e-3,
+    gradient_accumulation: Annotated[int, typer.Option(min=1, help="Batches a step.", rich_help_panel=LEARNING)] = 1,
+    precision: Annotated[Precision, typer.Option(help="Of the arithmetic.", rich_help_panel=LEARNING)] = "fp32",
+    train_encoder: Annotated[
+        bool, typer.Option("--train-encoder", help="Train the encoder too.", rich_help_panel=ENCODER)
+    ] = False,
+    encoder_learning_rate: Annotated[
+        float, typer.Option(min=0.0, help="With --train-encoder.", rich_help_panel=ENCODER)
+    ] = 2e-4,
+    lora_rank: Annotated[
+        int, typer.Option(min=0, help="Rank of LoRA layers in the LM; 0 for none.", rich_help_panel=MODEL)
+    ] = 0,
     augment: Annotated[
-        float, typer.Option(min=0.0, max=1.0, help="Probability of each augmentation that suits the signal.")
+        float,
+        typer.Option(
+            min=0.0, max=1.0, help="Probability of each augmentation that suits the signal.", rich_help_panel=LEARNING
+        ),
     ] = 0.0,
     calibration_examples: Annotated[
-        int, typer.Option(min=0, help="Training recordings that the run keeps, encoded, to calibrate new paraphrases.")
+        int,
+        typer.Option(
+            min=0,
+            help="Training recordings that the run keeps, encoded, to calibrate new paraphrases.",
+            rich_help_panel=QUESTION,
+        ),
     ] = 32,
     curriculum: Annotated[
         str | None,
         typer.Option(
             metavar="all|KIND[=WEIGHT],...",
             help="Ask more than for labels: questions from labels and measured quantities, see `sig2lm questions`.",
+            rich_help_panel=QUESTION,
         ),
     ] = None,
     save_steps: Annotated[
-        int | None, typer.Option(min=1, help="Steps between resumable checkpoints; by default an epoch.")
+        int | None,
+        typer.Option(min=1, help="Steps between resumable checkpoints; by default an epoch.", rich_help_panel=RUNNING),
     ] = None,
-    report_to: Annotated[str, typer.Option(help="A logger of transformers, such as tensorboard.")] = "none",
+    report_to: Annotated[
+        str, typer.Option(help="A logger of transformers, such as tensorboard.", rich_help_panel=RUNNING)
+    ] = "none",
     rows: Annotated[
         int | None,
-        typer.Option(min=1, help="Learn from so many rows, spread over labels and subjects; all by default."),
+        typer.Option(
+            min=1,
+            help="Learn from so many rows, spread over labels and subjects; all by default.",
+            rich_help_panel=LEARNING,
+        ),
     ] = None,
     patience: Annotated[
         int | None,
-        typer.Option(min=1, help="Stop after so many epochs (or --save-steps) without a better validation loss."),
+        typer.Option(
+            min=1,
+            help="Stop after so many epochs (or --save-steps) without a better validation loss.",
+            rich_help_panel=LEARNING,
+        ),
     ] = None,
     align_steps: Annotated[
-        int, typer.Option(min=0, help="Steps in which soft prompts first learn to stand where the LM's words stand.")
+        int,
+        typer.Option(
+            min=0,
+            help="Steps in which soft prompts first learn to stand where the LM's words stand.",
+            rich_help_panel=LEARNING,
+        ),
     ] = 150,
-    resume: Annotated[bool, typer.Option("--resume", help="Continue the interrupted run in --out.")] = False,
-    seed: int = 0,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Continue the interrupted run in --out.", rich_help_panel=RUNNING)
+    ] = False,
+    seed: SeedOption = 0,
 ) -> None:
-    """Train an adapter between an encoder and a frozen LM; Ctrl-C leaves a checkpoint that --resume continues."""
-    from typing import cast, get_args
+    """Train an adapter between an encoder and a frozen LM; Ctrl-C leaves a checkpoint that --resume continues.
 
+    Example: sig2lm train-adapter --data data/har --encoder encoders/har --out runs/har
+    """
     from sig2lm.cli.loading import template_for
     from sig2lm.datasets import load_table
     from sig2lm.errors import Sig2LMError
     from sig2lm.lm import FrozenLM
-    from sig2lm.model.adapter import ADAPTERS, AdapterConfig, AdapterKind
+    from sig2lm.model.adapter import AdapterConfig
     from sig2lm.templates import Task
     from sig2lm.training.curriculum import Curriculum, read_weights
     from sig2lm.training.train_adapter import train_adapter as train
-    from sig2lm.training.trainer import Precision, TrainSettings, adapted, default_virtual_tokens
+    from sig2lm.training.trainer import TrainSettings, adapted, default_virtual_tokens
 
-    for what, given, known in (
-        ("adapter", adapter, ADAPTERS),
-        ("precision", precision, get_args(Precision)),
-    ):
-        if given not in known:
-            raise Sig2LMError(f"{what} is '{given}', but there are {', '.join(known)}; choose one")
     tables = [load_table(folder) for folder in data]
     names: list[str | None] = [*template] if template else [None] * len(tables)
     if len(names) != len(tables):
@@ -113,12 +166,12 @@ def train_adapter(
         ]
     frozen = FrozenLM.from_pretrained(lm, device=device, dtype=dtype, quantization=quantization)
     settings = TrainSettings(
-        adapter=AdapterConfig(cast(AdapterKind, adapter), num_virtual_tokens or default_virtual_tokens(frozen)),
+        adapter=AdapterConfig(adapter, num_virtual_tokens or default_virtual_tokens(frozen)),
         epochs=epochs,
         batch_size=batch_size,
         learning_rate=learning_rate,
         gradient_accumulation=gradient_accumulation,
-        precision=cast(Precision, precision),
+        precision=precision,
         seed=seed,
         train_encoder=train_encoder,
         encoder_learning_rate=encoder_learning_rate,

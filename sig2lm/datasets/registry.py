@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from sig2lm.arguments import unknown
 from sig2lm.datasets.manifest import draft_manifest
 from sig2lm.datasets.public.afdb import draft_afdb
 from sig2lm.datasets.public.cinc2017 import draft_cinc2017
@@ -88,7 +89,7 @@ def prepare(
         If `out` exists or cannot be written.
     """
     if name not in DATASETS:
-        raise DatasetError(f"data sets that can be prepared are {', '.join(DATASETS)}, found '{name}'")
+        raise DatasetError(unknown("data set", name, DATASETS))
     for option in options:
         if option not in _OPTIONS.get(name, ()):
             owners = [owner for owner, known in _OPTIONS.items() if option in known]

@@ -17,6 +17,7 @@ from sig2lm.arguments import first_alike
 from sig2lm.datasets.table import COLUMNS, SPLITS, TABLE_FILE, TableInfo, TableRow
 from sig2lm.errors import DatasetError
 from sig2lm.files import write_json
+from sig2lm.progress import Progress
 from sig2lm.signals import Contract
 
 _ROWS_PER_BATCH = 256
@@ -90,11 +91,13 @@ def _write_streams(draft: Draft, folder: Path) -> int:
             streams[split].write_batch(_as_batch(pending[split], draft.info, schema))
             pending[split].clear()
 
+        progress = stack.enter_context(Progress("preparing", None, unit="windows"))
         for row in draft.rows:
             _check(row, draft.info)
             kept += 1
             rows = pending[str(row.split)]
             rows.append(row)
+            progress.advance()
             if len(rows) == _ROWS_PER_BATCH:
                 flush(str(row.split))
         for split, rows in pending.items():

@@ -13,6 +13,7 @@ from sig2lm.errors import DatasetError
 from sig2lm.metrics import Predictions
 from sig2lm.model.examples import Example, Examples, SignalSource, TableExamples
 from sig2lm.model.signal_lm import SignalLM
+from sig2lm.progress import Progress
 from sig2lm.signals import Signal
 from sig2lm.templates.task import Question, Task
 
@@ -68,12 +69,14 @@ def predict(
 def ask_rows(model: SignalLM, examples: Examples, question: Question, batch_size: int) -> NDArray[np.float64]:
     """Probabilities (N, M) of a closed question's choices for each example."""
     found = []
-    for start in range(0, len(examples), batch_size):
-        stop = min(start + batch_size, len(examples))
-        batch = [replace(examples[row], answer_ids=()) for row in range(start, stop)]
-        for answer in model.answer(batch, question):
-            assert answer.probabilities is not None
-            found.append(list(answer.probabilities.values()))
+    with Progress("asking", len(examples), unit="questions") as progress:
+        for start in range(0, len(examples), batch_size):
+            stop = min(start + batch_size, len(examples))
+            batch = [replace(examples[row], answer_ids=()) for row in range(start, stop)]
+            for answer in model.answer(batch, question):
+                assert answer.probabilities is not None
+                found.append(list(answer.probabilities.values()))
+            progress.advance(stop - start)
     return np.array(found)
 
 

@@ -40,6 +40,8 @@ def to_html(report: dict[str, Any]) -> str:
     return render(
         "comparison",
         report=report,
+        alone=bool(report.get("alone")),
+        heading="The run" if report.get("alone") else "The comparison",
         entries=entries,
         headline=scoreboard.headline(report),
         about=list(about(report)),

@@ -118,7 +118,9 @@ def headline(report: MethodResult) -> str:
     scored = [entry for entry in report["methods"] if entry.get(key) is not None]
     best = max(scored, key=lambda entry: entry[key])
     names = [f"“{entry['name']}”" for entry in scored if _score(entry[key]) == _score(best[key])]
-    if len(names) == len(scored) > 1:
+    if report.get("alone"):
+        text = f"The run on {report['examples']:,} questions"
+    elif len(names) == len(scored) > 1:
         text = "No method is better than another"
     else:
         text = f"Best of the comparison {'is' if len(names) == 1 else 'are'} {' and '.join(names)}"

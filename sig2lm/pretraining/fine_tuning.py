@@ -25,7 +25,7 @@ from sig2lm.errors import DatasetError
 from sig2lm.metrics import Predictions, label_numbers, scores
 from sig2lm.pretraining.augmentations import Compose, default_pipeline
 from sig2lm.pretraining.classifier import Classifier
-from sig2lm.pretraining.optimisation import AverageWeights, Say, Schedule, quiet, training_arguments
+from sig2lm.pretraining.optimisation import AverageWeights, Say, Schedule, quiet, run, training_arguments
 from sig2lm.pretraining.windows import WindowDataset
 
 Row = tuple[dict[str, NDArray[np.float32]], int]
@@ -152,7 +152,7 @@ def fit(
             callbacks=[AverageWeights(settings.average)] if settings.average else [],
         )
         quiet(trainer)
-        trainer.train()
+        run(trainer, "fine-tuning")
 
 
 def fine_tuned_encoders(

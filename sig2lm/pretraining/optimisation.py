@@ -1,13 +1,16 @@
 """What trainings of an encoder share: AdamW, one cosine with 5 % warm-up, nothing kept on disk, nothing printed."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Protocol, Self
 
 import torch
 from torch import Tensor, nn
-from transformers import Trainer, TrainerCallback, TrainingArguments
+from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from sig2lm.progress import Progress
 
 Say = Callable[[str], None]
 """Is called with a line of what a user should know, before what takes long."""
@@ -37,6 +40,7 @@ class Optimisation(Protocol):
         """Of everything drawn."""
 
 
+_SHOWN = {"loss": "loss", "eval_loss": "validation loss"}
 LEAST_STEPS = 300  # below a few hundred steps weights have hardly moved
 FEW_STEPS = 100
 
@@ -111,6 +115,65 @@ def quiet(trainer: Trainer) -> None:
     from transformers import PrinterCallback
 
     trainer.remove_callback(PrinterCallback)
+
+
+class ShowProgress(TrainerCallback):
+    """A bar on a terminal or a line a minute in a log: steps, loss, and figures that are known beforehand.
+
+    Parameters
+    ----------
+    what
+        What is being done.
+    known
+        Figures that stand beside the loss.
+    """
+
+    def __init__(self, what: str, known: Mapping[str, float] = MappingProxyType({})) -> None:
+        self._what, self._known = what, known
+        self._progress: Progress | None = None
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Begin where the training begins, which a resumed one does later."""
+        if state.is_world_process_zero:
+            self._progress = Progress(self._what, state.max_steps, state.global_step).__enter__()
+            self._progress.figures.update(self._known)
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        """Count the step."""
+        if self._progress is not None:
+            self._progress.advance()
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Take the losses over."""
+        if self._progress is not None:
+            found = {told: (logs or {}).get(name) for name, told in _SHOWN.items()}
+            self._progress.advance(0, **{told: value for told, value in found.items() if value is not None})
+
+    def close(self) -> None:
+        """Take the bar away."""
+        if self._progress is not None:
+            self._progress.__exit__(None, None, None)
+
+
+def run(
+    trainer: Trainer, what: str, known: Mapping[str, float] = MappingProxyType({}), resume: str | None = None
+) -> None:
+    """Train, and show how far it is; what stops the training takes the bar away."""
+    shown = ShowProgress(what, known)
+    trainer.add_callback(shown)
+    try:
+        trainer.train(resume_from_checkpoint=resume)
+    finally:
+        shown.close()
 
 
 class AverageWeights(TrainerCallback):

@@ -20,7 +20,7 @@ from sig2lm.errors import DatasetError, Sig2LMError
 from sig2lm.pretraining.designing import EncoderChoice, design_for
 from sig2lm.pretraining.objectives import Objective, SubjectInvariant, build_objective, check_objective, option_names
 from sig2lm.pretraining.objectives.distributed import gathered, process_mean, world
-from sig2lm.pretraining.optimisation import Say, Schedule, quiet, training_arguments
+from sig2lm.pretraining.optimisation import Say, Schedule, quiet, run, training_arguments
 from sig2lm.pretraining.windows import PairedWindows, WindowDataset, check_subjects, has_neighbours
 
 
@@ -257,7 +257,7 @@ def _optimise(
         optimizer = trainer.create_optimizer()
         _hurry(optimizer, objective.quick_parameters())
         optimizer.register_step_post_hook(training.after_step)
-        trainer.train()
+        run(trainer, "pretraining")
         return [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
 
 

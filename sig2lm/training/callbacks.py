@@ -1,13 +1,9 @@
-"""What happens beside the steps of a training: it shows how far it is, and an interruption leaves a checkpoint."""
+"""What happens beside the steps of a training: an interruption leaves a checkpoint."""
 
 import signal as signals_of_the_system
 from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
-
-from sig2lm.progress import Progress
-
-_SHOWN = {"loss": "loss", "eval_loss": "validation loss"}
 
 
 class StopWithCheckpoint(TrainerCallback):
@@ -50,44 +46,3 @@ class StopWithCheckpoint(TrainerCallback):
         if self.asked:
             raise KeyboardInterrupt
         self.asked = True
-
-
-class ShowProgress(TrainerCallback):
-    """A bar on a terminal or a line a minute in a log: steps, loss, and what the loss is without a signal."""
-
-    def __init__(self, loss_without_signal: float | None) -> None:
-        self._known = {} if loss_without_signal is None else {"without a signal": loss_without_signal}
-        self._progress: Progress | None = None
-
-    def on_train_begin(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
-        """Begin where the training begins, which a resumed one does later."""
-        if state.is_world_process_zero:
-            self._progress = Progress("training", state.max_steps, state.global_step).__enter__()
-            self._progress.figures.update(self._known)
-
-    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        """Count the step."""
-        if self._progress is not None:
-            self._progress.advance()
-
-    def on_log(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        logs: dict[str, Any] | None = None,
-        **kwargs: Any,
-    ) -> None:
-        """Take the losses over."""
-        if self._progress is not None:
-            shown = {told: logs[name] for name, told in _SHOWN.items() if name in (logs or {})} if logs else {}
-            self._progress.advance(0, **shown)
-
-    def on_train_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
-        """Take the bar away."""
-        if self._progress is not None:
-            self._progress.__exit__(None, None, None)

@@ -34,10 +34,11 @@ from sig2lm.model.checkpoint import write_run
 from sig2lm.model.examples import Example, TableExamples, check_known_labels
 from sig2lm.model.signal_branch import SignalBranch
 from sig2lm.model.signal_lm import SignalLM
+from sig2lm.pretraining.optimisation import run
 from sig2lm.templates.task import Task, check_tasks
 from sig2lm.templates.template import Template
 from sig2lm.training.alignment import AlignmentSettings, align
-from sig2lm.training.callbacks import ShowProgress, StopWithCheckpoint
+from sig2lm.training.callbacks import StopWithCheckpoint
 from sig2lm.training.reliance import Losses, measure_loss
 from sig2lm.training.trainer import TrainSettings, adapted, augmentations, build_trainer
 
@@ -197,12 +198,13 @@ def train_adapter(
         ConcatDataset([_measured(examples) for examples in eval_sets]) if eval_sets else None,
         checkpoints,
         settings,
-        (stop, ShowProgress(start["loss_without_signal"])),
+        (stop,),
     )
     if first and not resume:
         write_json(checkpoints / "identity.json", identity)
         write_json(checkpoints / "start.json", start)
-    trainer.train(resume_from_checkpoint=last)
+    nothing = start["loss_without_signal"]
+    run(trainer, "training", {} if nothing is None else {"without a signal": nothing}, last)
     processes.wait_for_everyone()  # each writes its random state into the checkpoints, which go below
     state = trainer.state
     outcome = TrainOutcome(

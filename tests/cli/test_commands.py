@@ -78,12 +78,16 @@ def road(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_ask_writes_the_contracted_json(road: Path) -> None:
-    said = sig2lm("ask", road / "run", "--signal", road / "week.npz", "--choices", "stressed, calm", "--json", "Well?")
+    said = sig2lm(
+        "ask", road / "run", "--signal", road / "week.npz", "--choices", "stressed, calm", "--json", "-", "Well?"
+    )
     answer = json.loads(said.stdout)
-    assert set(answer) == {"text", "label", "probabilities", "seconds"}
+    assert set(answer) == {"sig2lm", "text", "label", "probabilities", "label_set", "checks", "seconds"}
     assert answer["label"] in ("stressed", "calm")
     assert sum(answer["probabilities"].values()) == pytest.approx(1.0)
-    free = json.loads(sig2lm("ask", road / "run", "--signal", f"daily={road / 'week.npz'}", "--json", "Why?").stdout)
+    free = json.loads(
+        sig2lm("ask", road / "run", "--signal", f"daily={road / 'week.npz'}", "--json", "-", "Why?").stdout
+    )
     assert free["probabilities"] is None
     words = sig2lm("ask", road / "run", "--signal", road / "week.npz", "Is the person stressed or calm?").stdout
     assert "%" in words
@@ -123,7 +127,7 @@ def test_evaluate_writes_the_contracted_report(road: Path) -> None:
         "template",
     ]
     assert [key for key in report if key in contracted] == contracted
-    assert set(report) - set(contracted) == {"paraphrases", "reliability", "notes"}
+    assert set(report) - set(contracted) == {"sig2lm", "paraphrases", "reliability", "notes"}
     assert set(report["controls"]) == {"shuffled", "zeroed", "text_only"}
     assert set(report["probe"]) >= {"accuracy", "macro_f1"}
     assert report["examples"] == sum(map(sum, report["confusion"]["matrix"]))
@@ -154,7 +158,7 @@ def test_a_manifest_of_one_s_own_goes_the_whole_way(road: Path, tmp_path: Path) 
     )
     file = source / "s0_still.csv"
     answer = json.loads(
-        sig2lm("ask", tmp_path / "run", "--signal", file, "--choices", "still,shaken", "--json", "?").stdout
+        sig2lm("ask", tmp_path / "run", "--signal", file, "--choices", "still,shaken", "--json", "-", "?").stdout
     )
     assert answer["label"] in ("still", "shaken")
 
@@ -245,7 +249,7 @@ def test_mistakes_in_arguments_are_one_clear_line(road: Path, tmp_path: Path) ->
     cases = {
         "exists": [*train, "--out", road / "run"],
         "no folder here": [*train[:-1], tmp_path / "nowhere", "--out", tmp_path / "run"],
-        "linear, mlp, resampler": [*train, "--adapter", "qformer", "--out", tmp_path / "run"],
+        "choose from linear, mlp, resampler": [*train, "--adapter", "qformer", "--out", tmp_path / "run"],
         "unknown key": [*train, "--template", tmp_path / "bad.yaml", "--out", tmp_path / "run"],
         "template name": [*train, "--template", "nothing", "--out", tmp_path / "run"],
         "without --resume": [*train, "--resume", "--out", tmp_path / "run"],
@@ -326,7 +330,7 @@ def test_two_named_signals_go_the_whole_way_together(road: Path, tmp_path: Path)
     sig2lm("evaluate", tmp_path / "run", "--data", tmp_path / "data", "--json", tmp_path / "report.json")
     assert set(json.loads((tmp_path / "report.json").read_text())["encoder"]) == {"wrist", "belt"}
     files = [f"wrist={source / 'w0still.csv'}", f"belt={source / 'b0still.csv'}"]
-    asked = ["ask", tmp_path / "run", "--choices", "still,moving", "--json", "Which?", "--signal", files[0]]
+    asked = ["ask", tmp_path / "run", "--choices", "still,moving", "--json", "-", "Which?", "--signal", files[0]]
     assert json.loads(sig2lm(*asked, "--signal", files[1]).stdout)["label"] in ("still", "moving")
     assert "--signal belt=FILE" in sig2lm(*asked, code=2).stderr
     assert (

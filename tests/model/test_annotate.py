@@ -283,9 +283,9 @@ def test_the_command_writes_rows_and_a_page(run: Path, tmp_path: Path) -> None:
 
 def test_the_command_takes_a_question(run: Path, tmp_path: Path) -> None:
     out = tmp_path / "labels.csv"
-    annotate(run, "--question", "Left or right?", "--choices", "left,right", "--out", out)
+    annotate(run, "Left or right?", "--choices", "left,right", "--out", out)
     assert table(out)[0] == ["start_s", "end_s", "label", "left", "right"]
-    annotate(run, "--question", "Why?", "--out", out, "--html", tmp_path / "page.html")
+    annotate(run, "Why?", "--out", out, "--html", tmp_path / "page.html")
     assert table(out)[0] == ["start_s", "end_s", "label"]
 
 

@@ -17,8 +17,8 @@ def test_a_recording_becomes_a_table_and_json(tmp_path: Path) -> None:
     shown = CliRunner().invoke(app, ["quantities", str(tmp_path / "run.npz")], env={"COLUMNS": "200"})
     assert "step rate" in shown.stdout
     assert "steps per second" in shown.stdout
-    found = CliRunner().invoke(app, ["quantities", str(tmp_path / "run.npz"), "--json"])
-    rate = next(fact for fact in json.loads(found.stdout) if fact["name"] == "step rate")
+    found = CliRunner().invoke(app, ["quantities", str(tmp_path / "run.npz"), "--json", "-"])
+    rate = next(fact for fact in json.loads(found.stdout)["quantities"] if fact["name"] == "step rate")
     assert 2.3 <= rate["value"] <= 3.3
     assert rate["unit"] == "steps/s"
     assert rate["source"] == ["acc_x", "acc_y", "acc_z"]
@@ -27,8 +27,8 @@ def test_a_recording_becomes_a_table_and_json(tmp_path: Path) -> None:
 def test_units_are_taken_from_the_command_line_and_asked_for(tmp_path: Path) -> None:
     path = tmp_path / "rr.csv"
     path.write_text("\n".join(["rr", *["800", "820", "790"] * 5]), encoding="utf-8")
-    found = CliRunner().invoke(app, ["quantities", str(path), "--units", "ms", "--json"])
-    assert json.loads(found.stdout)[0]["name"] == "heart rate"
+    found = CliRunner().invoke(app, ["quantities", str(path), "--units", "ms", "--json", "-"])
+    assert json.loads(found.stdout)["quantities"][0]["name"] == "heart rate"
     silent = CliRunner().invoke(app, ["quantities", str(path)])
     assert isinstance(silent.exception, SignalError)
     assert "nothing to measure in rr (no unit); state units and rate" in str(silent.exception)

@@ -188,7 +188,9 @@ def test_the_command_shows_what_is_asked_and_what_never(tables: dict[str, Table]
     folder = str(tables["af_rr"].path)
     shown = CliRunner().invoke(app, ["questions", folder, "--count", "30"], env={"COLUMNS": "200"})
     assert "What is the" in shown.stdout or "Give the" in shown.stdout
-    asked = CliRunner().invoke(app, ["questions", folder, "--held-out", "--split", "test", "--count", "3", "--json"])
-    found = json.loads(asked.stdout)
+    asked = CliRunner().invoke(
+        app, ["questions", folder, "--held-out", "--split", "test", "--count", "3", "--json", "-"]
+    )
+    found = json.loads(asked.stdout)["questions"]
     assert {one["kind"] for one in found} == set(KINDS)
     assert all(one["held_out"] for one in found)
