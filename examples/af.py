@@ -11,13 +11,19 @@ from pathlib import Path
 
 import numpy as np
 
-from sig2lm import Signal, load_table, load_template, prepare
-from sig2lm.encoder import save_encoder
-from sig2lm.lm import FrozenLM
-from sig2lm.pretraining import PretrainSettings, pretrain_encoder
-from sig2lm.signals.simulation import simulate
-from sig2lm.training.train_adapter import train_adapter
-from sig2lm.training.trainer import TrainSettings
+from sig2lm import (
+    FrozenLM,
+    PretrainSettings,
+    Signal,
+    TrainSettings,
+    load_table,
+    load_template,
+    prepare,
+    pretrain_encoder,
+    save_encoder,
+    simulate,
+    train_adapter,
+)
 
 
 def an_hour_or_so() -> Signal:

@@ -9,14 +9,20 @@ Epochs are few, so that it ends in a minute or two on simulated people; leave th
 import argparse
 from pathlib import Path
 
-from sig2lm import SignalLM, load_table, load_template, prepare
+from sig2lm import (
+    FrozenLM,
+    PretrainSettings,
+    SignalLM,
+    TrainSettings,
+    evaluate,
+    load_table,
+    load_template,
+    prepare,
+    pretrain_encoder,
+    save_encoder,
+    train_adapter,
+)
 from sig2lm.datasets import Table
-from sig2lm.encoder import save_encoder
-from sig2lm.evaluation.evaluate import evaluate
-from sig2lm.lm import FrozenLM
-from sig2lm.pretraining import PretrainSettings, pretrain_encoder
-from sig2lm.training.train_adapter import train_adapter
-from sig2lm.training.trainer import TrainSettings
 
 
 def learn(table: Table, home: Path) -> SignalLM:

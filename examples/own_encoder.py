@@ -13,10 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from sig2lm import Contract, SignalLM, load_table, load_template, prepare
-from sig2lm.lm import FrozenLM
-from sig2lm.training.train_adapter import train_adapter
-from sig2lm.training.trainer import TrainSettings
+from sig2lm import Contract, FrozenLM, SignalLM, TrainSettings, load_table, load_template, prepare, train_adapter
 
 
 class HalfSeconds(nn.Module):

@@ -9,12 +9,17 @@ without it people are simulated. Epochs are few, so that it ends in a minute or 
 import argparse
 from pathlib import Path
 
-from sig2lm import load_table, load_template, prepare
-from sig2lm.encoder import save_encoder
-from sig2lm.lm import FrozenLM
-from sig2lm.pretraining import PretrainSettings, pretrain_encoder
-from sig2lm.training.train_adapter import train_adapter
-from sig2lm.training.trainer import TrainSettings
+from sig2lm import (
+    FrozenLM,
+    PretrainSettings,
+    TrainSettings,
+    load_table,
+    load_template,
+    prepare,
+    pretrain_encoder,
+    save_encoder,
+    train_adapter,
+)
 
 
 def main() -> None:

@@ -16,11 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
-from sig2lm.pages.tokenizer_report import to_html
+from sig2lm import load_tokenizer, tokenizer_report
 from sig2lm.pocket import pocket_folder
-from sig2lm.tokenization import load_tokenizer, tokenizer_report
-from sig2lm.tokenization.report import excerpt
-from sig2lm.tokenization.series import Series, series_from_values
+from sig2lm.tokenization import Series, excerpt, series_from_values
 
 ROWS = (
     "1600,A,90426708196641,7.091625,-0.5916671,8.195502;",
@@ -53,7 +51,7 @@ def main(folder: str, page: str | None = None, wisdm: str | None = None) -> None
     print("|".join(text.replace("\n", "⏎\n") for text, _ in shown["tokens"]))
     print(*(token for _, token in shown["tokens"] if token is not None))
     if page is not None:
-        Path(page).write_text(to_html(tokenizer_report(tokenizer, talk_series())), encoding="utf-8")
+        Path(page).write_text(page.to_html(tokenizer_report(tokenizer, talk_series())), encoding="utf-8")
         print(f"wrote {page}")
     if wisdm is not None:
         rows = Path(wisdm).read_text(encoding="utf-8").split()

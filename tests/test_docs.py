@@ -40,6 +40,13 @@ def test_examples_run(example: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_examples_import_what_everybody_may() -> None:
+    """From the package, or from a room of it; nothing further down."""
+    for example in (ROOT / "examples").glob("*.py"):
+        for module in re.findall(r"^(?:from|import) (sig2lm[\w.]*)", example.read_text(encoding="utf-8"), re.MULTILINE):
+            assert module.count(".") <= 1, f"{example.name} imports {module}"
+
+
 @pytest.mark.parametrize("document", sorted(ROOT.glob("*.md")), ids=lambda path: path.name)
 def test_files_that_documents_name_exist(document: Path) -> None:
     text = document.read_text(encoding="utf-8")

@@ -19,6 +19,7 @@ _HOME = {
     "cost": "costs",
     "count_file": "streaming",
     "distance_distortion": "distances",
+    "excerpt": "report",
     "grouping": "integers",
     "load_tokenizer": "loading",
     "lost_characters": "roundtrip",
@@ -50,6 +51,7 @@ __all__ = [
     "cost",
     "count_file",
     "distance_distortion",
+    "excerpt",
     "grouping",
     "load_tokenizer",
     "lost_characters",
@@ -79,7 +81,7 @@ if TYPE_CHECKING:
     from sig2lm.tokenization.loading import as_tokenizer, load_tokenizer, pocket_tokenizer
     from sig2lm.tokenization.ranking import rank, write_all
     from sig2lm.tokenization.reading import read_series
-    from sig2lm.tokenization.report import TokenizerReport, report_schema, tokenizer_report
+    from sig2lm.tokenization.report import TokenizerReport, excerpt, report_schema, tokenizer_report
     from sig2lm.tokenization.roundtrip import lost_characters, round_trip
     from sig2lm.tokenization.serializers import build_serializer
     from sig2lm.tokenization.series import Series, series_from_signal, series_from_values
