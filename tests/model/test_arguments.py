@@ -110,6 +110,7 @@ def test_unknown_arguments_are_refused_with_the_nearest(model: SignalLM) -> None
         "facts as a dictionary": lambda: model.ask(signal, facts="age=67"),
         "facts for each of 1": lambda: model.ask_many([signal], facts=[{}, {}]),
         "did you mean 'revision'": lambda: SignalLM.from_pretrained("runs/x", revison="main"),
+        "did you mean 'device'": lambda: SignalLM.from_pretrained("runs/x", devise="cpu"),
         "did you mean 'encoders'": lambda: SignalLM.from_pretrained("runs/x", encoder={}),
         "did you mean 'push_to_hub'": lambda: model.save_pretrained("runs/x", push_to_hubs=True),
     }
