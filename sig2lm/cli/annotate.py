@@ -20,7 +20,7 @@ from sig2lm.cli.options import (
     split_choices,
 )
 from sig2lm.cli.output import PANEL, JsonOption, write_output
-from sig2lm.cli.recordings import BelieveOption, Texts, takes_recordings
+from sig2lm.cli.recordings import BelieveOption, Texts, say_notes, takes_recordings
 
 if TYPE_CHECKING:
     from sig2lm.model.annotate import Annotation
@@ -75,7 +75,8 @@ def annotate(
 
     check_outputs({"--out": out, "--html": html, "--json": json_file}, paths_of(signal))
     model = load_run(run, lm, encoder, device=device, dtype=dtype, quantization=quantization)
-    signals = {name: read for name, (_, read) in read_signals(model, signal, reading, believe=believe).items()}
+    readings = read_signals(model, signal, reading, believe=believe)
+    signals = {name: read.signal for name, read in readings.items()}
     annotation = model.annotate(
         signals,
         question,
@@ -85,6 +86,8 @@ def annotate(
         facts=facts(fact),
         batch_size=batch_size,
     )
+    for read in readings.values():
+        say_notes(read.file, read.notes)
     for track in annotation.tracks.values():
         if track.beats:
             say_beats(*track.beats)

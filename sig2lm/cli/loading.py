@@ -1,12 +1,13 @@
 """Loading a run, and recordings for it, from what a command line says."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 from sig2lm.cli.options import named
-from sig2lm.cli.recordings import Texts, check_signal, read_options
+from sig2lm.cli.recordings import Texts, read_options, say_notes
 from sig2lm.errors import Sig2LMError, SignalError
 
 if TYPE_CHECKING:
@@ -37,30 +38,46 @@ def load_signals(model: "SignalLM", texts: list[str], reading: Texts, *, believe
     from sig2lm.signals.heartbeats import ecg_lead
 
     found = {}
-    for name, (file, signal) in read_signals(model, texts, reading, believe=believe).items():
+    readings = read_signals(model, texts, reading, believe=believe)
+    for name, read in readings.items():
         contract = model.branch(name).encoder.contract
         try:
-            found[name] = contract.conform(signal, f"the encoder of '{name}'")
+            found[name] = contract.conform(read.signal, f"the encoder of '{name}'")
         except SignalError as error:
-            raise SignalError(f"'{file}': {error}") from error
-        if contract.takes_beats_of(signal):
-            say_beats(found[name].num_samples + 1, ecg_lead(signal))
+            raise SignalError(f"'{read.file}': {error}") from error
+    for name, read in readings.items():
+        say_notes(read.file, read.notes)
+        if model.branch(name).encoder.contract.takes_beats_of(read.signal):
+            say_beats(found[name].num_samples + 1, ecg_lead(read.signal))
     return found
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A recording as it is, its file, and what is to be said of it."""
+
+    file: Path
+    signal: "Signal"
+    notes: tuple[str, ...]
 
 
 def read_signals(
     model: "SignalLM", texts: list[str], reading: Texts, *, believe: bool = False
-) -> "dict[str, tuple[Path, Signal]]":
-    """Read ``[NAME=]FILE`` texts as they are; say what was guessed and what is odd, and refuse what cannot be."""
+) -> dict[str, Reading]:
+    """Read ``[NAME=]FILE`` texts as they are; refuse values that cannot be, unless they are believed."""
     from sig2lm.encoder.compatibility import seen_by
     from sig2lm.signals import read_signal_for
+    from sig2lm.signals.plausibility import check_plausible
 
     found = {}
     for name, file in signal_files(model, texts).items():
         encoder, owner = model.branch(name).encoder, f"the encoder of '{name}'"
         signal = read_signal_for(file, encoder.contract, read_options(reading, name, list(model.branches)))
-        check_signal(file, signal, encoder.contract, seen_by(encoder), owner=owner, believe=believe)
-        found[name] = (file, signal)
+        try:
+            odd = check_plausible(signal, encoder.contract, seen_by(encoder), owner=owner, believe=believe)
+        except SignalError as error:
+            raise SignalError(f"'{file}': {error}") from error
+        found[name] = Reading(file, signal, (*signal.notes, *odd))
     return found
 
 

@@ -12,7 +12,7 @@ import typer
 from sig2lm.errors import Sig2LMError
 
 if TYPE_CHECKING:
-    from sig2lm.signals import ReadOptions, Signal
+    from sig2lm.signals import ReadOptions
 
 _PANEL = "How recordings are read"
 
@@ -108,25 +108,3 @@ def say_notes(file: Path | str, notes: Sequence[str]) -> None:
     """Say in one line what was guessed when a file was read."""
     if notes:
         typer.echo(f"{Path(file).name}: {'; '.join(notes)}", err=True)
-
-
-def check_signal(
-    file: Path | str, signal: "Signal", contract: Any, seen: Any, *, owner: str, believe: bool
-) -> "Signal":
-    """Say what was guessed of a recording and what is odd about it.
-
-    Raises
-    ------
-    SignalError
-        If its values cannot be what they are said to be, and are not believed.
-    """
-    from sig2lm.errors import SignalError
-    from sig2lm.signals.plausibility import check_plausible
-
-    try:
-        odd = check_plausible(signal, contract, seen, owner=owner, believe=believe)
-    except SignalError as error:
-        say_notes(file, signal.notes)
-        raise SignalError(f"'{file}': {error}") from error
-    say_notes(file, (*signal.notes, *odd))
-    return signal

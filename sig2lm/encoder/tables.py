@@ -1,7 +1,7 @@
 """A table as one encoder reads it: one signal, in its channels, units and rate; with fewer labels or sensors."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -66,6 +66,46 @@ def as_read(table: Table, name: str, contract: Contract) -> Table:
         lambda signal: contract.conform(signal, owner).values,
         fingerprint(contract.to_dict(), {}),
     )
+
+
+def as_encoders_read(table: Table, contracts: Mapping[str, Contract]) -> Table:
+    """A table as a model's encoders read it: the one gate from tables into encoders.
+
+    A signal in other units, at another rate, or with its channels in another order is converted.
+
+    Parameters
+    ----------
+    table
+        All its signals have an encoder.
+    contracts
+        Of the encoders, by signal.
+
+    Raises
+    ------
+    DatasetError
+        When a signal has no encoder, or cannot become what its encoder reads; both sides are named.
+    """
+    for name in table.info.signals:
+        check_readable(table, name, contracts)
+        read = as_read(table, name, contracts[name])
+        table = replace(read, info=replace(table.info, signals={**table.info.signals, **read.info.signals}))
+    return table
+
+
+def check_readable(table: Table, name: str, contracts: Mapping[str, Contract]) -> None:
+    """Refuse a table whose signal cannot become what its encoder reads.
+
+    Raises
+    ------
+    DatasetError
+        Naming both sides.
+    """
+    if name not in contracts:
+        raise DatasetError(f"'{name}' of '{table.path}' has no encoder; there are {', '.join(contracts) or 'none'}")
+    if misfit := _misfit(table, name, contracts[name]):
+        raise DatasetError(
+            f"'{name}' of '{table.path}': {misfit}; prepare the data set that way, or pretrain an encoder on it"
+        )
 
 
 def without_channels(table: Table, name: str, channels: Sequence[int]) -> Table:

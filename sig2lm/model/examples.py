@@ -21,6 +21,7 @@ from torch import Tensor
 
 from sig2lm.datasets import Table
 from sig2lm.encoder import PatchEncoder, encoder_fingerprint, stack_values
+from sig2lm.encoder.tables import as_encoders_read
 from sig2lm.errors import DatasetError
 from sig2lm.lm import DialogueTokenizer, EncodedPrompt
 from sig2lm.signals import Contract, Signal
@@ -272,7 +273,7 @@ class TableExamples(torch.utils.data.Dataset[Example]):
     Attributes
     ----------
     table, split
-        Which rows.
+        Which rows; the table is brought to what the encoders read, or refused (:func:`as_encoders_read`).
     prompter
         How they are written; a row's label must be among the labels of its task.
     encoders
@@ -305,6 +306,8 @@ class TableExamples(torch.utils.data.Dataset[Example]):
                 f"expected the split '{self.split}' in '{self.table.path}', found {', '.join(self.table.data)}; "
                 "choose one of these"
             )
+        contracts = {name: encoder.contract for name, encoder in self.encoders.items()}
+        self.table = as_encoders_read(self.table, contracts)
         self.rows = self.table.data[self.split].with_format("numpy")
         names = list(self.table.info.signals)
         self.plain = self.rows.select_columns([c for c in self.rows.column_names if c not in names]).with_format(None)

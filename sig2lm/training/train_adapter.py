@@ -23,8 +23,9 @@ from sig2lm._version import __version__
 from sig2lm.datasets import Table
 from sig2lm.datasets.subset import spread_rows, take_rows
 from sig2lm.encoder import PatchEncoder, encoder_fingerprint, load_any_encoder
-from sig2lm.encoder.compatibility import check_contract, check_every_signal
+from sig2lm.encoder.compatibility import check_every_signal
 from sig2lm.encoder.loading import source_of
+from sig2lm.encoder.tables import check_readable
 from sig2lm.errors import CheckpointError, DatasetError, PromptError, Sig2LMError
 from sig2lm.files import check_new, read_json, write_json
 from sig2lm.lm import FrozenLM
@@ -88,7 +89,7 @@ def build_model(
         reading = [table for table in tables if name in table.info.signals]
         encoder = load_any_encoder(source, reading[0].info.signals[name])
         for table in reading:
-            check_contract(table, name, encoder.contract, source if isinstance(source, str) else source_of(source))
+            check_readable(table, name, {name: encoder.contract})
         adapter = build_adapter(config, encoder.width, lm.width, lm.embedding_norm)
         branches[name] = SignalBranch(encoder, adapter, settings.train_encoder, source_of(source))
     tasks = [Task.from_template(template, table.info.labels) for table, template in zip(tables, templates, strict=True)]
