@@ -47,7 +47,7 @@ BelieveOption = Annotated[
 
 def takes_recordings(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the options of recordings; it gets their texts as its argument ``reading``."""
-    signature = inspect.signature(command)
+    signature = inspect.signature(command, eval_str=True)
     own = [parameter for parameter in signature.parameters.values() if parameter.name != "reading"]
     keyword = inspect.Parameter.KEYWORD_ONLY
     added = [

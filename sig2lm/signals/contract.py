@@ -81,12 +81,12 @@ class Contract:
         if missing:
             raise SignalError(
                 f"channels are {', '.join(signal.channels)}, but {owner} expects {', '.join(self.channels)}; "
-                f"missing: {', '.join(missing)}; name the channels when reading the signal"
+                f"missing: {', '.join(missing)}; name them, as in --channels {missing[0]}=COLUMN,..."
             )
         if (signal.sampling_rate is None) != (self.sampling_rate is None) or signal.period != self.period:
             raise SignalError(
                 f"sampling_rate is {_rate(signal)}, but {owner} expects {_rate(self)}; "
-                "state the clock the signal was recorded with when reading it"
+                "state the clock it was recorded with (--sampling-rate)"
             )
         try:
             signal = signal.select(self.channels).convert(self.units)

@@ -79,10 +79,6 @@ class Layout:
         """Cut a line into cells."""
         return _cells(line, self.delimiter, self.num_cells)
 
-    def is_number(self, cell: str) -> bool:
-        """Whether a cell is a number, or stands for a missing one."""
-        return is_number(cell, self.decimal) or cell.lower() in NULLS
-
     def column(self, place: int) -> list[str]:
         """The cells of a column in the first rows."""
         return [row[place] for row in self.rows]

@@ -21,7 +21,7 @@ import numpy as np
 from sig2lm.errors import SignalError
 from sig2lm.signals.clocks import NULLS
 from sig2lm.signals.formats import is_text_table
-from sig2lm.signals.layout import Layout, find_layout
+from sig2lm.signals.layout import Layout, find_layout, is_number
 from sig2lm.signals.options import ReadOptions, Stated
 from sig2lm.signals.readers import read_signal
 from sig2lm.signals.regrid import regrid
@@ -124,13 +124,17 @@ def _series(
 ) -> Series:
     """Keep the columns whose numbers can be kept, as text and as values."""
     marks = NULLS | {mark.lower() for mark in (options.missing if options else ())}
-    written = [[MISSING if row[i].lower() in marks else row[i] for row in cells] for i in range(len(names))]
+    # commas stand between the cells of rows, so they cannot be the mark of decimals there
+    written = [
+        [MISSING if row[i].lower() in marks else row[i].replace(layout.decimal, ".") for row in cells]
+        for i in range(len(names))
+    ]
     skipped, kept, values = [], [], []
     for i, name in enumerate(names):
-        left_out = _why_unusable(name, written[i], layout)
+        left_out = _why_unusable(name, written[i])
         if left_out is None:
             kept.append(i)
-            values.append([float(cell.replace(layout.decimal, ".")) for cell in written[i]])
+            values.append([float(cell) for cell in written[i]])
         else:
             skipped.append(left_out)
     if not kept:
@@ -186,15 +190,15 @@ def _lasting(rows: int, times: Values | None, rate: float) -> float:
     return max(rows / rate, span + 1 / rate)
 
 
-def _why_unusable(name: str, cells: list[str], layout: Layout) -> LeftOut | None:
+def _why_unusable(name: str, cells: list[str]) -> LeftOut | None:
     present = [cell for cell in cells if cell != MISSING]
     if not present:
         return LeftOut(name, "it holds no value")
-    wrong = next((cell for cell in present if not layout.is_number(cell)), None)
+    wrong = next((cell for cell in present if not is_number(cell)), None)
     if wrong is not None:
         return LeftOut(name, "it holds text", wrong[:40])
     for cell in present:
-        value = float(cell.replace(layout.decimal, "."))
+        value = float(cell)
         if math.isinf(value) or abs(value) > FLOAT32_MAX:
             raise SignalError(f"expected numbers up to 3.4e38 in column {name!r}, found {cell[:40]}; mark it as nan")
         if abs(value) > LARGEST_EXACT_INTEGER and cell.lstrip("+-").isdigit():

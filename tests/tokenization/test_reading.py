@@ -30,7 +30,7 @@ def write(tmp_path):
         ("x\ty\n1\t\n3\t4\n", ("x", "y"), ("3", "4")),
         ("1 2\n 3   4\n", ("channel_1", "channel_2"), ("3", "4")),
         ('"a, b",y\n1,2\n3,"4"\n', ("a, b", "y"), ("3", "4")),
-        ("1,5;2,5\n3,5;4,5\n", ("channel_1", "channel_2"), ("3,5", "4,5")),
+        ("1,5;2,5\n3,5;4,5\n", ("channel_1", "channel_2"), ("3.5", "4.5")),
         ("5\n6\n", ("channel_1",), ("6",)),
         ("1600,7.0,-0.5;\n1600,4.9,-0.1;\n", ("channel_1", "channel_2", "channel_3"), ("1600", "4.9", "-0.1")),
     ],
@@ -76,10 +76,10 @@ def test_a_series_is_what_read_signal_reads(write):
     series, signal = read_series(write(text)), read_signal(write(text))
     assert (series.channels, series.num_rows) == (signal.channels, signal.num_samples)
     assert series.duration == pytest.approx(signal.duration)
-    assert series.rows[3] == ("3,5",)
+    assert series.rows[3] == ("3.5",)
     assert "decimal comma" in series.notes[0]
     found = read_series(write(text), start=0.1, end=0.2, channels=["x=X"])
-    assert (found.channels, found.rows[0], found.num_rows) == (("x",), ("5,5",), 5)
+    assert (found.channels, found.rows[0], found.num_rows) == (("x",), ("5.5",), 5)
     with pytest.raises(SignalError, match="gives 50 Hz, but 10 Hz was stated"):
         read_series(write(text), sampling_rate=10)
 
