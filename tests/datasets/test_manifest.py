@@ -1,12 +1,16 @@
 """A manifest turns anybody's files into a table, and every slip in it is told with file and line."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 import yaml
 
 from sig2lm.datasets import load_table, prepare
+from sig2lm.datasets.declaration import Declaration, ReadDeclaration, SignalDeclaration, WindowDeclaration
 from sig2lm.errors import DatasetError
-from sig2lm.signals import Signal, save_signal
+from sig2lm.signals import ReadOptions, Signal, save_signal
 
 MOTION = {"sampling_rate": 50, "channels": ["x", "y"], "units": ["m/s^2", "g"]}
 DAILY = {"sampling_rate": None, "period": 86400, "channels": ["steps"], "units": ["count"]}
@@ -275,3 +279,30 @@ def test_files_that_lack_or_are_no_text_are_told(source, tmp_path):
         with pytest.raises(DatasetError, match=r"dataset\.yaml'") as caught:
             prepare("manifest", source, tmp_path / "table")
         assert "\n" not in str(caught.value)
+
+
+GUIDE = Path(__file__).parents[2] / "docs" / "guides" / "your-recordings.md"
+
+
+def test_the_example_of_the_guide_is_prepared_and_every_key_is_explained(tmp_path):
+    text = GUIDE.read_text(encoding="utf-8")
+    blocks = {kind: re.search(rf"```{kind}\n(.*?)```", text, re.DOTALL)[1] for kind in ("yaml", "csv")}
+    folder = tmp_path / "gait"
+    folder.mkdir()
+    (folder / "dataset.yaml").write_text(blocks["yaml"])
+    (folder / "manifest.csv").write_text(blocks["csv"])
+    walk = np.random.default_rng(0).normal([0, 0, 1], 0.2, (1000, 3))
+    for name in ("ann", "bob"):
+        lines = [f"{20 * i},{x:.4f},{y:.4f},{z:.4f}" for i, (x, y, z) in enumerate(walk)]
+        (folder / f"{name}.csv").write_text("stamp,X,Y,Z\n" + "\n".join(lines) + "\n")
+    info = prepare("manifest", folder, tmp_path / "table")
+    assert (info.kept, info.labels) == (17, ("walking", "standing"))
+    row = load_table(tmp_path / "table").data["train"][0]
+    assert np.reshape(row["motion"], (3, -1))[2].mean() == pytest.approx(9.8, abs=0.3)
+    for model in (Declaration, SignalDeclaration, ReadDeclaration, WindowDeclaration):
+        assert [key for key in model.model_fields if key not in text] == []
+
+
+def test_every_option_is_explained_in_the_guide():
+    text = GUIDE.read_text(encoding="utf-8")
+    assert [name for name in ReadOptions.__annotations__ if f"--{name.replace('_', '-')}" not in text] == []
