@@ -61,9 +61,7 @@ class Reading:
     notes: tuple[str, ...]
 
 
-def read_signals(
-    model: "SignalLM", texts: list[str], reading: Texts, *, believe: bool = False
-) -> dict[str, Reading]:
+def read_signals(model: "SignalLM", texts: list[str], reading: Texts, *, believe: bool = False) -> dict[str, Reading]:
     """Read ``[NAME=]FILE`` texts as they are; refuse values that cannot be, unless they are believed."""
     from sig2lm.encoder.compatibility import seen_by
     from sig2lm.signals import read_signal_for

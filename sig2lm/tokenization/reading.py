@@ -65,7 +65,8 @@ def read_series(path: str | Path, *, rows: int = SAMPLE_ROWS, **stated: Unpack[S
         layout = find_layout(path)
         if layout.one_line:
             cells = [[cell] for cell in layout.rows[0][:rows]]
-            return _series(path, cells, [cell for (cell,) in cells], ("channel_1",), layout, len(layout.rows[0]) > rows)
+            names = options.names or ("channel_1",)
+            return _series(path, cells, [cell for (cell,) in cells], names, layout, len(layout.rows[0]) > rows)
         return _from_table(path, layout, rows, options)
     except SignalError as error:
         raise error if str(path) in str(error) else SignalError(f"'{path}': {error}") from error

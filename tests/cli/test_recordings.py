@@ -14,7 +14,7 @@ from tiny import MOTION, TEMPLATE, build_lm
 
 from sig2lm.cli import main
 from sig2lm.datasets import load_table
-from sig2lm.encoder import EncoderConfig, SignalEncoder
+from sig2lm.encoder import PatchTransformerConfig, SignalEncoder
 from sig2lm.lm import FrozenLM
 from sig2lm.model.adapter import AdapterConfig, build_adapter
 from sig2lm.model.signal_branch import SignalBranch
@@ -45,7 +45,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     lm.dialogue.tokenizer.save_pretrained(home / "lm")
     frozen = FrozenLM.from_pretrained(home / "lm")
     torch.manual_seed(0)
-    config = EncoderConfig(MOTION, 16, 16, 16, 1, 2, "dataset", (0.5, 1.0, 8.0), (3.0, 3.0, 4.0))
+    config = PatchTransformerConfig(MOTION, 16, 16, 16, 1, 2, mean=(0.5, 1.0, 8.0), std=(3.0, 3.0, 4.0))
     adapter = build_adapter(AdapterConfig("linear", num_virtual_tokens=4), 16, frozen.width, frozen.embedding_norm)
     branch = SignalBranch(SignalEncoder(config), adapter)
     SignalLM(frozen, {"motion": branch}, Task.from_template(TEMPLATE)).save_pretrained(home / "run")

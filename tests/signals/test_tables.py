@@ -1,16 +1,11 @@
 """Tables as devices, spreadsheets and programs write them: what is a channel, what the clock, and what is said."""
 
-import os
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
 
 from sig2lm.errors import SignalError
 from sig2lm.signals import Contract, read_signal, read_signal_for
-
-CASES = Path(os.environ.get("SIG2LM_SHARED", "nowhere")) / "cases" / "recordings"
 
 
 def rows(form: str, count: int = 40, **columns) -> str:
@@ -296,31 +291,3 @@ def test_what_a_contract_fills_is_said(tmp_path):
     signal = read_signal_for(tmp_path / "a.csv", Contract(("acc_x", "acc_y"), ("g", "g"), 50.0))
     assert (signal.channels, signal.units, signal.sampling_rate) == (("acc_x", "acc_y"), ("g", "g"), 50)
     assert [word in "; ".join(signal.notes) for word in ("Acc-X", "50 Hz is taken", "g is taken")] == [True] * 3
-
-
-SHARED = {
-    "phyphox.csv": (("X", "Y", "Z"), "m/s^2", 100.7),
-    "phyphox_semicolon_decimal_comma.csv": (("X", "Y", "Z"), "m/s^2", 100.7),
-    "phyphox_60s_pause.csv": (("X", "Y", "Z"), "m/s^2", 100.7),
-    "gap200ms.csv": (("ecg",), "", 250),
-    "camera_ppg_time_in_ms.csv": (("R", "G", "B"), "", 30),
-    "camera_ppg_dropped_frames.csv": (("R", "G", "B"), "", 30),
-    "sensor_logger_ns.csv": (("AccelerationZ", "AccelerationY", "AccelerationX"), None, 104.4),
-    "ns_int.parquet": (("acc_x", "acc_y", "acc_z"), "", 50),
-    "floatindex.parquet": (("acc_x", "acc_y", "acc_z"), "", None),
-    "pandas_index_false.csv": (("0", "1", "2"), "", None),
-    "datetime_column.csv": (("hr",), None, 100),
-    "rr_ms.csv": (("channel_1",), "", None),
-    "rr_ms_one_line.txt": (("channel_1",), "", None),
-    "label_col.csv": (("acc_x", "acc_y", "acc_z"), "", 50),
-}
-
-
-@pytest.mark.skipif(not CASES.is_dir(), reason="SIG2LM_SHARED does not name the shared recordings")
-@pytest.mark.parametrize("name", SHARED)
-def test_shared_recordings(name):
-    channels, unit, rate = SHARED[name]
-    signal = read_signal(CASES / name)
-    assert signal.channels == channels
-    assert unit is None or set(signal.units) == {unit}
-    assert signal.sampling_rate == (None if rate is None else pytest.approx(rate, rel=0.005))
