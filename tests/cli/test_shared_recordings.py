@@ -40,7 +40,7 @@ CASES = {
     "actigraph_ten_lines_header.csv": ({"channels": ["axis1"]}, ("axis1",), ("count",), None, 1, 0),
     "opensignals.txt": ({}, ("ECG",), ("adc",), 1000, None, 496),
     "fitbit_heart_rate.json": ({}, ("heart_rate",), ("beats/min",), None, 5, 70),
-    "t_by_c.npy": ({"time_axis": 0, "sampling_rate": 50, "channels": list("xyz")}, tuple("xyz"), ("",) * 3, 50, None, 0.126),
+    "t_by_c.npy": ({"time_axis": 0, "channels": list("xyz")}, tuple("xyz"), ("",) * 3, None, None, 0.126),
     "sentinel.csv": ({"missing": ["-999", "9999"], "sampling_rate": 50}, ("acc_x", "acc_y"), ("",) * 2, 50, None, None),
     "har_g.csv": ({"units": ["g"]}, ("acc_x", "acc_y", "acc_z"), ("g",) * 3, 50, None, 0.01),
     "label_col.csv": ({}, ("acc_x", "acc_y", "acc_z"), ("",) * 3, 50, None, 0),
