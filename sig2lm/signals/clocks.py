@@ -238,10 +238,10 @@ def _as_texts(column: Any) -> Any:
 
 
 def _as_numbers(column: Any, name: str, decimal: str) -> npt.NDArray[Any]:
-    import pandas as pd
-
     if isinstance(column, np.ndarray) and column.dtype.kind in "fiu":
         return column
+    import pandas as pd
+
     texts = _as_texts(column).str.strip()
     if decimal != ".":
         texts = texts.str.replace(decimal, ".", regex=False)
