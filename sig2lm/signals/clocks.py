@@ -17,16 +17,23 @@ from sig2lm.signals.columns import ColumnName
 
 Times = npt.NDArray[np.float64]
 
-NULLS = frozenset({"", "nan", "na", "n/a", "null", "none", "-nan", "nat", "#n/a", "--"})
+NULLS = frozenset({"", "nan", "na", "n/a", "null", "none", "-nan", "nat", "#n/a", "-", "--", "?"})
 """What stands for a missing cell, in small letters."""
 
 UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "min": 60.0, "h": 3600.0}
 _DAY = 86400.0
-# Sizes of time stamps since 1970, from 1973 to 5138 in their own unit.
-_SINCE_1970 = ((1e8, 1e11, 1.0), (1e11, 1e14, 1e-3), (1e14, 1e17, 1e-6), (1e17, 1e20, 1e-9))
+# Time stamps since 1970, from 1998 to 2049, in each unit; and ticks of 100 ns since 1601 or the year 1 (Windows, .NET).
+_EPOCHS = (
+    (9e8, 2.5e9, 1.0, 0.0),
+    (9e11, 2.5e12, 1e-3, 0.0),
+    (9e14, 2.5e15, 1e-6, 0.0),
+    (9e17, 2.5e18, 1e-9, 0.0),
+    (1.25e17, 1.42e17, 1e-7, 11_644_473_600.0),
+    (6.3e17, 6.47e17, 1e-7, 62_135_596_800.0),
+)
 _SLOWEST = 2.0  # s; a clock without a unit whose steps are longer counts something smaller than seconds
 _DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}")
-_TIME_OF_DAY = re.compile(r"\d{1,2}:\d{2}(:\d{2})?([.,]\d+)?( ?[AaPp][Mm])?$")
+_TIME_OF_DAY = re.compile(r"\d{1,2}:\d{2}(:\d{2})?([.,:]\d{3,}|[.,]\d+)?( ?[AaPp][Mm])?$")
 _DATES = (
     "%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%d.%m.%Y", "%d/%m/%Y", "%d-%m-%Y", "%m/%d/%Y", "%m-%d-%Y",
     "%d.%m.%y", "%d/%m/%y", "%m/%d/%y",
@@ -45,8 +52,8 @@ class Clock:
         Its name.
     scale
         Seconds in a step of a clock of numbers.
-    since_1970
-        Whether numbers count from 1970.
+    before_1970
+        Where the zero of a clock of numbers lies, s before 1970; None where it is not known.
     form
         Of a clock of texts, how pandas reads them; "ISO8601" too.
     time_of_day
@@ -57,7 +64,7 @@ class Clock:
 
     column: str
     scale: float = 1.0
-    since_1970: bool = False
+    before_1970: float | None = None
     form: str | None = None
     time_of_day: bool = False
     guessed: str = ""
@@ -89,11 +96,11 @@ class Clock:
             raise SignalError(f"the column {self.column!r} holds no time; leave it out (--time-column none)")
         # whole numbers are subtracted as such: ns since 1970 need more digits than a float has
         times = (numbers - known[0]).astype(np.float64) * self.scale
-        return times, float(known[0]) * self.scale if self.since_1970 else None
+        return times, None if self.before_1970 is None else float(known[0]) * self.scale - self.before_1970
 
     def _from_texts(self, column: Any) -> tuple[Times, float | None]:
 
-        texts = _as_texts(column)
+        texts = _as_texts(column).str.strip(" '")
         if self.time_of_day:
             texts = "1970-01-01 " + texts
         stamps = _parse(texts, self.form or "ISO8601")
@@ -135,7 +142,7 @@ def find_clock(name: ColumnName, cells: Sequence[str], unit: str | None = None) 
     >>> find_clock(ColumnName("timestamp", "timestamp"), ["0", "1", "2", "3"])
     'counter'
     """
-    present = [cell.strip() for cell in cells if cell.strip().lower() not in NULLS]
+    present = [cell.strip(" '") for cell in cells if cell.strip(" '").lower() not in NULLS]
     if not present:
         return None
     if all(_DATE.match(cell) or _TIME_OF_DAY.match(cell) for cell in present):
@@ -164,22 +171,22 @@ def _counts(steps: npt.NDArray[np.float64]) -> bool:
     return bool(ones.all() or (ones.mean() > 0.9 and set(steps[~ones].tolist()) <= {-15.0, -255.0, -65535.0}))
 
 
-def _epoch(numbers: npt.NDArray[np.float64]) -> float | None:
-    """Seconds in a step of stamps that count from 1970; None where they do not."""
+def _epoch(numbers: npt.NDArray[np.float64]) -> tuple[float, float] | None:
+    """Seconds in a step of stamps that count from a known zero, and where that is (s before 1970); None otherwise."""
     size = float(np.median(np.abs(numbers)))
-    return next((scale for least, most, scale in _SINCE_1970 if least <= size < most), None)
+    return next(((scale, zero) for least, most, scale, zero in _EPOCHS if least <= size < most), None)
 
 
 def _clock_of_numbers(
     column: str, numbers: npt.NDArray[np.float64], steps: npt.NDArray[np.float64], scale: float | None
 ) -> Clock:
-    since_1970 = _epoch(numbers)
-    if since_1970 is not None and (scale is None or not 1e8 <= abs(numbers[0]) * scale < 1e11):
-        if scale is None or abs(numbers[0]) * scale >= 1e11:
-            return Clock(column, since_1970, True, guessed=f"counts {_name_of(since_1970)} since 1970, by its size")
-        since_1970 = None  # a device's own count, in the unit that its name states
-    if scale is not None:
-        return Clock(column, scale, since_1970 is not None)
+    epoch = _epoch(numbers)
+    if epoch is not None and scale in (None, epoch[0], 1.0):  # "time_s" is often a name for any clock
+        known = scale == epoch[0]
+        said = f"counts {_name_of(epoch[0])} since {_zero_of(epoch[1])}, by its size"
+        return Clock(column, *epoch, guessed="" if known else said)
+    if scale is not None:  # a device's own count, in the unit that its name states
+        return Clock(column, scale)
     forward = steps[steps > 0]
     usual = float(np.median(forward)) if len(forward) else 1.0
     if usual < 1e-4 and 2e4 < numbers[0] < 1e6:
@@ -222,7 +229,9 @@ def _parse(texts: Any, form: str) -> Any:
     """Time stamps in UTC of a pandas series of texts; NaT where one has another form."""
     import pandas as pd
 
-    texts = texts.str.strip().str.replace(",", ".", regex=False)
+    texts = texts.str.strip(" '").str.replace(",", ".", regex=False)
+    texts = texts.str.replace(r"(:\d{2}):(\d{3})$", r"\1.\2", regex=True)  # ms behind a colon
+    texts = texts.str.replace(r"(^|\s)(\d{1,2}:\d{2}\.\d+)$", r"\g<1>0:\2", regex=True)  # minutes and seconds
     if ".%f" in form:  # printers leave out a fraction that is zero
         whole = ~texts.str.contains(r":\d+\.\d", regex=True, na=False)
         texts = texts.where(~whole, texts.str.replace(r"(:\d+:\d+)", r"\1.0", regex=True))
@@ -257,4 +266,8 @@ def _as_numbers(column: Any, name: str, decimal: str) -> npt.NDArray[Any]:
 
 
 def _name_of(scale: float) -> str:
-    return next(name for name, value in UNITS.items() if value == scale)
+    return next((name for name, value in UNITS.items() if value == scale), "100 ns")
+
+
+def _zero_of(before_1970: float) -> str:
+    return {0.0: "1970", 11_644_473_600.0: "1601"}.get(before_1970, "the year 1")

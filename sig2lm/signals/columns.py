@@ -24,7 +24,8 @@ _ENDINGS = {
     "s": "s",
 }
 _TIMES = {
-    "time", "timestamp", "timestamps", "stamp", "datetime", "date", "clock", "elapsed", "epoch", "unix", "t", "when",
+    "time", "timestamp", "timestamps", "stamp", "datetime", "date", "datenum", "clock", "elapsed", "epoch", "unix", "t",
+    "when",
     "zeit", "zeitstempel", "uhrzeit", "datum", "temps", "heure", "horodatage", "tiempo", "fecha", "hora", "tempo",
 }  # fmt: skip
 # What may stand beside such a word in the name of a clock, as in seconds_elapsed or "Time of day".

@@ -103,7 +103,8 @@ def find_clock(recording: Recording, options: ReadOptions, contract: Contract | 
     if not given and (told := _are_events(recording, contract)):
         return Clocked(recording, notes=(told,))
     grid = regrid(recording.values, recording.times, rate if period is None else 1 / period)
-    clock = _as_contract(replace(recording, values=grid.values), grid.sampling_rate, period, contract)
+    slow = grid.period if grid.period >= _SLOW else None
+    clock = _as_contract(replace(recording, values=grid.values), grid.sampling_rate, period or slow, contract)
     return replace(clock, notes=(*grid.notes, f"{_said(clock.sampling_rate, clock.period)} by its clock"))
 
 
@@ -124,14 +125,13 @@ def _are_events(recording: Recording, contract: Contract | None) -> str:
 
 
 def _as_contract(recording: Recording, rate: float | None, period: float | None, contract: Contract | None) -> Clocked:
-    """The same clock as a rate or as a period, as the contract has it; else as a period where rows are slow."""
-    if rate is not None and contract is not None and contract.period is not None:
-        near = abs(rate * contract.period - 1) <= AGREES
-        return Clocked(recording, period=contract.period if near else 1 / rate)
-    if contract is not None and contract.sampling_rate is not None:
-        return Clocked(recording, rate if rate is not None else 1 / period if period is not None else None)
-    if rate is not None and 1 / rate >= _SLOW and not recording.states_clock:
-        return Clocked(recording, period=float(f"{1 / rate:.6g}"))
+    """The same clock as a rate or as a period, as the contract has it; else as a period where there is one."""
+    spacing = period if period is not None or rate is None else 1 / rate
+    if spacing is not None and contract is not None and contract.period is not None:
+        near = abs(spacing / contract.period - 1) <= AGREES
+        return Clocked(recording, period=contract.period if near else spacing)
+    if spacing is not None and contract is not None and contract.sampling_rate is not None:
+        return Clocked(recording, rate or 1 / spacing)
     return Clocked(recording, None if period is not None else rate, period)
 
 

@@ -230,7 +230,7 @@ def _cells(line: str, delimiter: str | None, size: int | None = None) -> list[st
     if '"' in line:
         cells = [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter))]
     else:
-        cells = [cell.strip() for cell in line.split(delimiter)]
+        cells = [cell.strip(" '") for cell in line.split(delimiter)]  # PhysioNet writes 'ECG' between such quotes
     if size is not None:
         while len(cells) > size and not cells[-1]:
             cells.pop()

@@ -33,14 +33,15 @@ class Grid:
     ----------
     values
         (C, T), NaN in gaps.
-    sampling_rate
-        Hz, six significant digits.
+    sampling_rate, period
+        Hz, and s between samples; six significant digits each.
     notes
         What was resolved, a sentence each, with counts.
     """
 
     values: FloatMatrix
     sampling_rate: float
+    period: float
     notes: tuple[str, ...]
 
 
@@ -83,7 +84,7 @@ def regrid(values: FloatMatrix, times: Times, sampling_rate: float | None = None
                 "have it believed without the clock (--time-column none)"
             )
         period = 1 / sampling_rate
-    rate = float(f"{1 / period:.6g}")
+    rate, spacing = float(f"{1 / period:.6g}"), float(f"{period:.6g}")
     breaks = np.flatnonzero(steps > limit) + 1
     first = np.concatenate([[0], breaks])
     counts = np.diff(np.concatenate([first, [len(times)]]))
@@ -96,9 +97,9 @@ def regrid(values: FloatMatrix, times: Times, sampling_rate: float | None = None
     off = np.abs(times - times[0] - slots * period).max()
     if off > max(JITTER, period):
         notes.append(f"the clock is uneven (up to {off:.3g} s off {rate:g} Hz), so values are interpolated")
-        return Grid(_interpolated(values, times, period, limit), rate, tuple(notes))
+        return Grid(_interpolated(values, times, period, limit), rate, spacing, tuple(notes))
     if size == len(times):
-        return Grid(values, rate, tuple(notes))
+        return Grid(values, rate, spacing, tuple(notes))
     filled = np.full((len(values), size), np.nan)
     filled[:, slots] = values
     missing = size - len(times)
@@ -107,7 +108,7 @@ def regrid(values: FloatMatrix, times: Times, sampling_rate: float | None = None
         f"{missing} missing sample{'s' * (missing > 1)} fill{'s' * (missing == 1)} {gaps} gap{'s' * (gaps > 1)} in the "
         f"clock ({missing * period:.3g} s, the longest {(steps.max() - period):.3g} s)"
     )
-    return Grid(filled, rate, tuple(notes))
+    return Grid(filled, rate, spacing, tuple(notes))
 
 
 def _ordered(values: FloatMatrix, times: Times) -> tuple[FloatMatrix, Times, list[str]]:
@@ -115,6 +116,10 @@ def _ordered(values: FloatMatrix, times: Times) -> tuple[FloatMatrix, Times, lis
     notes: list[str] = []
     if times.size < 2:
         raise SignalError(f"a clock needs two rows to give a sampling rate, found {times.size}; state --sampling-rate")
+    known = np.flatnonzero(~np.isnan(times))
+    if len(known) and len(known) > 1 and (outside := times.size - 1 - known[-1] + known[0]):
+        values, times = values[:, known[0] : known[-1] + 1], times[known[0] : known[-1] + 1]
+        notes.append(f"rows without a time stamp before the first or behind the last one are left out: {outside}")
     unknown = np.isnan(times)
     if unknown.any():
         if (unknown.mean() > _FEW and unknown.sum() > 1) or times.size - unknown.sum() < 2:
@@ -174,7 +179,7 @@ def _find_period(steps: Times, stamps: Times) -> tuple[float, float]:
     for base in () if coarse else (usual, float(np.quantile(steps, 0.1))):
         number = np.maximum(1, np.round(steps / base))
         even = np.abs(steps - number * base) < _NEAR * base
-        single = even & (number == 1)
+        single = number == 1  # all of them, since stamps in ms make steps of 2 and 3 of 2.86
         if single.mean() < 0.1 or even.mean() < _EVEN:
             continue
         period = float(steps[single].mean())

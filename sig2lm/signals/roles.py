@@ -87,7 +87,12 @@ def find_roles(
         elif _called(column, time_name):
             why = "it counts rows; say what it counts, as in NAME:s" if found == "counter" else "it is no clock"
             raise SignalError(f"--time-column is {time_name!r}, but {why} (s, ms, us, ns, min or h)")
-        elif (reason := _why_no_channel(column, cells(place), is_number)) and not chosen:
+        elif (reason := _why_no_channel(column, cells(place), is_number)) and (not chosen or column.only_time):
+            if column.only_time and reason[1] and options.time_column is None and options.sampling_rate is None:
+                raise SignalError(
+                    f"the column {column.raw!r} holds {reason[1]!r}, which is no time that is known; write ISO dates "
+                    "or seconds, or leave it out and state the rate (--sampling-rate)"
+                )
             left_out.append(LeftOut(column.raw or f"column {place + 1}", *reason))
         else:
             channels.append(place)

@@ -15,6 +15,7 @@ GRIDS = {
     "bursts close together": (TIMES // 0.18 * 0.18 + np.arange(1000) % 18 * 0.0005, 100, 1000, 0, ""),
     "bursts with a hole": (np.delete(np.repeat(np.arange(60) * 0.18, 18), range(180, 216)), 100, 1080, 36, "1 gap"),
     "ticks of 15.6 ms": (np.round(TIMES / 0.0156) * 0.0156, 100, 1000, 0, ""),
+    "350 Hz in whole ms": (np.round(np.arange(1000) / 350, 3), 350, 1000, 0, ""),
     "a hole": (np.delete(TIMES, range(300, 320)), 100, 1000, 20, "20 missing samples fill 1 gap"),
     "dropped frames": (TIMES[np.r_[True, RNG.random(998) > 0.3, True]], 100, 1000, None, "gaps"),
     "a pause of a minute": (np.r_[TIMES, TIMES + 70], 100, 8000, 6000, "the longest 60 s"),

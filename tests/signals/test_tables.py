@@ -46,6 +46,31 @@ TABLES = {
         "counts ms",
     ),
     "us of a device": ("t_us,R\n" + rows("{t},{0}.5", t=lambda i: 77 + i * 10000), ("R",), ("",), 100, (0.5,), "t_us"),
+    "PhysioNet's csv": (
+        "'Elapsed time','MLII','V5'\n'hh:mm:ss.mmm','mV','mV'\n"
+        + rows("'0:{t}',-0.145,0.5", t=lambda i: f"{i // 50:02d}.{i % 50 * 20:03d}"),
+        ("MLII", "V5"),
+        ("mV", "mV"),
+        50,
+        (-0.145, 0.5),
+        "row below the names",
+    ),
+    "ms behind a colon": (
+        "time,x\n" + rows("11:39:36:{t},1", t=lambda i: f"{i * 20:03d}"),
+        ("x",),
+        ("",),
+        50,
+        (1,),
+        "",
+    ),
+    "ticks of Windows": (
+        "Timestamp,x\n" + rows("{t},1", t=lambda i: 133 * 10**15 + i * 200_000),
+        ("x",),
+        ("",),
+        50,
+        (1,),
+        "100 ns since 1601",
+    ),
     "ns since 1970": (
         "Timestamp,seconds_elapsed,Z\n"
         + rows("{t},{s},1", t=lambda i: 1729260574556450300 + i * 10**7, s=lambda i: i / 100),
@@ -231,6 +256,14 @@ def test_options_name_columns_clock_and_marks(tmp_path):
             read_signal(path, **wrong)
     with pytest.raises(TypeError, match="sampling"):
         read_signal(path, sampling=5)
+
+
+def test_a_clock_that_cannot_be_read_is_not_passed_over(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("time,x\n" + rows("T{0}a,1"))
+    with pytest.raises(SignalError, match=r"'T0a', which is no time that is known.*--sampling-rate"):
+        read_signal(path)
+    assert read_signal(path, sampling_rate=50).channels == ("x",)
 
 
 def test_words_for_missing(tmp_path):
