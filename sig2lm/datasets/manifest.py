@@ -266,8 +266,8 @@ def _check_inside(source: Path, file: str) -> None:
     path = (source / file).resolve()
     if not path.is_relative_to(source.resolve()):
         raise DatasetError(f"file '{file}' leaves '{source}'; files are named relative to that folder and lie in it")
-    # A WFDB record may be named without a suffix.
-    if not path.is_file() and not path.with_name(f"{path.name}.hea").is_file():
+    # A WFDB record may be named without a suffix, and a wristband's session is a folder.
+    if not path.exists() and not path.with_name(f"{path.name}.hea").is_file():
         raise DatasetError(f"file '{file}' does not exist in '{source}'; check the path")
 
 

@@ -118,6 +118,18 @@ def test_several_signals_of_different_clocks(source, tmp_path):
     ]  # fmt: skip
 
 
+def test_sessions_of_a_wristband_are_folders_of_which_one_signal_is_read(source, tmp_path):
+    for subject, level in (("s1", 0.5), ("s2", 0.6)):
+        (source / subject).mkdir()
+        for name, rate in (("EDA", 4), ("BVP", 64)):
+            rows = "".join(f"{level + i / 1000}\n" for i in range(20 * rate))
+            (source / subject / f"{name}.csv").write_text(f"1560279825.000000\n{rate}.000000\n{rows}")
+    eda = {"sampling_rate": 4, "channels": ["eda"], "units": ["uS"]}
+    write_source(source, "file,subject,label\ns1,s1,calm\ns2,s2,calm\n", signals={"eda": eda}, window={"seconds": 10})
+    info = prepare("manifest", source, tmp_path / "table")
+    assert info.kept == 4
+
+
 def test_open_questions_need_no_label(source, tmp_path):
     rows = 'file,subject,label,question,answer\na.csv,s1,,How long is it?,"4 s, in all"\nb.csv,s2,walk,,\nc.csv,s3,,,\n'
     info = prepare("manifest", write_source(source, rows), tmp_path / "table")
