@@ -48,16 +48,24 @@ def measure(signal: Signal | Mapping[str, Signal], names: Sequence[str] | None =
     """
     if isinstance(signal, Signal):
         return measure_many([signal], names)[0]
-    return together({name: measure(one, names) for name, one in signal.items()})
+    return together({name: measure(one, names) for name, one in signal.items()}, signal)
 
 
-def together(found: Mapping[str, Measurements]) -> Measurements:
-    """Merge the measurements of several named signals; a name that comes twice is told apart by its signal."""
+def together(found: Mapping[str, Measurements], signals: Mapping[str, Signal]) -> Measurements:
+    """Merge the measurements of several named signals.
+
+    What several of them may carry is told apart by its signal, also where only one of them does.
+    """
+    several = {
+        each.name
+        for each in QUANTITIES.values()
+        if sum(bool(each.need.groups(signal)) for signal in signals.values()) > 1
+    }
     names = [name for measured in found.values() for name in measured]
     merged = {}
     for signal, measured in found.items():
         for name, fact in measured.items():
-            if names.count(name) > 1:
+            if name in several or names.count(name) > 1:
                 fact = replace(fact, name=f"{name} of the {signal.replace('_', ' ')}")
             merged[fact.name] = fact
     return merged

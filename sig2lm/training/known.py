@@ -225,7 +225,8 @@ def known_rows(table: Table, split: str, numbers: Sequence[int] | None = None) -
         measured = {name: measure_many([one[name] for one in signals]) for name in table.info.signals}
         for place, (number, row) in enumerate(zip(block, rows, strict=True)):
             label = None if row["label"] is None else str(row["label"])
-            found.append(Row(int(number), label, together({name: facts[place] for name, facts in measured.items()})))
+            facts = together({name: of_signal[place] for name, of_signal in measured.items()}, signals[place])
+            found.append(Row(int(number), label, facts))
     return found
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from sig2lm.errors import SignalError
-from sig2lm.quantities import QUANTITIES, Measurement, lacking_packages, measure, measure_many, together
+from sig2lm.quantities import QUANTITIES, Measurement, lacking_packages, measure, measure_many
 from sig2lm.quantities.quantity import round_to
 from sig2lm.signals import Signal
 
@@ -255,7 +255,13 @@ def test_a_wish_that_cannot_be_met() -> None:
 def test_signals_that_belong_together_are_told_apart() -> None:
     found = measure({"phone": gait(2.0, 50.0), "left_watch": gait(2.0, 50.0)}, ["step rate"])
     assert list(found) == ["step rate of the phone", "step rate of the left watch"]
-    assert list(together({"a": measure(gait(2.0, 50.0), ["tilt"])})) == ["tilt"]
+    lying = gait(2.0, 50.0)
+    falling = replace(lying, values=np.float32(0.1) * lying.values)  # no gravity, so no tilt
+    assert list(measure({"phone": lying, "watch": falling}, ["tilt"])) == ["tilt of the phone"]
+    assert list(measure({"acc": lying, "eda": conductance(0, 4.0)}, ["tilt", "skin conductance"])) == [
+        "tilt",
+        "skin conductance",
+    ]
 
 
 @given(st.floats(-1e5, 1e5), st.floats(1e-3, 1e4))
