@@ -1,6 +1,8 @@
 """What every test may use; nothing is downloaded."""
 
+import atexit
 import os
+import shutil
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 # threads that wait for each other on cores that are busy elsewhere make a test many times as slow.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["SIG2LM_CACHE"] = tempfile.mkdtemp(prefix="sig2lm-tests-")
+atexit.register(shutil.rmtree, os.environ["SIG2LM_CACHE"], ignore_errors=True)
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
 os.environ["HF_DATASETS_DISABLE_PROGRESS_BARS"] = "1"

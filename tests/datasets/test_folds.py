@@ -3,7 +3,7 @@
 from collections import Counter
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from test_table import INFO, make_row
 
@@ -47,7 +47,6 @@ def test_a_rare_label_spreads_over_the_folds(table):
     assert sum("sitting" in labels for labels in sitting) == 3
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 2)), min_size=1, max_size=60), st.integers(2, 5))
 def test_hands_are_equal_in_subjects(rows, count):
     subjects = [str(subject) for subject, _ in rows]

@@ -41,7 +41,7 @@ def build(architecture: str, seed: int = 0, **scaling: Any) -> SignalEncoder:
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(
     st.integers(1, 700),
     st.integers(1, 700),

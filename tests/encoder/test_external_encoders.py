@@ -216,7 +216,7 @@ def test_a_folder_with_a_colon_is_a_folder(tmp_path: Path) -> None:
     assert issubclass(SignalEncoder, nn.Module)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.data())
 def test_gaps_are_filled_as_numpy_interpolates(data: st.DataObject) -> None:
     observed = data.draw(st.lists(st.booleans(), min_size=1, max_size=20))
@@ -228,7 +228,7 @@ def test_gaps_are_filled_as_numpy_interpolates(data: st.DataObject) -> None:
     np.testing.assert_allclose(found[0, 0].numpy(), expected, atol=1e-6)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.integers(1, 40), st.integers(0, 10), st.integers(1, 64))
 def test_stretching_is_torch_interpolation_of_the_row_itself(length: int, padding: int, size: int) -> None:
     values = torch.randn(1, 2, length, generator=torch.Generator().manual_seed(length))

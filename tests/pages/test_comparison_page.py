@@ -197,7 +197,7 @@ TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_s
 VALUE = st.none() | st.floats(-(2.0**100), 2.0**100) | st.just(float("nan"))
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.data())
 def test_any_names_values_and_probabilities_make_a_page(data):
     labels = data.draw(st.lists(TEXT, min_size=1, max_size=18, unique=True))
@@ -249,7 +249,7 @@ def drawn(values, **more):
     return str(plots.panel(plots.Panel(rows, **(shown | more))))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.booleans(), min_size=50, max_size=90))
 def test_lines_break_where_samples_are_missing(present):
     values = np.where(present, np.sin(np.arange(len(present))), np.nan)

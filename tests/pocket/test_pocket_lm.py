@@ -67,7 +67,7 @@ def test_generation_stops_at_the_end_of_an_answer(examinee):
 
 
 @given(STRINGS)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_every_string_comes_back(text):
     assert TOKENIZER.decode(TOKENIZER.encode(text)) == text
     apart = TOKENIZER.encode(text, split_special_tokens=True)

@@ -25,7 +25,7 @@ from sig2lm.pretraining.augmentations.channels import noise_levels
 from sig2lm.signals import Contract
 
 SEEDS = st.integers(0, 2**31)
-quick = settings(max_examples=15, deadline=None)
+quick = settings(max_examples=15)
 
 
 # Geometry

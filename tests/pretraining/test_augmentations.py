@@ -63,7 +63,7 @@ CASES = [pytest.param(kind, name, id=f"{kind}-{name}") for kind in CONTRACTS for
 
 
 @pytest.mark.parametrize(("kind", "name"), CASES)
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=4)
 @given(seed=SEEDS, missing=st.sampled_from([0.0, 0.1, 0.6]))
 def test_every_augmentation_keeps_the_promises(kind: str, name: str, seed: int, missing: float) -> None:
     augmentation = build_augmentation(name, CONTRACTS[kind])
@@ -99,7 +99,7 @@ def test_rows_do_not_see_one_another(kind: str, name: str) -> None:
 
 
 @pytest.mark.parametrize("kind", CONTRACTS)
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(seed=SEEDS, border=st.integers(1, 7))
 def test_a_row_has_noise_of_its_own_whoever_holds_it(kind: str, seed: int, border: int) -> None:
     augmentation = Compose((RandomChoice(tuple(fitting(kind).values())), default_pipeline(CONTRACTS[kind])))

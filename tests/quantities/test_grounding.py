@@ -11,7 +11,7 @@ from sig2lm.quantities.stated import stated_numbers
 from sig2lm.signals import Signal
 from sig2lm.signals.simulation import simulate
 
-quick = settings(max_examples=60, deadline=None)
+quick = settings(max_examples=60)
 
 
 def fact(name: str, value: float, tolerance: float, unit: str | None = None) -> Measurement:

@@ -15,7 +15,7 @@ from sig2lm.signals import Signal
 
 GRAVITY = 9.80665
 ACCELERATION = ("acc_x", "acc_y", "acc_z")
-quick = settings(max_examples=25, deadline=None)
+quick = settings(max_examples=25)
 
 
 def gait(steps: float, rate: float, turn: int = 0, seconds: float = 4.0, strength: float = 3.0) -> Signal:

@@ -115,7 +115,7 @@ def test_a_given_rate_is_held_against_the_clock_or_believed_and_jitter_is_accept
     assert read_signal(write(tmp_path / "b.csv", "timestamp,x\n" + epoch)).sampling_rate == pytest.approx(100, rel=1e-3)
 
 
-@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     values=arrays.arrays(np.float32, st.tuples(st.integers(1, 3), st.integers(1, 20)),
                          elements=st.floats(-1e6, 1e6, width=32) | st.just(np.float32(np.nan))),

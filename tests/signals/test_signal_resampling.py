@@ -16,7 +16,7 @@ def sine(frequency: float, rate: float, seconds: float = 20.0) -> Signal:
     return Signal([np.sin(2 * np.pi * frequency * time)], rate, ("x",), ("mV",))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(RATES, RATES, st.floats(0.05, 0.8), st.floats(-100, 100, width=32))
 def test_sines_below_both_nyquist_frequencies_keep_their_shape(source, target, share, offset):
     frequency = share * min(source, target) / 2
@@ -29,7 +29,7 @@ def test_sines_below_both_nyquist_frequencies_keep_their_shape(source, target, s
     np.testing.assert_allclose(shifted.values[0][inner], expected[inner], atol=5e-3)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(RATES, RATES, st.floats(-1e6, 1e6, width=32), st.integers(1, 300))
 def test_a_constant_stays_that_constant_to_the_edges(source, target, constant, samples):
     signal = Signal(np.full((2, samples), constant), source, ("x", "y"), ("", "")).resample(target)
@@ -44,7 +44,7 @@ def test_nothing_folds_back(frequency):
     assert np.abs(resampled.values[0, 75:-75]).max() < 2e-3
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(RATES, st.integers(0, 150), st.integers(1, 60))
 def test_gaps_stay_gaps_and_do_not_spread(target, start, length):
     values = sine(1.0, 50.0, 6.0).values.copy()
@@ -70,7 +70,7 @@ def test_equal_rates_change_nothing():
     assert signal.resample(50.0).values is signal.values
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(RATES, RATES, st.floats(0.1, 100))
 def test_resampling_commutes_with_scaling(source, target, scale):
     signal = sine(2.0, source, 5.0)

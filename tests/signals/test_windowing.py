@@ -28,7 +28,7 @@ def recording(samples: int, rate: float, seed: int = 0, gap: float = 0.0) -> Sig
 RATES = st.sampled_from([20.0, 32.0, 49.87, 50.0, 64.0, 100.0, 300.0])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(RATES, st.integers(150, 3000), st.sampled_from([0.0, 0.3]), st.data())
 def test_a_span_is_cut_from_the_resampled_whole(rate: float, samples: int, gap: float, data: st.DataObject) -> None:
     values = recording(samples, rate, gap=gap).values
@@ -40,7 +40,7 @@ def test_a_span_is_cut_from_the_resampled_whole(rate: float, samples: int, gap: 
     np.testing.assert_array_equal(np.isnan(span), np.isnan(whole[:, first:last]))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(RATES, st.integers(700, 4000), st.sampled_from([None, 0.02, 0.5, 2.0, 3.3]), st.sampled_from([0.0, 0.3]))
 def test_windows_are_those_of_the_conformed_whole(rate: float, samples: int, stride: float | None, gap: float) -> None:
     signal = recording(samples, rate, gap=gap)

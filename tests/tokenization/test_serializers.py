@@ -36,7 +36,7 @@ def test_text_reads_back_within_the_stated_error(name, values):
 
 
 @given(values=tables(1e6))
-@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_text_reads_back_through_every_tokenizer(real, values):
     row = surviving_row_separator(real)
     serializers = [build_serializer(name, values).with_row(row) for name in NAMES]
