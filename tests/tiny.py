@@ -35,6 +35,7 @@ TRAINING = TrainSettings(
     AdapterConfig("resampler", num_virtual_tokens=3, hidden=16, depth=1, heads=2),
     epochs=1,
     batch_size=16,
+    align_steps=8,
     calibration_examples=8,
 )
 """How the session's shared run was trained."""

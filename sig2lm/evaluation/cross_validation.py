@@ -5,6 +5,7 @@ people, and the fold's test people are asked. What is finished lies in the outpu
 """
 
 import shutil
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
@@ -54,8 +55,8 @@ class CrossValidationSettings:
     seed
         Deals the people into folds.
     every
-        Learn from every so-manieth window of the training people; windows that overlap by half stand side by side
-        with 2.
+        Learn from every so-manieth window of each label of each training person; windows that overlap by half stand
+        side by side with 2.
     pretraining
         Of the encoders, where none are given.
     fine_tuning
@@ -153,7 +154,13 @@ def learning_fold(table: Table, number: int, folds: int, seed: int = 0, every: i
     """
     divided = fold(table, number - 1, folds, seed)
     train = divided.data["train"]
-    kept = train.select(range(0, len(train), every))
+    met: Counter[tuple[str, str | None]] = Counter()
+    rows = []
+    for row, pair in enumerate(zip(train["subject"], train["label"], strict=True)):
+        if met[pair] % every == 0:
+            rows.append(row)
+        met[pair] += 1
+    kept = train.select(rows)
     return replace(divided, data=hf.DatasetDict({**divided.data, "train": kept}))
 
 

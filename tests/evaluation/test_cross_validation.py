@@ -10,10 +10,10 @@ import pytest
 from page_checks import assert_stands_alone
 from tiny import TRAINING, build_lm
 
-from sig2lm.datasets import Table
+from sig2lm.datasets import Table, load_table
 from sig2lm.errors import CheckpointError, Sig2LMError
 from sig2lm.evaluation.comparison import ComparisonSettings
-from sig2lm.evaluation.cross_validation import CrossValidationSettings, cross_validate, summary
+from sig2lm.evaluation.cross_validation import CrossValidationSettings, cross_validate, learning_fold, summary
 from sig2lm.evaluation.predictions import read_predictions
 from sig2lm.pages.cross_validation import to_html
 from sig2lm.pretraining import PretrainSettings
@@ -83,6 +83,16 @@ def test_the_summary_has_mean_and_spread_of_the_folds_and_the_scores_of_all_answ
     assert found["examples"] == 8
     assert found["subjects"] == 4
     assert "no better than with signals of other rows" in line["notes"][0]
+
+
+def test_every_so_manieth_window_is_taken_of_each_label_of_each_person(simulated: Path) -> None:
+    """However regularly the labels come: a stride over all rows would meet some labels never."""
+    table = load_table(simulated / "data" / "har")
+    whole, thin = (learning_fold(table, 1, 3, every=every).data for every in (1, 4))
+    pairs = {(row["subject"], row["label"]) for row in whole["train"].select_columns(["subject", "label"])}
+    assert len(thin["train"]) == len(pairs) == len(whole["train"]) / 4
+    assert set(thin["train"]["label"]) == set(table.info.labels)
+    assert thin["test"].num_rows == whole["test"].num_rows
 
 
 @pytest.mark.slow

@@ -33,7 +33,7 @@ def save_patchtst(folder: Path, seed: int = 0) -> Path:
 
 
 def train(table: Table, encoder: Any, out: Path, **changes: Any) -> TrainOutcome:
-    settings = TrainSettings(ADAPTER, epochs=1, batch_size=32, **changes)
+    settings = TrainSettings(ADAPTER, epochs=1, batch_size=32, rows=32, align_steps=0, **changes)
     return train_adapter(
         table, {"daily": encoder}, out, lm=build_lm(), template=load_template("stress"), settings=settings
     )

@@ -28,7 +28,7 @@ from sig2lm.training.train_adapter import TrainOutcome, train_adapter
 from sig2lm.training.trainer import TrainSettings
 
 ADAPTER = AdapterConfig("resampler", num_virtual_tokens=3, hidden=16, depth=1, heads=2)
-SETTINGS = TrainSettings(ADAPTER, epochs=2, batch_size=16, learning_rate=3e-3)
+SETTINGS = TrainSettings(ADAPTER, epochs=2, batch_size=16, learning_rate=3e-3, align_steps=4)
 
 
 def train(simulated: Path, table: Table, out: Path, lm: FrozenLM | None = None, **changes: Any) -> TrainOutcome:
