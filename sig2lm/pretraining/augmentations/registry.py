@@ -108,6 +108,9 @@ def _for_sampled(contract: Contract) -> list[tuple[str, dict[str, Any]]]:
     chosen.append(("time_warp", {"std": 0.05 if voltage else 0.2}))
     if voltage or any(sizes_in(contract, 1.0, "uS")):
         chosen.append(("baseline_wander", {}))
+    if voltage and all(sizes_in(contract, 1.0, "mV")):
+        # Hand-held electrodes are often swapped: more than a quarter of CinC 2017's training records look upside down.
+        chosen.append(("negation", {}))
     if voltage and (contract.sampling_rate or 0.0) > 100.0:
         chosen.append(("powerline_noise", {}))
     return chosen
