@@ -56,6 +56,9 @@ def evaluate(
     html: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the scores as a page there.", rich_help_panel=PANEL)
     ] = None,
+    baselines: Annotated[
+        bool, typer.Option("--baselines", help="Of an encoder: fit extra trees on hand features beside it.")
+    ] = False,
     predictions: Annotated[
         Path | None,
         typer.Option(
@@ -75,6 +78,8 @@ def evaluate(
 ) -> None:
     """Score a run, beside shuffled and zeroed signals, text only, and a linear probe of its encoder.
 
+    What `sig2lm fine-tune-encoder` wrote is scored by its own classifier, without an LM.
+
     With --compare, the same questions are also put to the same LM with numbers as text (1), with examples in the prompt
     (2), with a tuned prompt (3), and with LoRA layers (5) beside the run itself (4).
 
@@ -83,10 +88,12 @@ def evaluate(
     from sig2lm.cli.loading import load_run
     from sig2lm.datasets import load_table
     from sig2lm.errors import Sig2LMError
+    from sig2lm.evaluation.classifier import evaluate_classifier
     from sig2lm.evaluation.controls import without_sensors
     from sig2lm.evaluation.evaluate import evaluate as score
     from sig2lm.evaluation.predictions import check_suffix, prediction_frame, write_predictions
     from sig2lm.files import check_outputs, check_writable
+    from sig2lm.pretraining.classifier import is_classifier, load_classifier
 
     check_outputs({"--json": json_file, "--html": html}, [data])
     if predictions is not None:
@@ -101,6 +108,17 @@ def evaluate(
         raise Sig2LMError("--questions asks the run alone; leave out --compare and --missing")
     table = load_table(data)
     chosen = parse_methods(methods)
+    if is_classifier(run):
+        if compare or questions or missing or html is not None:
+            raise Sig2LMError(f"'{run}' is an encoder with its classifier and asks no LM; leave out what asks one")
+        scored = evaluate_classifier(load_classifier(run), table, split, baselines, _progress)
+        if not write_output(json_file, scored.report):
+            show_classifier(scored.report)
+        if predictions is not None:
+            write_predictions(prediction_frame(table, split, scored.predictions), predictions)
+        return
+    if baselines:
+        raise Sig2LMError("--baselines stand beside an encoder that fine-tune-encoder wrote; of a run use --compare")
     model = load_run(run, lm, encoder, device=device, dtype=dtype, quantization=quantization)
     evaluated = None
     if compare:
@@ -236,6 +254,25 @@ def show_questions(report: dict[str, Any]) -> None:
 
 def _count(value: float | None) -> str:
     return "-" if value is None else f"{value:,.0f}"
+
+
+def show_classifier(report: dict[str, Any]) -> None:
+    """Print the report of a classifier as a table."""
+    from rich.console import Console
+    from rich.table import Table
+
+    title = f"{report['task']}, {report['split']}: {report['examples']} windows, {report['subjects']} subjects"
+    table = Table(title=title, title_justify="left")
+    table.add_column()
+    for column in ("accuracy", "macro-F1", "AUROC"):
+        table.add_column(column, justify="right")
+    table.add_row("the encoder with its classifier", *map(_number, _scores(report)))
+    table.add_row("  95 % over subjects", *map(_interval, _scores(report["ci"])))
+    for rival in report["baselines"]:
+        table.add_row(rival["name"], *map(_number, _scores(rival)))
+    console = Console()
+    console.print(table)
+    console.print(f"calibration error {report['ece']:.3f}; no LM was asked", highlight=False)
 
 
 def show_report(report: dict[str, Any]) -> None:

@@ -87,6 +87,11 @@ def save_classifier(classifier: Classifier, out: str | Path, records: Mapping[st
     return Path(out)
 
 
+def is_classifier(folder: str | Path) -> bool:
+    """Whether a folder is one that :func:`save_classifier` wrote."""
+    return (Path(folder).expanduser() / HEAD).is_file()
+
+
 def load_classifier(folder: str | Path) -> Classifier:
     """Load what :func:`save_classifier` wrote, in evaluation mode.
 

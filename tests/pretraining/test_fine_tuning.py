@@ -11,8 +11,11 @@ from datasets import DatasetDict
 from sig2lm.cli import main
 from sig2lm.datasets import Table, load_table
 from sig2lm.encoder import PatchTransformerConfig, SignalEncoder, encoder_fingerprint, load_encoder, save_encoder
-from sig2lm.errors import DatasetError
-from sig2lm.pretraining.fine_tuning import FineTuneSettings, classify, fine_tune, fine_tuned_encoders
+from sig2lm.errors import CheckpointError, DatasetError
+from sig2lm.evaluation.classifier import evaluate_classifier
+from sig2lm.pretraining.classifier import load_classifier, save_classifier
+from sig2lm.pretraining.fine_tuning import FineTuneSettings, balanced_loss, classify, fine_tune, fine_tuned_encoders
+from sig2lm.pretraining.optimisation import Schedule
 
 
 @pytest.fixture(scope="module")
@@ -72,3 +75,34 @@ def test_the_command(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest
     assert "learned 2 labels" in capsys.readouterr().out
     assert json.loads((home / "tuned" / "train.json").read_text())["data"]["split"] == "train"
     load_encoder(home / "tuned")
+
+
+def test_a_classifier_comes_back_with_its_answers_and_is_scored_alone(
+    home: Path, beats: Table, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = FineTuneSettings(epochs=1, batch_size=32)
+    classifier, records = fine_tuned_encoders(beats, {"rr": home / "encoder"}, beats.info.labels, settings)
+    save_classifier(classifier, home / "classifier", records)
+    loaded = load_classifier(home / "classifier")
+    assert loaded.labels == tuple(beats.info.labels)
+    labels = beats.info.labels
+    np.testing.assert_array_equal(classify(loaded, beats, "test", labels), classify(classifier, beats, "test", labels))
+    assert encoder_fingerprint(load_encoder(home / "classifier")) == encoder_fingerprint(classifier.encoder("rr"))
+    found = evaluate_classifier(loaded, beats, "test", baselines=True).report
+    assert [rival["name"] for rival in found["baselines"]] == ["majority", "extra trees on hand features"]
+    assert found["baselines"][1]["macro_f1"] > found["baselines"][0]["macro_f1"]  # rhythms are told by their intervals
+    assert records["rr"]["validation"]["macro_f1"] is not None
+    days = load_table(home / "data" / "stress")
+    with pytest.raises(DatasetError, match="expected an encoder for each of the signals daily"):
+        evaluate_classifier(loaded, days)
+    with pytest.raises(CheckpointError, match="classifier"):
+        load_classifier(home / "encoder")
+
+
+def test_few_windows_are_learned_for_as_long_as_it_takes_and_rare_labels_can_weigh_more() -> None:
+    assert FineTuneSettings(batch_size=64).planned(100).epochs == 150
+    assert FineTuneSettings(batch_size=64).planned(100_000).epochs == 5
+    assert FineTuneSettings(epochs=0.1).planned(100).epochs == 0.1
+    assert "which is few; raise --epochs" in str(Schedule(windows=100, batch_size=64, epochs=3))
+    weights = balanced_loss([0, 0, 0, 1], 2, FineTuneSettings(class_balance=1.0)).weight
+    assert weights.tolist() == pytest.approx([2 / 3, 2.0])

@@ -164,3 +164,34 @@ def test_a_loss_that_is_not_finite_ends_with_step_rows_and_the_last_good_encoder
     assert not error.encoder.training
     assert any(not torch.equal(a, b) for a, b in zip(error.encoder.parameters(), kept.parameters(), strict=True))
     assert all(p.isfinite().all() for p in error.encoder.parameters())
+
+
+def test_a_signal_that_scaling_would_hide_is_noticed_and_its_level_handed_on() -> None:
+    table = build_table()
+
+    def drifting(row: dict[str, Any], number: int) -> dict[str, Any]:
+        signal = np.asarray(row["motion"], dtype=np.float32).reshape(3, -1)
+        signal[2] += 200.0 * (
+            number % 8
+        )  # temperature, say: the people differ, and hardly anything changes in a window
+        return {"motion": signal.ravel()}
+
+    moved = Table({"train": table.data["train"].map(drifting, with_indices=True)}, table.info, table.path)
+    for wanted, chosen, told in ((None, "recording", "handed on beside it"), ("dataset", "dataset", "would show it")):
+        lines: list[str] = []
+        encoder, provenance = pretrain_encoder(moved, replace(SMALL, normalisation=wanted, epochs=1), say=lines.append)
+        assert encoder.config.normalisation == chosen
+        assert any("gx (0.00" in line and told in line for line in lines)
+        assert lines[-1].startswith("32 windows, 1 epochs of batches of 16: 2 steps, which is few")
+        assert provenance["notes"] == lines[:-1]
+    untouched: list[str] = []
+    assert pretrain_encoder(table, replace(SMALL, epochs=1), say=untouched.append)[0].config.normalisation == "dataset"
+    assert len(untouched) == 2
+
+
+def test_one_short_recording_does_not_stop_pretraining() -> None:
+    windows = recordings(8)
+    windows[3] = windows[3][:, :1]
+    table = as_table(windows, ["a"] * 4 + ["b"] * 4, ["x"] * 8, [float(place) for place in range(8)])
+    _, provenance = pretrain_encoder(table, replace(SMALL, epochs=1))
+    assert np.isfinite(provenance["loss"]).all()
