@@ -7,6 +7,7 @@ becomes the training median.
 """
 
 from collections.abc import Mapping
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,7 +72,7 @@ def hand_features(signal: Signal) -> Numbers:
     vectors = [vector for device in vector_devices(_contract(signal)) for vector in device]
     lengths = [np.sqrt((values[list(vector)] ** 2).sum(0)) for vector in vectors]
     found = [_of_channel(row) for row in (*values, *lengths)]
-    found.append(np.array([_correlation(first, second) for first, second in zip(values, values[1:], strict=False)]))
+    found.append(np.array([_correlation(first, second) for first, second in pairwise(values)]))
     found += [_of_intervals(intervals) for intervals in _intervals(signal)]
     return np.concatenate(found)
 

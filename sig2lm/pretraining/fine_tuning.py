@@ -197,6 +197,7 @@ def fine_tuned_encoders(
         "settings": asdict(settings),
         **training_record(table, labels, len(table.data["train"])),
         "seconds": seconds,
+        "validation": validation_scores(classifier, table),
     }
     return classifier, with_origins(record, folders)
 

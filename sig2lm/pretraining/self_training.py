@@ -42,6 +42,7 @@ from sig2lm.pretraining.fine_tuning import (
     fit,
     fitting_encoders,
     label_probabilities,
+    validation_scores,
     training_record,
     with_origins,
 )
@@ -176,6 +177,7 @@ def self_trained_encoders(
         "further": unlabelled.info.name if unlabelled else None,
         "self_training": found,
         "seconds": round(time.perf_counter() - started, 1),
+        "validation": validation_scores(classifier, table),
     }
     return classifier, with_origins(record, folders)
 

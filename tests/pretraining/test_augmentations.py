@@ -177,6 +177,7 @@ def test_defaults_suit_their_signal_and_run_in_every_precision(kind: str) -> Non
     names = {type(augmentation).__name__ for augmentation in default_augmentations(CONTRACTS[kind])}
     assert ("Rotation" in names) == (kind == "motion")
     assert ("PowerlineNoise" in names) == (kind == "ecg")
+    assert ("Negation" in names) == (kind == "ecg")
     assert ("DroppedBeats" in names) == (kind == "rr")
     assert ("TimeWarp" in names) == (kind in ("motion", "ecg", "wrist"))
     values, mask = batch(kind, 0, rows=16, missing=0.1)

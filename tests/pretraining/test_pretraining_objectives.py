@@ -171,9 +171,7 @@ def test_a_signal_that_scaling_would_hide_is_noticed_and_its_level_handed_on() -
 
     def drifting(row: dict[str, Any], number: int) -> dict[str, Any]:
         signal = np.asarray(row["motion"], dtype=np.float32).reshape(3, -1)
-        signal[2] += 200.0 * (
-            number % 8
-        )  # temperature, say: the people differ, and hardly anything changes in a window
+        signal[2] += 200.0 * (number % 8)  # temperature, say: hardly anything changes in a window
         return {"motion": signal.ravel()}
 
     moved = Table({"train": table.data["train"].map(drifting, with_indices=True)}, table.info, table.path)
