@@ -42,8 +42,8 @@ from sig2lm.pretraining.fine_tuning import (
     fit,
     fitting_encoders,
     label_probabilities,
-    validation_scores,
     training_record,
+    validation_scores,
     with_origins,
 )
 from sig2lm.pretraining.objectives.transform import ToldDistortions, build_distortions
