@@ -68,6 +68,7 @@ def write_run(
 ) -> None:
     """Write a run into a folder; ``config.json`` comes last, so a run with one is complete."""
     folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.json").unlink(missing_ok=True)  # an older run there, interrupted, is whole no longer
     carried = set()
     if bundle_encoders:
         for name in model.branches:

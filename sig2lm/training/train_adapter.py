@@ -17,7 +17,6 @@ from accelerate import PartialState
 from torch.utils.data import ConcatDataset, Subset
 from transformers import set_seed
 from transformers.integrations import get_available_reporting_integrations
-from transformers.trainer_utils import get_last_checkpoint
 
 from sig2lm._version import __version__
 from sig2lm.datasets import Table
@@ -40,6 +39,7 @@ from sig2lm.templates.task import Task, check_tasks
 from sig2lm.templates.template import Template
 from sig2lm.training.alignment import AlignmentSettings, align
 from sig2lm.training.callbacks import StopWithCheckpoint
+from sig2lm.training.checkpoints import newest
 from sig2lm.training.reliance import Losses, measure_loss
 from sig2lm.training.trainer import TrainSettings, adapted, augmentations, build_trainer
 
@@ -179,13 +179,16 @@ def train_adapter(
     identity = _identity(model, tables, settings)
     last = _last_checkpoint(out, identity) if resume else None
     checkpoints = out / "checkpoints"
+    processes.wait_for_everyone()
+    if first and last is None:
+        write_json(checkpoints / "identity.json", identity)
     with processes.main_process_first():  # the others find the patches in the cache
         train_sets, eval_sets = (_examples(model, tables, split, settings) for split in ("train", "validation"))
     if settings.patience is not None and not eval_sets:
         raise Sig2LMError(f"--patience needs a validation split, found none in '{tables[0].path}'; leave it out")
     started = time.perf_counter()
     judged = eval_sets or train_sets
-    if resume:
+    if last is not None:
         start = read_json(checkpoints / "start.json", f"the record of the run in '{out}'")
     else:
         start = {
@@ -201,11 +204,15 @@ def train_adapter(
         settings,
         (stop,),
     )
-    if first and not resume:
-        write_json(checkpoints / "identity.json", identity)
+    if first and last is None:
         write_json(checkpoints / "start.json", start)
     nothing = start["loss_without_signal"]
-    run(trainer, "training", {} if nothing is None else {"without a signal": nothing}, last)
+    run(
+        trainer,
+        "training",
+        {} if nothing is None else {"without a signal": nothing},
+        None if last is None else str(last),
+    )
     processes.wait_for_everyone()  # each writes its random state into the checkpoints, which go below
     state = trainer.state
     outcome = TrainOutcome(
@@ -295,19 +302,23 @@ def _identity(model: SignalLM, tables: Sequence[Table], settings: TrainSettings)
     }
 
 
-def _last_checkpoint(out: Path, identity: dict[str, Any]) -> str:
+def _last_checkpoint(out: Path, identity: dict[str, Any]) -> Path | None:
+    """The newest checkpoint that is whole; None where the run was stopped before its first: it begins again."""
     checkpoints = out / "checkpoints"
-    last: str | None = get_last_checkpoint(str(checkpoints)) if checkpoints.is_dir() else None
-    if last is None:
+    if (out / "config.json").exists() and not read_json(out / "train.json", f"a run in '{out}'").get("interrupted"):
+        raise CheckpointError(f"expected an interrupted run in '{out}', found a finished one; leave out --resume")
+    if not checkpoints.is_dir():
         remove = f"remove '{out}' and " if out.exists() else ""
         raise CheckpointError(
             f"expected an interrupted run in '{out}', found no checkpoint there; {remove}begin without --resume"
         )
+    if not (checkpoints / "identity.json").exists():
+        return None
     recorded = read_json(checkpoints / "identity.json", f"the record of the run in '{out}'")
     for key, value in identity.items():
         if recorded.get(key) != value:
             raise CheckpointError(
                 f"the run in '{out}' began with {key} {recorded.get(key)}, found {value}; "
-                "resume with the same, or begin anew elsewhere"
+                "resume with the same, or begin again elsewhere"
             )
-    return last
+    return newest(checkpoints)

@@ -12,7 +12,9 @@ from typing import Any, Literal
 import torch
 from torch.utils.data import Dataset
 from transformers import EarlyStoppingCallback, Trainer, TrainerCallback, TrainingArguments
+from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
+from sig2lm.errors import CheckpointError
 from sig2lm.lm import FrozenLM
 from sig2lm.model.adapter import AdapterConfig
 from sig2lm.model.checkpoint import load_trained
@@ -23,6 +25,7 @@ from sig2lm.pretraining.optimisation import quiet
 from sig2lm.tensors import read_tensors, write_tensors
 from sig2lm.training.alignment import AlignmentSettings
 from sig2lm.training.callbacks import StopWithCheckpoint
+from sig2lm.training.checkpoints import complete, is_complete, keep_only
 
 Precision = Literal["fp32", "bf16", "fp16"]
 _LOGGED = 0.02  # every so manieth part of a training its loss and gradient norm are recorded
@@ -150,6 +153,25 @@ class AdapterTrainer(Trainer):
         )
         return self.optimizer
 
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        """Write a checkpoint, whole or not at all; the older ones go when it is there."""
+        folder = Path(self._get_output_dir(trial=trial)) / f"{PREFIX_CHECKPOINT_DIR}-{self.state.global_step}"
+        if is_complete(folder):
+            return
+        try:
+            super()._save_checkpoint(model, trial)
+            self.accelerator.wait_for_everyone()
+            if self.args.should_save:
+                complete(folder)
+        except (OSError, RuntimeError) as error:  # torch says RuntimeError of a disk that is full
+            raise CheckpointError(
+                f"expected to write the checkpoint '{folder}', but: {str(error).splitlines()[0]}; "
+                "make room and go on with --resume"
+            ) from error
+        if self.args.should_save:
+            best = self.state.best_model_checkpoint
+            keep_only(folder.parent, [folder, *([Path(best)] if best else [])])
+
     def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
         if not self.args.should_save:  # every process arrives here, one writes
             return
@@ -209,7 +231,6 @@ def build_trainer(
         seed=settings.seed,
         save_strategy=steps,
         save_steps=settings.save_steps or 500,
-        save_total_limit=1,
         eval_strategy="no" if eval_set is None else steps if stops_early else "epoch",
         eval_steps=settings.save_steps,
         load_best_model_at_end=stops_early,

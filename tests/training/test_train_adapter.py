@@ -23,9 +23,10 @@ from sig2lm.model.adapter import AdapterConfig
 from sig2lm.model.signal_lm import SignalLM
 from sig2lm.templates.template import Template, load_template
 from sig2lm.training import train_adapter as train_module
+from sig2lm.training.checkpoints import newest
 from sig2lm.training.reliance import Losses
 from sig2lm.training.train_adapter import TrainOutcome, train_adapter
-from sig2lm.training.trainer import TrainSettings
+from sig2lm.training.trainer import AdapterTrainer, TrainSettings
 
 ADAPTER = AdapterConfig("resampler", num_virtual_tokens=3, hidden=16, depth=1, heads=2)
 SETTINGS = TrainSettings(ADAPTER, epochs=2, batch_size=16, learning_rate=3e-3, align_steps=4)
@@ -176,6 +177,34 @@ def test_an_interrupted_run_resumes_to_the_same_weights(
         assert torch.equal(found[name], expected[name]), name
     assert resumed.model.calibrations[0].average == whole.model.calibrations[0].average
     assert not (tmp_path / "run" / "checkpoints").exists()
+
+
+def test_a_run_stopped_before_its_first_checkpoint_begins_again(simulated: Path, days: Table, tmp_path: Path) -> None:
+    whole = train(simulated, days, tmp_path / "whole", settings={"epochs": 1})
+    broken = tmp_path / "run" / "checkpoints" / "checkpoint-2"
+    broken.mkdir(parents=True)
+    (broken / "adapter.safetensors").write_bytes(b"half of it")
+    again = train(simulated, days, tmp_path / "run", settings={"epochs": 1}, resume=True)
+    assert again.steps == whole.steps
+    for name, tensor in whole.model.trained_tensors().items():
+        assert torch.equal(again.model.trained_tensors()[name], tensor), name
+    with pytest.raises(CheckpointError, match="found a finished one"):
+        train(simulated, days, tmp_path / "run", settings={"epochs": 1}, resume=True)
+
+
+def test_a_full_disk_ends_in_a_line_and_leaves_the_older_checkpoint(
+    simulated: Path, days: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fill(trainer: Any, folder: str) -> None:
+        if trainer.state.global_step > 2:
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(AdapterTrainer, "_save_rng_state", fill)
+    with pytest.raises(CheckpointError, match=r"No space left on device; make room and go on with --resume"):
+        train(simulated, days, tmp_path / "run", settings={"save_steps": 2})
+    last = newest(tmp_path / "run" / "checkpoints")
+    assert last is not None
+    assert last.name == "checkpoint-2"
 
 
 def test_resuming_needs_a_checkpoint_and_the_same_settings(
