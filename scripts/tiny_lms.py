@@ -128,6 +128,9 @@ def _shrunk(kind: type[PreTrainedConfig]) -> PreTrainedConfig:
         if name.endswith("token_id")
         or (_value(default, name) is not None and not isinstance(getattr(kind, name, None), property))
     }
+    for name, value in vars(default).items():
+        if name.endswith(("_token_id", "_token_index")) and isinstance(value, int) and value >= VOCABULARY:
+            values.setdefault(name, VOCABULARY - 1)
     if _value(default, "kv_lora_rank"):
         values |= _LATENT
     for name in kind.sub_configs:
