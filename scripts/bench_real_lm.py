@@ -73,7 +73,7 @@ def notes(outcome: TrainOutcome, training: dict[str, Any], report: dict[str, Any
         f"{settings['adapter']['num_virtual_tokens']} virtual tokens, augmentation {settings['augment']:g}; "
         f"{outcome.trained_parameters:,} parameters trained.",
         f"Training {seconds:.0f} s with alignment and calibration ({time.process_time():.0f} s of processor time with "
-        f"the evaluation, one thread), an answer {report['seconds_per_answer']:.2f} s, peak memory {peak:,.0f} MiB.",
+        f"the evaluation), an answer {report['seconds_per_answer']:.2f} s, peak memory {peak:,.0f} MiB.",
         f"Alignment: {training['alignment']}.",
         f"Loss {losses['own']:.3f}; with signals of other rows {losses['shuffled']:.3f}, without any "
         f"{losses['without_signal']:.3f}.",
