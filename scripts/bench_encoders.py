@@ -5,7 +5,7 @@
 Each architecture is built as `sig2lm pretrain-encoder` would, pretrained where epochs say so, and fine-tuned with a
 linear layer on the training people; scores are those of the validation people, by which settings are chosen, and of
 the test people. ``--trees`` adds extra trees on hand features. Rows go to docs/benchmarks/results/encoders_NAME.json;
-those of architectures that were not asked for again stay.
+those of other settings stay.
 """
 
 import argparse
@@ -102,6 +102,10 @@ def found(predictions: Predictions) -> dict[str, float | None]:
     return kept | {"challenge": float(np.mean(f1)), "af_normal_auroc": scores(binary)["auroc"]}
 
 
+def _setting(row: dict[str, Any]) -> tuple[Any, ...]:
+    return tuple(row.get(key) for key in ("encoder", "size", "pretraining epochs", "epochs"))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("table", type=Path)
@@ -121,8 +125,8 @@ def main() -> None:
     name = f"encoders_{arguments.name}"
     known = RESULTS / f"{name}.json"
     earlier = read_json(known, "a benchmark")["rows"] if known.is_file() else []
-    fresh = {row["encoder"] for row in rows}
-    rows = [*(row for row in earlier if row["encoder"] not in fresh), *rows]
+    fresh = {_setting(row) for row in rows}
+    rows = [*(row for row in earlier if _setting(row) not in fresh), *rows]
     sizes = ", ".join(f"{len(table.data[split])} {split}" for split in ("train", *SPLITS))
     notes = [f"windows: {sizes}; batches of {arguments.batch_size}, learning rate {arguments.learning_rate:g}"]
     print(record(name, rows, f"Encoders without an LM on {table.info.name}", notes))
