@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 # For two minutes on two cores: one task from the beginning, and a run that was trained before for the other.
 SHOWN, READY = "af_rr", "har"
 PRETRAIN_EPOCHS, FINE_TUNE_EPOCHS, ADAPTER_EPOCHS = 4, 4.0, 3.0
-TALK = ("What is the person doing?", "Describe the movement.", "How many steps per second are there?")
+TALK = ("What is the person doing?", "Describe the movement.", "Why do you think so?")
 
 
 def demo(

@@ -134,7 +134,7 @@ def test_evaluate_writes_the_contracted_report(road: Path) -> None:
         "template",
     ]
     assert [key for key in report if key in contracted] == contracted
-    assert set(report) - set(contracted) == {"sig2lm", "paraphrases", "reliability", "notes"}
+    assert set(report) - set(contracted) == {"sig2lm", "paraphrases", "reliability", "notes", "label_sets"}
     assert set(report["controls"]) == {"shuffled", "zeroed", "text_only"}
     assert set(report["probe"]) >= {"accuracy", "macro_f1"}
     assert report["examples"] == sum(map(sum, report["confusion"]["matrix"]))
