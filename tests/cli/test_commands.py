@@ -109,7 +109,7 @@ def test_one_bad_question_ends_no_conversation(road: Path) -> None:
     lines = ["/choices one: Which?", "/nothing", "word " * 600, "/reset", '/choices "a, b",c: Which?', ""]
     said = sig2lm("chat", road / "run", "--signal", road / "week.npz", stdin="\n".join(lines))
     assert [line[:6] for line in said.stderr.splitlines()[-3:]] == ["error:"] * 3
-    assert said.stdout.splitlines()[-1].removeprefix("> " * 5) in ("a, b", "c")
+    assert said.stdout.replace("> ", "").strip() in ("a, b", "c")
 
 
 def test_evaluate_writes_the_contracted_report(road: Path) -> None:
