@@ -143,6 +143,7 @@ def train_adapter(
     from sig2lm.cli.loading import template_for
     from sig2lm.datasets import load_table
     from sig2lm.errors import Sig2LMError
+    from sig2lm.files import check_new
     from sig2lm.lm import FrozenLM
     from sig2lm.model.adapter import AdapterConfig
     from sig2lm.templates import Task
@@ -150,6 +151,8 @@ def train_adapter(
     from sig2lm.training.train_adapter import train_adapter as train
     from sig2lm.training.trainer import TrainSettings, adapted, default_virtual_tokens
 
+    if not resume:
+        check_new(out)
     tables = [load_table(folder) for folder in data]
     names: list[str | None] = [*template] if template else [None] * len(tables)
     if len(names) != len(tables):
