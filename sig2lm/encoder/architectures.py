@@ -1,6 +1,6 @@
 """Architectures and sizes of signal encoders by name, and what suits a kind of signal when the user names none.
 
-Figures behind the defaults: docs/benchmarks/encoders.md.
+What was measured, and what was not: docs/benchmarks/encoders.md.
 """
 
 import math

@@ -2,8 +2,7 @@
 
 Every layer multiplies its output by a mask over time, so a step without any observed sample is zero, as padding is:
 what stands there contributes nothing, and a signal is read alike alone and beside a longer one. Normalisation is over
-the observed steps of one signal, never over the batch: on ECG it learns in a third of the steps that normalisation
-over the features of each step takes.
+the observed steps of one signal, never over the batch.
 
 Shapes: B batch, C channels, T samples, F features.
 """
