@@ -3,7 +3,7 @@
     python scripts/bench_normalisation.py OUT [--seeds 3]
 
 On simulated RR intervals (``sig2lm prepare synthetic``): for each normalisation and seed an encoder is pretrained and
-an adapter trained with the settings of ``sig2lm demo``; printed is the accuracy on people never seen, beside the linear
+an adapter trained, with the settings below; printed is the accuracy on people never seen, beside the linear
 probe.
 """
 
@@ -13,7 +13,6 @@ from pathlib import Path
 
 from timing import machine
 
-from sig2lm.cli.demo import ADAPTER_EPOCHS, BATCH_SIZE, PRETRAIN_EPOCHS
 from sig2lm.datasets import load_table, prepare
 from sig2lm.encoder import save_encoder
 from sig2lm.evaluation.evaluate import evaluate
@@ -22,6 +21,8 @@ from sig2lm.pretraining import PretrainSettings, pretrain_encoder
 from sig2lm.templates.template import load_template
 from sig2lm.training.train_adapter import train_adapter
 from sig2lm.training.trainer import TrainSettings
+
+PRETRAIN_EPOCHS, ADAPTER_EPOCHS, BATCH_SIZE = 10, 8, 16
 
 
 def main() -> None:
