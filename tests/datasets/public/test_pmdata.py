@@ -180,7 +180,7 @@ def test_the_overview_tells_age_sex_and_height(layout, tmp_path):
         ("fitbit/sleep.json", '{"sleep": []}', r"sleep\.json': expected a list of records, found dict"),
         ("fitbit/exercise.json", '[{"startTime": "yesterday"}]', r"exercise\.json': record 1 lacks or mistypes"),
         ("fitbit/sedentary_minutes.json", '[{"value": "7"}]', r"minutes\.json': record 1 .*'dateTime'"),
-        ("pmsys/wellness.csv", None, r"expected the wellness reports in '.*wellness\.csv', found no such file"),
+        ("pmsys/wellness.csv", None, r"expected each report in '.*wellness\.csv', found no such file"),
         ("pmsys/wellness.csv", "time,mood,stress\n", r"wellness\.csv': the header lacks effective_time_frame"),
         ("pmsys/wellness.csv", REPORTS + "\n", r"wellness\.csv' holds no report"),
         (
