@@ -6,20 +6,17 @@ description takes the place of the soft prompt, and is often tokenized apart fro
 
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from random import Random
 from string import Template
-
-import yaml
 
 from pocket_lm_text.days import DAYS
 from pocket_lm_text.grammar import Description, Document, Message, Paraphrases, Task, listing, weighted
 from pocket_lm_text.movement import MOVEMENT
 from pocket_lm_text.rhythm import RHYTHM
 from pocket_lm_text.talk import CHOICES, UNKNOWN
+from sig2lm.templates import load_template
 
 TASKS = {task.name: task for task in (MOVEMENT, RHYTHM, DAYS)}
-PROMPTS = Path(__file__).parents[2] / "prompts"
 
 SYSTEMS = (
     "You answer questions about recordings from wearable sensors.",
@@ -61,11 +58,11 @@ class PromptShape:
 @cache
 def shape(task: str) -> PromptShape:
     """The shape of ``prompts/TASK.yaml``; its prompt must hold one signal and, after it, the question."""
-    template = yaml.safe_load((PROMPTS / f"{task}.yaml").read_text(encoding="utf-8"))
-    signal, question = Template(template["prompt"]).get_identifiers()
-    before, rest = template["prompt"].split(f"${signal}")
+    template = load_template(task)
+    signal, question = Template(template.prompt).get_identifiers()
+    before, rest = template.prompt.split(f"${signal}")
     after, _ = rest.split(f"${question}")
-    return PromptShape(template["system"], before, after, tuple(template["question"]))
+    return PromptShape(template.system, before, after, template.question)
 
 
 def opening(task: str, text: str, question: str) -> Message:

@@ -326,7 +326,7 @@ def test_the_command_prints_and_writes_what_it_found(
     [
         (["--fractions", "few"], "expected --fractions as numbers, found 'few'"),
         (["--fractions", "2"], "above 0 and up to 1, found 2"),
-        (["--split", "train"], "validation or test"),
+        (["--split", "train"], "choose from validation, test"),
         (["--signal", "ecg"], "one of the signals motion"),
         (["--missing", "--label-free"], "leave one of them out"),
     ],

@@ -150,8 +150,6 @@ def test_what_breaks_the_contract_is_refused_before_anything_is_asked(signal_lm:
             signal_lm.annotate(expected)
     with pytest.raises(SignalError, match="one recording"):
         signal_lm.annotate([motion(640), motion(640)])
-    with pytest.raises(SignalError, match="a patch of this encoder holds 8"):
-        signal_lm.annotate(motion(640), window=0.1)
     with pytest.raises(PromptError, match="two or more"):
         signal_lm.annotate(motion(640), "Which?", ["one"])
 

@@ -33,9 +33,13 @@ def test_arrays_are_asked_about_like_signals(model: SignalLM, kind: str) -> None
         "frame by number": pd.DataFrame(signal.values.T),
     }[kind]
     wanted = model.ask(signal)
-    assert model.ask(data, sampling_rate=RATE).probabilities == wanted.probabilities
-    assert model.ask({"motion": [data]}, sampling_rate=RATE).probabilities == wanted.probabilities
-    assert model.ask_many([data, data], sampling_rate=RATE)[1].probabilities == wanted.probabilities
+    assert model.ask(data, sampling_rate=RATE).probabilities == pytest.approx(wanted.probabilities, abs=1e-6)
+    assert model.ask({"motion": [data]}, sampling_rate=RATE).probabilities == pytest.approx(
+        wanted.probabilities, abs=1e-6
+    )
+    assert model.ask_many([data, data], sampling_rate=RATE)[1].probabilities == pytest.approx(
+        wanted.probabilities, abs=1e-6
+    )
     assert model.chat(data, sampling_rate=RATE).ask().probabilities == pytest.approx(wanted.probabilities, abs=1e-6)
     assert next(iter(model.annotate(data, window=0.64, sampling_rate=RATE))).label in model.tasks[0].labels
 

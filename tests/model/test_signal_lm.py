@@ -1,5 +1,6 @@
 """What the bridge promises: the LM is frozen, answers stand alone, the signal counts, text cannot become a signal."""
 
+import numpy as np
 import pytest
 import torch
 from tiny import TEMPLATE, build_signal_lm, motion
@@ -164,10 +165,15 @@ def test_signals_that_break_the_contract_are_refused(signal_lm: SignalLM) -> Non
         signal_lm.ask(Signal(good.values, 50.0, good.channels, ("rad/s",) * 3))
     with pytest.raises(SignalError, match="None"):
         signal_lm.ask(Signal(good.values, None, good.channels, good.units))
-    with pytest.raises(SignalError, match="a patch of this encoder holds 8"):
-        signal_lm.ask(motion(7))
     with pytest.raises(SignalError, match="unknown signal 'ecg'; choose from motion"):
         signal_lm.ask({"ecg": good})
+
+
+def test_a_signal_shorter_than_a_patch_is_one_that_is_partly_missing(signal_lm: SignalLM) -> None:
+    short, padded = motion(7), motion(8).values.copy()
+    padded[:, :7], padded[:, 7] = short.values, np.nan
+    whole = Signal(padded, short.sampling_rate, short.channels, short.units)
+    assert signal_lm.ask(short).probabilities == pytest.approx(signal_lm.ask(whole).probabilities)
 
 
 def test_signals_in_other_units_and_rates_are_converted(signal_lm: SignalLM) -> None:

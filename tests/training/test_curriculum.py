@@ -3,10 +3,8 @@
 import json
 from collections import Counter, defaultdict
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
-import yaml
 from typer.testing import CliRunner
 
 from sig2lm.cli import app
@@ -166,7 +164,7 @@ def test_every_template_has_a_plan_that_fits_its_labels(name: str) -> None:
 
 
 def test_bad_plans_and_weights_are_refused_in_one_line() -> None:
-    content = yaml.safe_load((Path(__file__).parents[2] / "prompts" / "har.yaml").read_text(encoding="utf-8"))
+    content = load_template("har").model_dump(mode="json")
     content["questions"]["held_out"] = {"kinds": ["label"]}
     with pytest.raises(PromptError, match="'label' cannot be held out"):
         parse_template(content, "har")

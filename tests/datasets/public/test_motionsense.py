@@ -104,7 +104,7 @@ def test_out_that_exists_and_wrong_names_are_refused(layout, tmp_path):
     with pytest.raises(Sig2LMError, match="exists"):
         prepare("motionsense", layout, tmp_path / "table")
     assert (tmp_path / "table" / "mine.txt").read_text() == "keep"
-    with pytest.raises(DatasetError, match=r"can be prepared are motionsense, .*manifest, synthetic, found 'wisdm'"):
+    with pytest.raises(DatasetError, match=r"unknown data set 'wisdm'; choose from motionsense, .*manifest, synthetic"):
         prepare("wisdm", layout, tmp_path / "other")
     with pytest.raises(DatasetError, match="there is no folder"):
         prepare("motionsense", tmp_path / "nowhere", tmp_path / "other")
