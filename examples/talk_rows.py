@@ -7,7 +7,7 @@ or without one for the pocket LM's tokenizer:
     python examples/talk_rows.py [TOKENIZER_FOLDER [PAGE.html [WISDM_ROWS.txt]]]
 
 The talk (Spathis & Kawsar 2023, arXiv 2309.06236) goes on to 199 such rows: 10,769 characters, 6,077 gpt2 tokens. Where
-only a copy without time stamps is at hand, WISDM_ROWS.txt, the stamps are drawn anew, 49.5 ms apart give or take
+only a copy without time stamps is at hand, WISDM_ROWS.txt, the stamps are drawn again, 49.5 ms apart give or take
 0.1 ms: the number of characters is then exact, and that of tokens a range, because it depends on the digits drawn.
 """
 

@@ -187,7 +187,7 @@ def bench_ask(rounds: int) -> None:
         chat = model.chat(signal)
         longest = max(len(lm.dialogue.encode_answer(label)) for label in TEMPLATE.labels)
 
-        def anew(model: SignalLM = model, signal: Signal = signal) -> None:
+        def fresh(model: SignalLM = model, signal: Signal = signal) -> None:
             model.chat(signal).ask(TEMPLATE.question[0])
 
         def again(chat=chat) -> None:
@@ -201,7 +201,7 @@ def bench_ask(rounds: int) -> None:
             model.ask(signal, TEMPLATE.question[0])
 
         chat.ask(TEMPLATE.question[0])
-        seconds = alternate({"first": anew, "second": again, "closed": closed, "generated": generated}, rounds)
+        seconds = alternate({"first": fresh, "second": again, "closed": closed, "generated": generated}, rounds)
         print(f"\n{what}")
         print(f"  first question {milliseconds(seconds['first'])}, second {milliseconds(seconds['second'])}: ", end="")
         print(f"the second costs {ratio(seconds['second'], seconds['first'])} of the first")

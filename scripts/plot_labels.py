@@ -3,7 +3,7 @@
     python scripts/plot_labels.py REPORT.json ... --out docs/labels.svg
 
 Three curves for each report: the frozen encoder under a linear probe, the same encoder fine-tuned, and one that begins
-anew with the labels alone. Bars reach from the lowest to the highest seed.
+again with the labels alone. Bars reach from the lowest to the highest seed.
 """
 
 import argparse

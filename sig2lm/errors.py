@@ -1,4 +1,4 @@
-"""Errors that a user can cause and mend.
+"""Errors that a user can cause and fix.
 
 Every message says what was expected, what was found and what to do. The command line prints
 ``sig2lm: error: MESSAGE`` and leaves with exit code 2; any other exception is a bug and keeps its traceback.
@@ -6,7 +6,7 @@ Every message says what was expected, what was found and what to do. The command
 
 
 class Sig2LMError(Exception):
-    """Base of every error that the user can mend."""
+    """Base of every error that the user can fix."""
 
 
 class ArgumentError(Sig2LMError, TypeError):

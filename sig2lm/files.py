@@ -162,8 +162,8 @@ def read_json(path: Path, what: str) -> dict[str, Any]:
         ) from error
     except (OSError, ValueError) as error:
         raise CheckpointError(
-            f"expected {what}, but '{path}' cannot be read as JSON: {error}; write it anew"
+            f"expected {what}, but '{path}' cannot be read as JSON: {error}; write it again"
         ) from error
     if not isinstance(content, dict):
-        raise CheckpointError(f"expected {what}, but '{path}' holds no JSON object; write it anew")
+        raise CheckpointError(f"expected {what}, but '{path}' holds no JSON object; write it again")
     return content

@@ -46,7 +46,7 @@ def demo(
 
 
 def _learn(table: "Table", out: Path) -> "tuple[SignalLM, dict[str, Any]]":
-    """Pretrain an encoder, teach it the labels, train an adapter, and score it."""
+    """Pretrain an encoder, fine-tune it on the labels, train an adapter, and score it."""
     from sig2lm.encoder import save_encoder
     from sig2lm.evaluation.evaluate import evaluate
     from sig2lm.lm import FrozenLM
@@ -66,7 +66,7 @@ def _learn(table: "Table", out: Path) -> "tuple[SignalLM, dict[str, Any]]":
     tuning = FineTuneSettings(epochs=FINE_TUNE_EPOCHS)
     classifier, records = fine_tuned_encoders(table, {name: out / "encoders" / task}, table.info.labels, tuning)
     save_encoder(classifier.encoder(name), out / "fine_tuned" / task, records[name])
-    typer.echo(f"   then taught the labels in {records[name]['seconds']:.0f} s")
+    typer.echo(f"   then fine-tuned on the labels in {records[name]['seconds']:.0f} s")
     outcome = train_adapter(
         table,
         {name: out / "fine_tuned" / task},

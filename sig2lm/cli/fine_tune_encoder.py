@@ -53,7 +53,7 @@ def fine_tune_encoder(
     ] = None,
     seed: SeedOption = 0,
 ) -> None:
-    """Teach encoders the labels of the training subjects, before an adapter learns to read them.
+    """Fine-tune encoders on the labels of the training subjects, before an adapter learns to read them.
 
     Example: sig2lm fine-tune-encoder --data data/har --encoder encoders/har --out encoders/har_tuned
     """

@@ -54,7 +54,7 @@ def pretrain_encoder(
     subject_invariant: Annotated[
         float,
         typer.Option(
-            min=0.0, help="Weight of an adversary that tells the subject; 0 for none.", rich_help_panel=OBJECTIVE
+            min=0.0, help="Weight of an adversary that predicts the subject; 0 for none.", rich_help_panel=OBJECTIVE
         ),
     ] = 0.0,
     epochs: Annotated[

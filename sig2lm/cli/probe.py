@@ -19,7 +19,7 @@ def probe(
     fractions: Annotated[
         str, typer.Option(metavar="0.01,0.1,...", help="Of the training people whose labels are used.")
     ] = "0.01,0.1,1",
-    seeds: Annotated[int, typer.Option(min=1, help="How often people are drawn and weights begin anew.")] = 3,
+    seeds: Annotated[int, typer.Option(min=1, help="How often people are drawn and weights begin again.")] = 3,
     split: Annotated[Literal["validation", "test"], typer.Option(help="Where is judged.")] = "test",
     test_data: Annotated[
         Path | None, typer.Option(help="Judge on this data set instead, by the labels that both have.")
@@ -111,7 +111,7 @@ def show_probe(report: dict[str, Any]) -> None:
         f"without labels ({free['windows']} windows): RankMe {free['rankme']:.1f}, effective rank "
         f"{free['effective_rank']:.1f}, uniformity {free['uniformity']:.2f}, alignment "
         + ", ".join(f"{name} {value:.3f}" for name, value in free["alignment"].items() if value is not None)
-        + (f", tells who it is {leakage['accuracy']:.2f} (chance {leakage['chance']:.2f})" if leakage else ""),
+        + (f", predicts who it is {leakage['accuracy']:.2f} (chance {leakage['chance']:.2f})" if leakage else ""),
         highlight=False,
     )
     if not report["labels"]:

@@ -1,4 +1,4 @@
-"""Cross-validation by subject: one prepared table, divided anew for each fold."""
+"""Cross-validation by subject: one prepared table, divided again for each fold."""
 
 from collections import Counter, defaultdict
 from dataclasses import replace
@@ -12,7 +12,7 @@ from sig2lm.errors import DatasetError
 
 
 def fold(table: Table, number: int, count: int = 5, seed: int = 0) -> Table:
-    """Divide a table anew, so that over all folds every subject is tested once.
+    """Divide a table again, so that over all folds every subject is tested once.
 
     The subjects are shuffled and dealt into ``count`` hands of equal size, each subject to the hand that holds fewest
     rows of the label this subject has most of; so rare labels spread over the folds. An eighth of the others (at least

@@ -212,7 +212,7 @@ def _as_entry(
     if subject is None:
         raise DatasetError("subject is empty; every row names whose recording it is")
     if label is not None and declaration.labels and label not in declaration.labels:
-        raise DatasetError(f"label '{label}' is none of {', '.join(declaration.labels)}; add it to labels or mend it")
+        raise DatasetError(f"label '{label}' is none of {', '.join(declaration.labels)}; add it to labels or fix it")
     if "split" in text and split not in SPLITS:
         raise DatasetError(f"split is '{split or ''}', expected one of {', '.join(SPLITS)}")
     if (text.get("question") is None) != (text.get("answer") is None):

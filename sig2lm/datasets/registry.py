@@ -61,7 +61,7 @@ def prepare(
     Parameters
     ----------
     name
-        One of `DATASETS`; the module of the same name tells what is read, kept and left out.
+        One of `DATASETS`; the module of the same name states what is read, kept and left out.
     source
         The data set's folder; synthetic has none and ignores it.
     out

@@ -26,7 +26,7 @@ def split_subjects(labels: Mapping[str, Set[str]], seed: int, unit: str = "subje
     seed
         Of the draw; the order of `labels` does not matter.
     unit
-        What is divided, in the words of the rule: records, where a data set tells no subjects.
+        What is divided, in the words of the rule: records, where a data set states no subjects.
 
     Returns
     -------

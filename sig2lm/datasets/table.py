@@ -114,16 +114,16 @@ class TableInfo:
         """
         version = data.get("format_version")
         if version != FORMAT_VERSION:
-            raise DatasetError(f"the table has format version {version}, expected {FORMAT_VERSION}; prepare it anew")
+            raise DatasetError(f"the table has format version {version}, expected {FORMAT_VERSION}; prepare it again")
         expected = {known.name for known in fields(cls)}
         if set(data) != expected:
             told = ", ".join(sorted(set(data) ^ expected))
-            raise DatasetError(f"the table's fields lack or exceed what is expected by {told}; prepare it anew")
+            raise DatasetError(f"the table's fields lack or exceed what is expected by {told}; prepare it again")
         try:
             signals = {str(name): Contract.from_dict(contract) for name, contract in data["signals"].items()}
             return cls(**{**data, "labels": tuple(data["labels"]), "signals": signals})
         except (SignalError, AttributeError, TypeError) as error:
-            raise DatasetError(f"the table's signals or labels are unreadable ({error}); prepare it anew") from error
+            raise DatasetError(f"the table's signals or labels are unreadable ({error}); prepare it again") from error
 
 
 @dataclass(frozen=True)
@@ -176,10 +176,10 @@ def load_table(path: str | Path) -> Table:
     try:
         data = hf.load_from_disk(str(path))
     except (ArrowException, OSError, ValueError, KeyError, TypeError) as error:
-        raise DatasetError(f"the table in '{path}' is damaged ({_one_line(error)}); prepare it anew") from error
+        raise DatasetError(f"the table in '{path}' is damaged ({_one_line(error)}); prepare it again") from error
     expected = [*COLUMNS, *info.signals]
     if not isinstance(data, hf.DatasetDict) or any(split.column_names != expected for split in data.values()):
-        raise DatasetError(f"the rows in '{path}' do not have the columns {', '.join(expected)}; prepare it anew")
+        raise DatasetError(f"the rows in '{path}' do not have the columns {', '.join(expected)}; prepare it again")
     return Table(data, info, path)
 
 
@@ -197,10 +197,10 @@ def _load_info(path: Path) -> TableInfo:
         data = json.loads((path / TABLE_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise DatasetError(
-            f"'{path / TABLE_FILE}' cannot be read ({_one_line(error)}); prepare the table anew"
+            f"'{path / TABLE_FILE}' cannot be read ({_one_line(error)}); prepare the table again"
         ) from error
     if not isinstance(data, dict):
-        raise DatasetError(f"'{path / TABLE_FILE}' holds no JSON object; prepare the table anew")
+        raise DatasetError(f"'{path / TABLE_FILE}' holds no JSON object; prepare the table again")
     try:
         return TableInfo.from_dict(data)
     except DatasetError as error:

@@ -1,7 +1,7 @@
 """From the turns of a dialogue to token ids, with room for each soft prompt.
 
 The tokenizer's chat template is applied to stand-ins, never to the content itself. So the scaffold of the dialogue
-(special tokens, role names) and what people wrote are told apart: special tokens count in the scaffold only
+(special tokens, role names) and what people wrote are distinguished: special tokens count in the scaffold only
 (:mod:`sig2lm.lm.text`). Text cannot open a turn, close one, or make a place for a signal.
 """
 

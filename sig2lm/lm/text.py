@@ -1,4 +1,4 @@
-"""Text to token ids, with what a chat template writes and what people write told apart.
+"""Text to token ids, with what a chat template writes and what people write distinguished.
 
 Nothing here has a state that a call changes, so that several threads may ask at once: two copies of the tokenizer are
 kept, one that knows special tokens and one that does not.

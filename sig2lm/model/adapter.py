@@ -38,7 +38,7 @@ class AdapterConfig:
     dropout
         On the features of patches, in training only.
     patch_dropout
-        Share of the patches that the resampler does not see, drawn anew for each training step.
+        Share of the patches that the resampler does not see, drawn again for each training step.
     """
 
     kind: AdapterKind = "resampler"

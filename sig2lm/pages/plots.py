@@ -248,7 +248,7 @@ def _inline(figure: Figure, description: str) -> Markup:
 
 
 def _part(element: ElementTree.Element) -> Markup | None:
-    """Write a path or a text anew, short and in the page's colours; groups and lines without a sample are nothing."""
+    """Write a path or a text again, short and in the page's colours; groups and lines without a sample are nothing."""
     kind = element.tag.rpartition("}")[2]
     style = element.get("style", "")
     if kind == "path" and "d" in element.attrib:

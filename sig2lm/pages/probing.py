@@ -133,7 +133,7 @@ def measures(free: dict[str, Any]) -> Iterator[tuple[str, str]]:
             yield f"Alignment {words}", number(free["alignment"][pairs], 3)
     if leakage := free["subject_leakage"]:
         found, chance = number(leakage["accuracy"], 3), number(leakage["chance"], 3)
-        yield "Tells who it is", f"{found} (chance {chance}, between {leakage['between']})"
+        yield "Predicts who it is", f"{found} (chance {chance}, between {leakage['between']})"
 
 
 def missing(report: dict[str, Any]) -> Iterator[dict[str, Any]]:

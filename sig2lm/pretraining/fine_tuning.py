@@ -162,7 +162,7 @@ def fine_tuned_encoders(
     settings: FineTuneSettings | None = None,
     say: Say = lambda line: None,
 ) -> tuple[Classifier, dict[str, dict[str, Any]]]:
-    """Load pretrained encoders, teach them the labels of a table together, and say where each came from.
+    """Load pretrained encoders, fine-tune them on the labels of a table together, and say where each came from.
 
     Parameters
     ----------
@@ -203,7 +203,7 @@ def fine_tuned_encoders(
 
 
 def training_record(table: Table, labels: Sequence[str], windows: int) -> dict[str, Any]:
-    """What encoders were taught: so many windows of a table, with these labels."""
+    """What encoders were fine-tuned on: so many windows of a table, with these labels."""
     return {"data": {"name": table.info.name, "split": "train", "windows": windows, "labels": list(labels)}}
 
 

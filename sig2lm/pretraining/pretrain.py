@@ -41,7 +41,7 @@ class PretrainSettings(EncoderChoice):
         Keywords of the objective's constructor, such as ``{"positives": "subject"}``. Where an objective compares
         windows and no positives are named, they are neighbours in time, or augmentations where no window has any.
     subject_invariant
-        Weight of an adversary that tells the subject; 0 for none.
+        Weight of an adversary that predicts the subject; 0 for none.
     """
 
     objective: str = "contrastive"
@@ -223,7 +223,7 @@ class _Training(nn.Module):
 
 
 class _DrawPartners(TrainerCallback):
-    """Choose the windows' partners anew in each epoch."""
+    """Choose the windows' partners again in each epoch."""
 
     def __init__(self, examples: PairedWindows) -> None:
         self.examples = examples

@@ -4,7 +4,7 @@ SelfHAR (Tang et al. 2021, doi 10.1145/3448112): a teacher learns the labelled w
 label the most confident of its answers are kept; a student learns the kept answers together with telling which
 distortions a window went through; then it is fine-tuned on the labelled windows. Here, other than there,
 
-- teacher and student begin with the encoders that are given, pretrained or not, where theirs begin anew;
+- teacher and student begin with the encoders that are given, pretrained or not, where theirs begin again;
 - labelled windows keep their own labels, where theirs are labelled by the teacher, too;
 - labels are asked of windows as they are, or augmented as in fine-tuning, and not of distorted ones: who is turned over
   may no longer sit; so each step encodes a window twice;

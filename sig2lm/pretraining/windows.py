@@ -148,7 +148,7 @@ class PairedWindows(torch.utils.data.Dataset[tuple[int, NDArray[np.float32]]]):
         return list(zip(rows, self.windows.__getitems__(rows), strict=True))
 
     def draw(self) -> None:
-        """Choose partners anew, with torch's global random numbers; all rows at once, so that processes agree."""
+        """Choose partners again, with torch's global random numbers; all rows at once, so that processes agree."""
         self._choice = torch.rand(len(self.partners), dtype=torch.float64).numpy()
 
     def partner(self, row: int) -> int:

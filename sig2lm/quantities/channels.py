@@ -1,4 +1,4 @@
-"""Which channels of a signal serve a quantity, told by their units, their clock and, where units are silent, names."""
+"""Which channels of a signal serve a quantity, found by their units, their clock and, where units are silent, names."""
 
 import re
 from collections.abc import Callable

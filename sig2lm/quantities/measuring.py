@@ -54,7 +54,7 @@ def measure(signal: Signal | Mapping[str, Signal], names: Sequence[str] | None =
 def together(found: Mapping[str, Measurements], signals: Mapping[str, Signal]) -> Measurements:
     """Merge the measurements of several named signals.
 
-    What several of them may carry is told apart by its signal, also where only one of them does.
+    What several of them may carry is distinguished by its signal, also where only one of them does.
     """
     several = {
         each.name

@@ -1,7 +1,7 @@
 """How a text table is written: encoding, separator, decimal mark, where its rows begin, what its columns are called.
 
 Everything is found in the first lines of a file. Samples stand in rows; what precedes them (a program's heading,
-``sep=``, names, a row of units) is told from them by the columns that hold numbers further down.
+``sep=``, names, a row of units) is distinguished from them by the columns that hold numbers further down.
 """
 
 import csv
@@ -16,7 +16,7 @@ from sig2lm.signals.clocks import NULLS
 from sig2lm.signals.columns import ColumnName, names_unit, read_name
 
 HEAD = 1 << 18  # bytes that are looked at
-_JUDGED = 60  # rows at the end of these by which columns are told apart
+_JUDGED = 60  # rows at the end of these by which columns are distinguished
 _ROWS = 2_000  # rows that are kept to find the clock
 _MOST_COLUMNS = 10_000
 _LINES = re.compile(r"\r\n|\n|\r")

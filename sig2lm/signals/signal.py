@@ -21,7 +21,7 @@ from sig2lm.signals.units import FloatArray, check_unit, convert_values
 class Signal:
     """A recording of C channels and T samples.
 
-    Three kinds of time are told apart: samples at a `sampling_rate`; rows at a slow, regular `period` (daily
+    Three kinds of time are distinguished: samples at a `sampling_rate`; rows at a slow, regular `period` (daily
     summaries); and event series with neither, such as RR intervals, where each value is one event.
 
     Parameters

@@ -2,7 +2,7 @@
 
 They are no substitute for recordings. Sizes and spreads follow public data where a source is named below; what tells
 the classes apart is simpler than in life, and in `stress` far stronger (see `_simulate_stress`). A score on them shows
-that the road works, never how well it works on people.
+that the pipeline works, never how well it works on people.
 
 `subject_seed` draws what stays with a person (how the phone sits in the pocket, cadence, resting heart rate, habits),
 `seed` what changes from one recording to the next.
@@ -197,7 +197,7 @@ def _simulate_stress(label: str, rng: np.random.Generator, person: np.random.Gen
     """Shift a week against a person's own habits.
 
     In LifeSnaps, days reported as tense differ by 0.6 beats/min, 5 min of sleep and 1000 steps from the others. The
-    shifts here are several times as large, since a week of such days alone would hardly be told from another.
+    shifts here are several times as large, since a week of such days alone would hardly differ from another.
     """
     steps, heart, sleep, exercise = person.normal([7800, 66, 405, 35], [1300, 3.0, 22, 10])
     load = rng.normal(1.0, 0.3) if label == "stressed" else rng.normal(0.0, 0.3)

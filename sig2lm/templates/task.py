@@ -1,4 +1,4 @@
-"""What a model is asked: a template and the closed answers. A model may know several tasks, told apart by signals."""
+"""What a model is asked: a template and the closed answers; a model may know several tasks, one for some signals."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

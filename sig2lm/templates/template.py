@@ -271,7 +271,7 @@ def _read_yaml(path: Path) -> Any:
     try:
         return yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise PromptError(f"expected YAML in '{path}', found: {' '.join(str(error).split())}; mend the file") from error
+        raise PromptError(f"expected YAML in '{path}', found: {' '.join(str(error).split())}; fix the file") from error
 
 
 def _shared(name: str, path: Path) -> dict[str, Any]:

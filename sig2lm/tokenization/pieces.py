@@ -117,7 +117,7 @@ def split_numbers(tokenizer: TextTokenizer, numbers: Sequence[str], before: str 
 def split_rows(tokenizer: TextTokenizer, rows: Sequence[Sequence[str]], cell: str, row: str) -> list[list[Split]]:
     """Cut every cell of a table where it stands: cells joined by `cell`, each row after a `row` separator.
 
-    Rows are encoded one by one, each with the row separator before it, which is where a tokenizer begins anew.
+    Rows are encoded one by one, each with the row separator before it, which is where a tokenizer begins again.
     """
     encoded = tokenizer.encode_batch([row + cell.join(cells) for cells in rows])
     splits = []

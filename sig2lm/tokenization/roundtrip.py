@@ -59,7 +59,7 @@ class LostCharacter:
     character, name
         The character and its Unicode name.
     becomes
-        ``nothing``, ``a space``, ``unknown``, or the other character it cannot be told from.
+        ``nothing``, ``a space``, ``unknown``, or the other character it cannot be distinguished from.
     """
 
     character: str

@@ -1,6 +1,6 @@
 """Ways to write numbers as text that can be read back, each with the error it makes.
 
-Formats of the literature are written anew from their descriptions.
+Formats of the literature are written again from their descriptions.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ class Curriculum:
     table
         Whose labels and signals they are written from.
     known
-        Its training rows, which decide thresholds, and what tells labels apart.
+        Its training rows, which decide thresholds, and what separates labels.
     weights
         How often each kind is asked.
     seed

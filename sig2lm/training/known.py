@@ -1,4 +1,4 @@
-"""What is known of a table's rows, to write questions from: labels, quantities, and what tells labels apart."""
+"""What is known of a table's rows, to write questions from: labels, quantities, and what separates labels."""
 
 import random
 from collections import Counter
@@ -62,7 +62,7 @@ class Known:
 
     @cached_property
     def claims(self) -> dict[str, frozenset[str]]:
-        """What can be claimed of a row, each with the labels it holds for; only what tells labels apart."""
+        """What can be claimed of a row, each with the labels it holds for; only what separates labels."""
         found = self.plan.claims(self.task.labels)
         return {claim: members for claim, members in found.items() if 0 < len(members) < len(self.task.labels)}
 

@@ -110,7 +110,7 @@ def check_labels(table: Table, task: Task) -> None:
         When a row has another label, or a label has no row; the row or the counts are named.
     """
     if "train" not in table.data:
-        raise DatasetError(f"expected a train split in '{table.path}', found {', '.join(table.data)}; prepare it anew")
+        raise DatasetError(f"expected a train split in '{table.path}', found {', '.join(table.data)}; prepare it again")
     rows = table.data["train"]
     if all(answer is not None for answer in rows["answer"]):
         return

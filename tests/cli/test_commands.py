@@ -1,4 +1,4 @@
-"""The command line as a user meets it: the whole road, and one clear line with exit code 2 for each mistake."""
+"""The command line as a user meets it: the whole pipeline, and one clear line with exit code 2 for each mistake."""
 
 import io
 import json

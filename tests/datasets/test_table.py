@@ -106,7 +106,7 @@ def edit(path, change):
 
 BREAKS = {
     "other version": (lambda p: edit(p / "table.json", lambda c: c.update(format_version=9)), "format version 9"),
-    "field lacks": (lambda p: edit(p / "table.json", lambda c: c.pop("licence")), "licence; prepare it anew"),
+    "field lacks": (lambda p: edit(p / "table.json", lambda c: c.pop("licence")), "licence; prepare it again"),
     "bad contract": (
         lambda p: edit(p / "table.json", lambda c: c["signals"].update(rr={})),
         "signals or labels are unreadable",

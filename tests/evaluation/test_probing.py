@@ -36,7 +36,7 @@ PEOPLE = {"train": "abcde", "test": "xyz"}
 
 
 def recording(label: str | None, rng: np.random.Generator, contract: Contract = CONTRACT, samples: int = 32) -> Signal:
-    """Acceleration is noise; only the gyroscope tells the label."""
+    """Acceleration is noise; only the gyroscope predicts the label."""
     values = rng.normal(size=(len(contract.channels), samples))
     if label == "turning":
         values[contract.channels.index("gyro")] += 4.0

@@ -1,4 +1,4 @@
-"""A conversation: the same answers as asking anew, the signal read once, memory, streaming."""
+"""A conversation: the same answers as asking again, the signal read once, memory, streaming."""
 
 import threading
 
@@ -59,9 +59,9 @@ def test_a_conversation_answers_as_one_that_is_read_anew() -> None:
     kept = model.chat(motion(64))
     kept.ask("First?", choices=["up", "down"])
     kept.ask("Second?", max_new_tokens=5)
-    anew = model.chat(motion(64))
-    anew.turns = list(kept.turns)
-    one, two = (chat.ask("Third?", choices=["up", "down"]).probabilities for chat in (kept, anew))
+    again = model.chat(motion(64))
+    again.turns = list(kept.turns)
+    one, two = (chat.ask("Third?", choices=["up", "down"]).probabilities for chat in (kept, again))
     assert one == pytest.approx(two, abs=1e-9)
     assert [turn.role for turn in kept.turns] == ["system", *["user", "assistant"] * 3]
 

@@ -1,4 +1,4 @@
-"""What does not come back is named; what is lost for good is told from what a decoder merely moves."""
+"""What does not come back is named; what is lost for good is distinguished from what a decoder merely moves."""
 
 import pytest
 

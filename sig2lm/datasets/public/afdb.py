@@ -147,7 +147,7 @@ def _judge(intervals: npt.NDArray[np.float32], rhythms: npt.NDArray[np.str_]) ->
 def _read_annotations(path: Path, kind: str) -> Any:
     """Read a WFDB annotation file, which ends in two zero bytes when it is whole."""
     if path.read_bytes()[-2:] != b"\0\0":
-        raise DatasetError(f"expected {kind} annotations in '{path}', but it is truncated or another kind; get it anew")
+        raise DatasetError(f"expected {kind} annotations in '{path}', but it is truncated or another kind; fetch it")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # wfdb 4.3 meets pandas 3.1 with an old argument
         import wfdb

@@ -70,7 +70,7 @@ def draft_cinc2017(source: Path, seed: int | None) -> Draft:
         task="af_ecg",
         labels=tuple(LABELS.values()),
         signals={"ecg": ECG},
-        split_rule=rule + "; the data set tells no subjects",
+        split_rule=rule + "; the data set states no subjects",
         kept=0,
         dropped={},
         source=(
@@ -119,7 +119,7 @@ def _read_reference(path: Path) -> dict[str, str]:
             if len(cells) != 2 or cells[1] not in LABELS:
                 raise DatasetError(
                     f"'{path}' line {line}: expected a recording and one of {', '.join(LABELS)}, as in A00001,N, "
-                    f"found {','.join(cells)!r}; get the file anew"
+                    f"found {','.join(cells)!r}; get the file again"
                 )
             labels[cells[0]] = LABELS[cells[1]]
     return labels

@@ -92,7 +92,7 @@ def read_recording(folder: Path) -> Session:
     if ends[last] - ends[first] >= _END_TOLERANCE:
         raise DatasetError(
             f"'{folder / first.upper()}.csv' ends {ends[last] - ends[first]:.0f} s before {last.upper()}.csv, expected "
-            "files of one recording to end together; the file is truncated, get it anew"
+            "files of one recording to end together; the file is truncated, get it again"
         )
     start = max(begin for begin, _ in streams.values())
     signals = {name: _as_signal(name, begin, values, start) for name, (begin, values) in streams.items()}

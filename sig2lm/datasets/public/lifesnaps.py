@@ -16,11 +16,11 @@ tell the last of the seven days (steps, resting_heart_rate, nrem_heart_rate, sle
 bmi) in words: "<30" becomes "under 30".
 
 Known traps: mood was asked on 2290 of 7410 days, and 63 of 71 people answered, 11 of them never with TENSE/ANXIOUS, so
-a label tells much about who it is. The table tells no hours: an answer given after midnight counts to the new day. Half
-of the days asked about have no NREM heart rate. Tense days hardly differ from others of the same person (-560 steps,
--0.2 beats/min, -2 min of sleep). `stress_score` is Fitbit's, computed from heart and sleep, high when calm, no label.
-The 1-5 stress scale is in PMData alone, NREM heart rate here alone: no one set has every field that a stress prompt may
-name.
+a label tells much about who it is. The table states no hours: an answer given after midnight counts to the new day.
+Half of the days asked about have no NREM heart rate. Tense days hardly differ from others of the same person (-560
+steps, -0.2 beats/min, -2 min of sleep). `stress_score` is Fitbit's, computed from heart and sleep, high when calm, no
+label. The 1-5 stress scale is in PMData alone, NREM heart rate here alone: no one set has every field that a stress
+prompt may name.
 """
 
 import math

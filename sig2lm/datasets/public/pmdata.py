@@ -202,17 +202,17 @@ def _read_records(path: Path, parse: Callable[[Any], _Record]) -> list[_Record]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(content, list):
-            raise DatasetError(f"'{path}': expected a list of records, found {type(content).__name__}; fetch it anew")
+            raise DatasetError(f"'{path}': expected a list of records, found {type(content).__name__}; fetch it again")
     except FileNotFoundError as error:
-        raise DatasetError(f"expected '{path}' as in the official layout, found no such file; fetch it anew") from error
+        raise DatasetError(f"expected '{path}' as in the official layout, found no such file; fetch it") from error
     except ValueError as error:
-        raise DatasetError(f"'{path}' is not readable as JSON: {error}; fetch the file anew") from error
+        raise DatasetError(f"'{path}' is not readable as JSON: {error}; fetch the file again") from error
     for record in content:
         try:
             found.append(parse(record))
         except (KeyError, TypeError, ValueError) as error:
             raise DatasetError(
-                f"'{path}': record {len(found) + 1} lacks or mistypes a field ({error}); fetch the file anew"
+                f"'{path}': record {len(found) + 1} lacks or mistypes a field ({error}); fetch the file again"
             ) from error
     return found
 
@@ -239,7 +239,7 @@ def _read_people(path: Path) -> dict[str, dict[str, str]]:
     rows = read_sheet(path)
     heads = [number for number, row in enumerate(rows) if "Participant ID" in row.values()]
     if not heads:
-        raise DatasetError(f"'{path}': expected a row of headings with Participant ID, found none; fetch the file anew")
+        raise DatasetError(f"'{path}': expected a row of headings with Participant ID, found none; fetch it")
     columns = {heading: column for column, heading in rows[heads[0]].items()}
     return {
         row[columns["Participant ID"]]: {

@@ -173,7 +173,7 @@ def _read_recording(path: Path) -> _Trial:
         told = " ".join(str(error).split())[:200]
         raise DatasetError(f"'{path}': expected the columns {', '.join(_TYPES)}, but: {told}") from error
     if table.num_rows < 2:
-        raise DatasetError(f"'{path}': expected a recording, found {table.num_rows} rows; copy the file anew")
+        raise DatasetError(f"'{path}': expected a recording, found {table.num_rows} rows; copy the file again")
     labels = pc.index_in(table["label"], value_set=pa.array(list(LABELS)))
     if labels.null_count:
         row = int(np.argmax(labels.is_null().to_numpy()))
@@ -183,12 +183,12 @@ def _read_recording(path: Path) -> _Trial:
     broken = np.isnan(stamps) | (np.diff(stamps, prepend=stamps[0]) < 0)
     if broken.any():
         raise DatasetError(
-            f"'{path}': line {np.argmax(broken) + 2}: expected a time stamp in ms that does not go back; mend the file"
+            f"'{path}': line {np.argmax(broken) + 2}: expected a time stamp in ms that does not go back; fix the file"
         )
     values = np.stack([table[name].to_numpy() for name in _VALUES])
     if np.isinf(values).any():
         line = int(np.argmax(np.isinf(values).any(axis=0))) + 2
-        raise DatasetError(f"'{path}': line {line}: expected finite values, found infinity; mend the file")
+        raise DatasetError(f"'{path}': line {line}: expected finite values, found infinity; fix the file")
     return _Trial(_even_clock(stamps), values, labels.to_numpy())
 
 

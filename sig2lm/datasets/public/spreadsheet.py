@@ -26,7 +26,7 @@ def read_sheet(path: Path) -> list[dict[str, str]]:
             rows = ElementTree.fromstring(book.read(_SHEET)).iterfind(".//{*}row")
             return [_read_row(row, strings) for row in rows]
     except (OSError, zipfile.BadZipFile, zlib.error, ElementTree.ParseError, LookupError, ValueError) as error:
-        raise DatasetError(f"'{path}' is not readable as an .xlsx workbook: {error}; fetch it anew") from error
+        raise DatasetError(f"'{path}' is not readable as an .xlsx workbook: {error}; fetch it again") from error
 
 
 def _read_strings(book: zipfile.ZipFile) -> list[str]:

@@ -113,7 +113,7 @@ def _read_labels(path: Path) -> dict[str, Labels]:
         reader = csv.DictReader(file)
         if not set(_COLUMNS) <= set(reader.fieldnames or ()):
             found = ", ".join(reader.fieldnames or ()) or "an empty file"
-            raise DatasetError(f"'{path}': expected the columns {', '.join(_COLUMNS)}, found {found}; get it anew")
+            raise DatasetError(f"'{path}': expected the columns {', '.join(_COLUMNS)}, found {found}; get it again")
         for cells in reader:
             try:
                 subject = f"S{int(cells['Participant']):02d}"
@@ -121,7 +121,7 @@ def _read_labels(path: Path) -> dict[str, Labels]:
             except (TypeError, ValueError, KeyError) as error:
                 raise DatasetError(
                     f"'{path}' line {reader.line_num}: expected a participant's number, a second since 1970 and the "
-                    f"label 0 or 1, found {', '.join(str(cells[name]) for name in _COLUMNS)}; get the file anew"
+                    f"label 0 or 1, found {', '.join(str(cells[name]) for name in _COLUMNS)}; get the file again"
                 ) from error
     return dict(labels)
 
@@ -145,6 +145,6 @@ def _lay_track(recording: Session, labels: Labels, subject: str) -> Track:
     if (track == UNLABELLED).all():
         raise DatasetError(
             f"expected labels of {subject} within its recording ({len(track)} s from {begin} s on), found "
-            f"{min(labels)} to {max(labels)} s; the two are not of one session, get them anew"
+            f"{min(labels)} to {max(labels)} s; the two are not of one session, get them again"
         )
     return track

@@ -119,7 +119,7 @@ def _read_lines(path: Path) -> list[str]:
             f"expected UCI HAR's file '{path}', found no such file; unpack the archive and give '{_FOLDER}'"
         ) from error
     except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(f"'{path}' cannot be read as text: {error}; copy the file anew") from error
+        raise DatasetError(f"'{path}' cannot be read as text: {error}; copy the file again") from error
 
 
 def _read_part(folder: Path, part: str, names: dict[str, str]) -> _Part:
@@ -152,7 +152,7 @@ def _official_split(parts: list[_Part]) -> tuple[dict[str, str], str]:
     if train & test:
         raise DatasetError(
             f"expected nobody both in train and in test, found subject {min(train & test, key=int)} in both; "
-            "a subject file is from the other folder, or pass a seed to divide anew"
+            "a subject file is from the other folder, or pass a seed to divide again"
         )
     splits = dict.fromkeys(train, "train") | dict.fromkeys(test, "test")
     splits |= {subject: "validation" for subject in VALIDATION_SUBJECTS if subject in train}
@@ -175,7 +175,7 @@ def _read_windows(part: _Part) -> Iterator[Signal]:
             files = [stack.enter_context(path.open(encoding="ascii", errors="replace")) for path in paths]
         except OSError as error:
             raise DatasetError(
-                f"expected UCI HAR's file '{error.filename}', but: {error.strerror}; unpack the archive anew"
+                f"expected UCI HAR's file '{error.filename}', but: {error.strerror}; unpack the archive again"
             ) from error
         for first in range(0, len(part.labels), _WINDOWS_PER_BLOCK):
             count = min(_WINDOWS_PER_BLOCK, len(part.labels) - first)
@@ -198,7 +198,7 @@ def _parse(path: Path, lines: list[str], first: int, count: int) -> npt.NDArray[
     if len(lines) < count:
         raise DatasetError(
             f"'{path}': expected a window for each line of the y file, but line {first + len(lines) + 1} is missing; "
-            "the file is truncated, copy it anew"
+            "the file is truncated, copy it again"
         )
     if not any(map(str.isspace, lines)):  # loadtxt would pass over them
         with suppress(ValueError):
@@ -208,7 +208,7 @@ def _parse(path: Path, lines: list[str], first: int, count: int) -> npt.NDArray[
     broken = next(i for i, line in enumerate(lines) if not _is_window(line))
     raise DatasetError(
         f"'{path}': line {first + broken + 1}: expected {SAMPLES} finite numbers, found {len(lines[broken].split())} "
-        f"values, {lines[broken].strip()[:40]!r} and so on; copy the file anew"
+        f"values, {lines[broken].strip()[:40]!r} and so on; copy the file again"
     )
 
 

@@ -180,7 +180,7 @@ def _read_chest_start(path: Path) -> float:
             f"expected '{path}' ({expected}), found no such file; get it, or state --chest-offset"
         ) from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DatasetError(f"'{path}': expected {expected}, but it is unreadable: {error}; get it anew") from error
+        raise DatasetError(f"'{path}': expected {expected}, but it is unreadable: {error}; get it again") from error
     return stamp.replace(tzinfo=ZoneInfo(_ZONE)).timestamp()
 
 
@@ -196,7 +196,7 @@ def _read_conditions(path: Path) -> list[tuple[str, float, float]]:
         found = [(name.strip(), _seconds(begin), _seconds(end)) for name, begin, end in labelled]
     except (KeyError, ValueError) as error:
         raise DatasetError(
-            f"'{path}': expected lines ORDER, START and END as in 7.08 (minutes.seconds), found {error}; get it anew"
+            f"'{path}': expected lines ORDER, START and END as in 7.08 (minutes.seconds), found {error}; get it again"
         ) from error
     missing = CONDITIONS.keys() - {name for name, _, _ in found}
     if missing:

@@ -200,7 +200,7 @@ def _check_form(path: Path, text: Any, good: npt.NDArray[np.bool_]) -> None:
     if good.size:
         place = int(np.argmin(good))
         found = f"{(~good).sum()} malformed of {good.size}, first line {place + 1}: {text[place].as_py()[:60]!r}"
-    raise DatasetError(f"'{path}': expected lines of the form {FORM}, found {found}; copy the file anew")
+    raise DatasetError(f"'{path}': expected lines of the form {FORM}, found {found}; copy the file again")
 
 
 def _as_seconds(path: Path, stamps: Any) -> _Floats:

@@ -103,7 +103,7 @@ def model_folder(name: str) -> Path:
 
 
 def read_model_config(folder: Path) -> dict[str, Any]:
-    """Return a model's ``config.json`` without what merely tells who wrote it; empty where there is none.
+    """Return a model's ``config.json`` without what merely names its author; empty where there is none.
 
     Raises
     ------

@@ -13,7 +13,7 @@ from sig2lm.errors import SignalError
 from sig2lm.signals import Contract
 
 READING = 1
-"""How signals are brought before external models; part of each fingerprint, so that a change makes caches anew."""
+"""How signals are brought before external models; part of each fingerprint, so that a change makes caches again."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class ForeignConfig:
     contract
         The signals it reads; the table's.
     model
-        The model's own ``config.json``, without what merely tells who wrote it.
+        The model's own ``config.json``, without what merely names its author.
     """
 
     library: str

@@ -54,7 +54,7 @@ def probe_encoder(
         Judge on the same split of this table instead, by its signal of the same name or ``settings.test_signal``; only
         labels that both have are used.
     progress
-        Told before each longer step.
+        Called before each longer step.
 
     Returns
     -------

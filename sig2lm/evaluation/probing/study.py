@@ -28,7 +28,7 @@ class ProbeSettings:
     fractions
         Of the training people whose labels are used, each in (0, 1].
     seeds
-        How often people are drawn and weights begin anew.
+        How often people are drawn and weights begin again.
     split
         Of the people on whom is judged: validation or test.
     neighbours

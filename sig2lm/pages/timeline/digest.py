@@ -10,7 +10,7 @@ from sig2lm.signals import Signal
 from sig2lm.signals.annotation_rows import WindowRow
 
 BINS = 600  # along time
-MOST_ANSWERS = 12  # different open answers that are told apart
+MOST_ANSWERS = 12  # different open answers that are distinguished
 OTHERS = "other answers"
 
 Floats = npt.NDArray[np.float64]
@@ -75,7 +75,7 @@ class Digest:
     end
         Length of the recording, s.
     choices
-        Of a closed question; without them, the first dozen different answers are told apart.
+        Of a closed question; without them, the first dozen different answers are distinguished.
     """
 
     def __init__(self, end: float, choices: Sequence[str] | None = None, bins: int = BINS) -> None:

@@ -13,7 +13,7 @@ class RowNoise:
     """Random numbers of some rows of a larger batch, which are the same whichever rows are at hand.
 
     Numbers are drawn for the whole batch, and those of the rows at hand are kept: so processes that share a batch, and
-    rows that are augmented apart from their batch mates, get what they would have had together. Rows of signals of
+    rows that are augmented apart from the rest of the batch get what they would have had together. Rows of signals of
     equal length only: a longer draw is another one.
 
     Attributes

@@ -26,7 +26,7 @@ class CrossModalPrediction(Objective):
         The encoder to train; two channel groups or more.
     target
         A channel of the channel group that is hidden in every window; by default each window hides one of its own,
-        drawn anew. A target's own patches are never read in training: use an encoder with a target on the other
+        drawn again. A target's own patches are never read in training: use an encoder with a target on the other
         signals.
     source_ratio
         Share of the other channel groups' patches that are hidden too, and not predicted.

@@ -1,10 +1,10 @@
 """Unlearning who it is: an adversary beside any objective.
 
-A classifier tells the subject from the encoder's mean patch, and the encoder learns to mislead it (Cheng et al. 2020,
-arXiv 2007.04871). What differs: instead of two optimisers in turn, the gradient is reversed between classifier and
-encoder (Ganin et al. 2016, arXiv 1505.07818), so that one loss and one step train both. The classifier learns faster
-than the encoder and sees each feature at the same size: a slower one, or one that small features escape, is misled
-while the subject stays as plain to others as it was.
+A classifier predicts the subject from the encoder's mean patch, and the encoder learns to mislead it (Cheng et al.
+2020, arXiv 2007.04871). What differs: instead of two optimisers in turn, the gradient is reversed between classifier
+and encoder (Ganin et al. 2016, arXiv 1505.07818), so that one loss and one step train both. The classifier learns
+faster than the encoder and sees each feature at the same size: a slower one, or one that small features escape, is
+misled while the subject stays as plain to others as it was.
 """
 
 from torch import Tensor, nn

@@ -1,4 +1,4 @@
-"""Device: one family of files, and how it is told from others."""
+"""Device: one family of files, and how it is distinguished from others."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -47,7 +47,7 @@ def test_windows_units_labels_and_the_split_by_recording(layout, tmp_path):
     assert (info.task, info.kept, info.dropped) == ("af_ecg", 7, {})
     assert "REFERENCE-v3.csv" in info.source
     assert "by recording" in info.split_rule
-    assert "tells no subjects" in info.split_rule
+    assert "states no subjects" in info.split_rule
     told = [(row["subject"], row["label"], row["start"], len(row["ecg"])) for row in rows]
     assert told[:5] == [
         ("A00001", "normal sinus rhythm", 0.0, 9000),
