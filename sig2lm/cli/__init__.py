@@ -3,6 +3,8 @@
 import logging
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import typer
 
@@ -57,6 +59,19 @@ def _main(version: bool = typer.Option(False, "--version", help="Print the versi
         raise typer.Exit
 
 
+@contextmanager
+def _decisions_on_stderr() -> Iterator[None]:
+    """Print what sig2lm itself decided or waits for, one plain line each, while a command runs."""
+    logger, lines = logging.getLogger("sig2lm"), logging.StreamHandler()
+    lines.setFormatter(logging.Formatter("%(message)s"))
+    logger.addHandler(lines)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(lines)
+
+
 def main() -> None:
     """Run the command line: a mistake of the user is one line and exit code 2, an interruption 130."""
     # Libraries keep quiet: what a user must know, the commands say.
@@ -65,12 +80,9 @@ def main() -> None:
     if not sys.stderr.isatty():
         os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
         os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
-    said = logging.StreamHandler()  # what sig2lm itself decided or waits for: one plain line on stderr
-    said.setFormatter(logging.Formatter("%(message)s"))
-    logging.getLogger("sig2lm").addHandler(said)
-    logging.getLogger("sig2lm").setLevel(logging.INFO)
     try:
-        sys.exit(app(prog_name="sig2lm", standalone_mode=False))
+        with _decisions_on_stderr():
+            sys.exit(app(prog_name="sig2lm", standalone_mode=False))
     except Sig2LMError as error:
         typer.echo(f"sig2lm: error: {error}", err=True)
         sys.exit(2)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from sig2lm.errors import TokenizerError
-from sig2lm.pocket import pocket_folder
+from sig2lm.pocket import POCKET, pocket_folder
 from sig2lm.tokenization.tokenizer import FastTokenizer, TextTokenizer, TiktokenTokenizer
 
 TIKTOKEN_PREFIX = "tiktoken:"
@@ -28,8 +28,8 @@ def load_tokenizer(source: str | Path) -> TextTokenizer:
     Parameters
     ----------
     source
-        A folder, a ``tokenizer.json`` file, a Hugging Face hub name (``org/name``, needs the network or its cache), or
-        a tiktoken encoding: ``cl100k_base``, or any as ``tiktoken:gpt2`` (needs the extra ``sig2lm[tiktoken]``).
+        ``pocket``, a folder, a ``tokenizer.json`` file, a Hugging Face hub name (``org/name``, needs the network or its
+        cache), or a tiktoken encoding: ``cl100k_base``, or any as ``tiktoken:gpt2`` (needs the extra ``sig2lm[tiktoken]``).
 
     Raises
     ------
@@ -40,6 +40,8 @@ def load_tokenizer(source: str | Path) -> TextTokenizer:
     path = Path(name).expanduser()
     if path.is_dir():
         return _from_folder(path)
+    if name == POCKET:
+        return pocket_tokenizer()
     if path.is_file():
         return _from_file(path, path.parent.resolve().name)
     if name.startswith(TIKTOKEN_PREFIX) or name in TIKTOKEN_NAMES:

@@ -134,7 +134,7 @@ def train_adapter(
     encoders: Mapping[str, str | Path | PatchEncoder],
     out: str | Path,
     *,
-    lm: FrozenLM,
+    lm: FrozenLM | str | Path,
     template: Template | Sequence[Template],
     settings: TrainSettings | None = None,
     resume: bool = False,
@@ -153,7 +153,7 @@ def train_adapter(
     out
         A new folder; with ``resume``, that of an interrupted run, which ends with the weights that it would have had.
     lm, template
-        Who answers, and how it is asked: a template for each table.
+        Who answers (an LM, or the name of one), and how it is asked: a template for each table.
 
     Returns
     -------
@@ -165,6 +165,7 @@ def train_adapter(
     Sig2LMError
         When ``out`` exists, the data does not fit the encoders or the template, or there is nothing to resume.
     """
+    lm = lm if isinstance(lm, FrozenLM) else FrozenLM.from_pretrained(lm)
     settings = adapted(settings or TrainSettings(), lm)
     out = Path(out).expanduser()
     check_logger(settings.report_to)
