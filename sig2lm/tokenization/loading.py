@@ -29,7 +29,8 @@ def load_tokenizer(source: str | Path) -> TextTokenizer:
     ----------
     source
         ``pocket``, a folder, a ``tokenizer.json`` file, a Hugging Face hub name (``org/name``, needs the network or its
-        cache), or a tiktoken encoding: ``cl100k_base``, or any as ``tiktoken:gpt2`` (needs the extra ``sig2lm[tiktoken]``).
+        cache), or a tiktoken encoding: ``cl100k_base``, or any as ``tiktoken:gpt2`` (needs the extra
+        ``sig2lm[tiktoken]``).
 
     Raises
     ------
