@@ -235,8 +235,8 @@ def label_numbers(names: Sequence[str], labels: Sequence[str]) -> NDArray[np.int
 def spread(values: Sequence[float | None]) -> dict[str, Any]:
     """Return mean and sample standard deviation over seeds or folds, and the values; None where none or one is known.
 
-    >>> spread([0.5, None, 0.7])
-    {'mean': 0.6, 'std': 0.1414213562373095, 'values': [0.5, None, 0.7]}
+    >>> spread([1.0, None, 3.0])
+    {'mean': 2.0, 'std': 1.4142135623730951, 'values': [1.0, None, 3.0]}
     """
     known = [value for value in values if value is not None]
     return {

@@ -1,5 +1,6 @@
 """What every architecture of a signal encoder is configured by: its contract, its scaling, its limits."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
@@ -15,7 +16,7 @@ Normalisation = Literal["dataset", "centred", "instance", "recording", "none"]
 
 
 @dataclass(frozen=True)
-class EncoderConfig:
+class EncoderConfig(ABC):
     """The base of each architecture's config: two parts, an embedding and blocks, and what both need.
 
     The embedding turns samples into tokens, one for each patch and channel group; the blocks let tokens see one
@@ -74,13 +75,13 @@ class EncoderConfig:
         def width(self) -> int:
             """E."""
 
+    @abstractmethod
     def build_embedding(self) -> nn.Module:
         """Return what maps normalised values and sample_mask (B, C, T) to tokens (B, times, groups, E)."""
-        raise NotImplementedError
 
+    @abstractmethod
     def build_blocks(self) -> nn.Module:
         """Return what maps tokens (B, times, groups, E) and their mask (B, times, groups) to patches alike."""
-        raise NotImplementedError
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready dictionary that names the architecture."""

@@ -41,7 +41,7 @@ _SAMPLING: dict[str, Callable[[Any], Any]] = {
     "min_p": MinPLogitsWarper,
     "typical_p": TypicalLogitsWarper,
 }
-_OPTIONS = ("max_new_tokens", "min_new_tokens", "do_sample", *_SAMPLING, *_ALWAYS)
+OPTIONS = ("max_new_tokens", "min_new_tokens", "do_sample", *_SAMPLING, *_ALWAYS)
 _NEUTRAL = {"temperature": 1.0, "top_k": 0, "top_p": 1.0, "repetition_penalty": 1.0, "no_repeat_ngram_size": 0}
 # What transformers' `generate` knows besides, and why it is not here; a value that asks for nothing is let through.
 _REFUSED: dict[str, tuple[Any, str]] = {
@@ -108,9 +108,9 @@ def _checked(options: Mapping[str, Any]) -> dict[str, Any]:
             neutral, reason = _REFUSED[name]
             if value is not None and value != neutral:
                 raise PromptError(f"expected no {name} ({reason}), found {name}={value}; leave it out")
-        elif name not in _OPTIONS:
-            raise PromptError(f"expected an option of generation, found '{name}'; there are {', '.join(_OPTIONS)}")
-    return {name: value for name, value in options.items() if name in _OPTIONS and value is not None}
+        elif name not in OPTIONS:
+            raise PromptError(f"expected an option of generation, found '{name}'; there are {', '.join(OPTIONS)}")
+    return {name: value for name, value in options.items() if name in OPTIONS and value is not None}
 
 
 class Reading:

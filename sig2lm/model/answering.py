@@ -13,6 +13,7 @@ from transformers import GenerationConfig
 from sig2lm.arguments import check_known, unknown
 from sig2lm.errors import ArgumentError, SignalError
 from sig2lm.lm import Context, FrozenLM
+from sig2lm.lm.generation import OPTIONS
 from sig2lm.model.calibration import Calibration
 from sig2lm.model.conformal import Conformity
 from sig2lm.model.examples import Example, Prompter, SignalInput, describe
@@ -31,19 +32,6 @@ Each is a :class:`Signal`, or an array, a torch tensor or a data frame (:func:`s
 ``sampling_rate`` (and, where they are not those of the encoder's contract, ``channels``, ``units`` or ``period``) is
 passed beside it.
 """
-
-GENERATION_OPTIONS = (
-    "max_new_tokens",
-    "min_new_tokens",
-    "do_sample",
-    "temperature",
-    "top_k",
-    "top_p",
-    "min_p",
-    "repetition_penalty",
-    "no_repeat_ngram_size",
-)
-"""What free text takes; further ones of transformers are for the LM to take or refuse."""
 
 
 @dataclass(frozen=True)
@@ -375,9 +363,9 @@ def check_options(question: Question, options: Mapping[str, Any]) -> None:
     ArgumentError
         Naming the option.
     """
-    further = [name for name in options if name not in GENERATION_OPTIONS]
+    further = [name for name in options if name not in OPTIONS]
     own = GenerationConfig().to_dict()
-    check_known("option", [name for name in further if name not in own], [*ArrayClock.names(), *GENERATION_OPTIONS])
+    check_known("option", [name for name in further if name not in own], [*ArrayClock.names(), *OPTIONS])
     if options and question.choices is not None:
         raise ArgumentError(
             f"{', '.join(options)}: only free text takes such options, but this question is closed, with the choices "

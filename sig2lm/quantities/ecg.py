@@ -1,7 +1,7 @@
 """Quantities of the waves of an ECG (sleepecg finds the beats, extra ``sig2lm[ecg]``).
 
-Published software that marks P waves marks one before nearly every beat, in atrial fibrillation too (share of beats on
-CinC 2017: 1.00 in normal rhythm, 0.98 in fibrillation), so what comes before a beat is compared with itself instead.
+Published software that marks P waves marks one before nearly every beat, in atrial fibrillation too, so what comes
+before a beat is compared with itself instead.
 """
 
 import warnings

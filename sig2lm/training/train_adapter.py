@@ -175,6 +175,8 @@ def train_adapter(
         check_new(out)
     processes.wait_for_everyone()
     tables = [take_rows(one, "train", settings.rows) for one in ([table] if isinstance(table, Table) else table)]
+    if settings.patience is not None and not any("validation" in one.data for one in tables):
+        raise Sig2LMError(f"--patience needs a validation split, found none in '{tables[0].path}'; leave it out")
     templates = [template] if isinstance(template, Template) else list(template)
     model = build_model(tables, encoders, lm, templates, settings)
     identity = _identity(model, tables, settings)
@@ -185,8 +187,6 @@ def train_adapter(
         write_json(checkpoints / "identity.json", identity)
     with processes.main_process_first():  # the others find the patches in the cache
         train_sets, eval_sets = (_examples(model, tables, split, settings) for split in ("train", "validation"))
-    if settings.patience is not None and not eval_sets:
-        raise Sig2LMError(f"--patience needs a validation split, found none in '{tables[0].path}'; leave it out")
     started = time.perf_counter()
     judged = eval_sets or train_sets
     if last is not None:

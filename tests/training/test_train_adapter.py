@@ -70,6 +70,15 @@ def test_training_leaves_the_lm_bit_for_bit_and_writes_the_adapter_alone(
     assert losses_of(record)[-1] < losses_of(record)[0]
 
 
+def test_patience_without_validation_people_is_refused_and_leaves_nothing(
+    simulated: Path, days: Table, tmp_path: Path
+) -> None:
+    alone = Table(DatasetDict({"train": days.data["train"]}), days.info, days.path)
+    with pytest.raises(Sig2LMError, match="--patience needs a validation split"):
+        train(simulated, alone, tmp_path / "run", settings={"patience": 1})
+    assert not (tmp_path / "run").exists()
+
+
 def losses_of(record: dict[str, Any]) -> list[float]:
     return [entry["loss"] for entry in record["history"] if "loss" in entry]
 
