@@ -5,14 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sig2lm.cli.groups import RunPlaces, takes_groups
 from sig2lm.cli.options import (
     ChoicesOption,
-    DeviceOption,
-    DtypeOption,
-    EncoderPlaces,
     FactOption,
-    LMOption,
-    QuantizationOption,
     RunArgument,
     SignalOption,
     facts,
@@ -20,7 +16,7 @@ from sig2lm.cli.options import (
     split_choices,
 )
 from sig2lm.cli.output import PANEL, JsonOption, write_output
-from sig2lm.cli.recordings import BelieveOption, Texts, say_notes, takes_recordings
+from sig2lm.cli.recordings import RunRecordings, say_notes
 
 if TYPE_CHECKING:
     from sig2lm.model.annotate import Annotation
@@ -28,7 +24,7 @@ if TYPE_CHECKING:
     from sig2lm.signals import Signal
 
 
-@takes_recordings
+@takes_groups
 def annotate(
     run: RunArgument,
     signal: SignalOption,
@@ -54,28 +50,23 @@ def annotate(
     ] = None,
     fact: FactOption = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Windows asked about at once.")] = 64,
-    lm: LMOption = None,
-    device: DeviceOption = "auto",
-    dtype: DtypeOption = "auto",
-    quantization: QuantizationOption = "none",
-    encoder: EncoderPlaces = None,
-    believe: BelieveOption = False,
     *,
-    reading: Texts,
+    places: RunPlaces,
+    reading: RunRecordings,
 ) -> None:
     """Ask about each window of a recording of any length; one row a window, and a timeline.
 
     Example: sig2lm annotate pocket-har --signal walk.csv --sampling-rate 50 --out walk_labels.csv --html walk.html
     """
-    from sig2lm.cli.loading import load_run, read_signals, say_beats
+    from sig2lm.cli.loading import read_signals, say_beats
     from sig2lm.files import check_outputs, replaced_file
     from sig2lm.pages.timeline.digest import Digest
     from sig2lm.progress import Progress
     from sig2lm.signals.annotation_rows import row_file
 
     check_outputs({"--out": out, "--html": html, "--json": json_file}, paths_of(signal))
-    model = load_run(run, lm, encoder, device=device, dtype=dtype, quantization=quantization)
-    readings = read_signals(model, signal, reading, believe=believe)
+    model = places.load_run(run)
+    readings = read_signals(model, signal, reading)
     signals = {name: read.signal for name, read in readings.items()}
     annotation = model.annotate(
         signals,

@@ -5,31 +5,22 @@ from typing import Annotated
 import typer
 
 from sig2lm.cli.checks import say_checks
+from sig2lm.cli.groups import RunPlaces, Writing, takes_groups
 from sig2lm.cli.options import (
     QUESTION,
     ChoicesOption,
-    DeviceOption,
-    DtypeOption,
-    EncoderPlaces,
     FactOption,
-    LMOption,
-    MaxNewTokens,
-    QuantizationOption,
     RunArgument,
-    SeedOption,
     SignalOption,
-    Temperature,
-    TopP,
     facts,
     paths_of,
     split_choices,
-    writing,
 )
 from sig2lm.cli.output import JsonOption, write_output
-from sig2lm.cli.recordings import BelieveOption, Texts, takes_recordings
+from sig2lm.cli.recordings import RunRecordings
 
 
-@takes_recordings
+@takes_groups
 def ask(
     run: RunArgument,
     signal: SignalOption,
@@ -44,19 +35,11 @@ def ask(
             help="Also give the labels that hold the right one so often, such as 0.9.", rich_help_panel=QUESTION
         ),
     ] = None,
-    max_new_tokens: MaxNewTokens = None,
-    temperature: Temperature = None,
-    top_p: TopP = None,
-    seed: SeedOption = 0,
     json_file: JsonOption = None,
-    lm: LMOption = None,
-    device: DeviceOption = "auto",
-    dtype: DtypeOption = "auto",
-    quantization: QuantizationOption = "none",
-    encoder: EncoderPlaces = None,
-    believe: BelieveOption = False,
     *,
-    reading: Texts,
+    writing: Writing,
+    places: RunPlaces,
+    reading: RunRecordings,
 ) -> None:
     """Ask one question about a recording. A question of the run's template is closed; others are answered freely.
 
@@ -67,16 +50,17 @@ def ask(
 
     import torch
 
-    from sig2lm.cli.loading import load_run, load_signals
+    from sig2lm.cli.loading import load_signals
     from sig2lm.files import check_outputs
 
     check_outputs({"--json": json_file}, paths_of(signal))
-    model = load_run(run, lm, encoder, device=device, dtype=dtype, quantization=quantization)
-    signals = load_signals(model, signal, reading, believe=believe)
-    options = writing(max_new_tokens, temperature, top_p)
-    torch.manual_seed(seed)
+    model = places.load_run(run)
+    signals = load_signals(model, signal, reading)
+    torch.manual_seed(writing.seed)
     started = time.perf_counter()
-    answer = model.ask(signals, question, split_choices(choices), facts=facts(fact), coverage=coverage, **options)
+    answer = model.ask(
+        signals, question, split_choices(choices), facts=facts(fact), coverage=coverage, **writing.stated
+    )
     content = {
         "text": answer.text,
         "label": answer.label,

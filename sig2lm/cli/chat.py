@@ -5,24 +5,9 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from sig2lm.cli.checks import say_checks
-from sig2lm.cli.options import (
-    DeviceOption,
-    DtypeOption,
-    EncoderPlaces,
-    FactOption,
-    LMOption,
-    MaxNewTokens,
-    QuantizationOption,
-    RunArgument,
-    SeedOption,
-    SignalOption,
-    Temperature,
-    TopP,
-    facts,
-    split_choices,
-    writing,
-)
-from sig2lm.cli.recordings import BelieveOption, Texts, takes_recordings
+from sig2lm.cli.groups import RunPlaces, Writing, takes_groups
+from sig2lm.cli.options import FactOption, RunArgument, SignalOption, facts, split_choices
+from sig2lm.cli.recordings import RunRecordings
 from sig2lm.errors import Sig2LMError
 
 if TYPE_CHECKING:
@@ -31,23 +16,15 @@ if TYPE_CHECKING:
 _HELP = "Ask; /choices A,B: QUESTION for a closed question, /reset to forget what was said, an empty line to leave."
 
 
-@takes_recordings
+@takes_groups
 def chat(
     run: RunArgument,
     signal: SignalOption,
     fact: FactOption = None,
-    max_new_tokens: MaxNewTokens = None,
-    temperature: Temperature = None,
-    top_p: TopP = None,
-    seed: SeedOption = 0,
-    lm: LMOption = None,
-    device: DeviceOption = "auto",
-    dtype: DtypeOption = "auto",
-    quantization: QuantizationOption = "none",
-    encoder: EncoderPlaces = None,
-    believe: BelieveOption = False,
     *,
-    reading: Texts,
+    writing: Writing,
+    places: RunPlaces,
+    reading: RunRecordings,
 ) -> None:
     """Ask several questions about a recording, which is read once. An empty line ends the conversation.
 
@@ -55,12 +32,11 @@ def chat(
     """
     import torch
 
-    from sig2lm.cli.loading import load_run, load_signals
+    from sig2lm.cli.loading import load_signals
 
-    model = load_run(run, lm, encoder, device=device, dtype=dtype, quantization=quantization)
-    conversation = model.chat(load_signals(model, signal, reading, believe=believe), facts(fact))
-    options = writing(max_new_tokens, temperature, top_p)
-    torch.manual_seed(seed)
+    model = places.load_run(run)
+    conversation = model.chat(load_signals(model, signal, reading), facts(fact))
+    torch.manual_seed(writing.seed)
     typer.echo(_HELP, err=True)
     while True:
         try:
@@ -70,7 +46,7 @@ def chat(
         if not line:
             break
         try:
-            _answer(conversation, line, options)
+            _answer(conversation, line, writing.stated)
         except Sig2LMError as error:  # one bad question ends no conversation
             typer.echo(f"error: {error}", err=True)
 

@@ -5,13 +5,15 @@ from typing import Annotated, Any
 
 import typer
 
-from sig2lm.cli.options import DeviceOption, DtypeOption, QuantizationOption, SeedOption, named
+from sig2lm.cli.groups import Placement, takes_groups
+from sig2lm.cli.options import SeedOption, named
 from sig2lm.cli.pretrain_encoder import Architecture, Objective, Size
 
 _LEARNING = "What learns"
 _ASKING = "What is asked"
 
 
+@takes_groups
 def cross_validate(
     data: Annotated[Path, typer.Argument(metavar="DATA", help="A data set that `sig2lm prepare` wrote.")],
     out: Annotated[Path, typer.Option(help="A new folder for the folds, the report and the page.")],
@@ -63,9 +65,6 @@ def cross_validate(
         str,
         typer.Option("--lm", help="Folder, GGUF file, hub id, 'smollm2', or 'pocket'.", rich_help_panel=_ASKING),
     ] = "pocket",
-    device: DeviceOption = "auto",
-    dtype: DtypeOption = "auto",
-    quantization: QuantizationOption = "none",
     template: Annotated[
         str | None,
         typer.Option(
@@ -81,6 +80,8 @@ def cross_validate(
         typer.Option(min=1, help="Rows of each fold that are asked; all by default.", rich_help_panel=_ASKING),
     ] = None,
     seed: SeedOption = 0,
+    *,
+    placement: Placement,
 ) -> None:
     """Pretrain, fine-tune, train and evaluate in folds by subject, so that everybody is tested once.
 
@@ -94,7 +95,6 @@ def cross_validate(
     from sig2lm.evaluation.comparison import ComparisonSettings
     from sig2lm.evaluation.cross_validation import CrossValidationSettings
     from sig2lm.evaluation.cross_validation import cross_validate as validate
-    from sig2lm.lm import FrozenLM
     from sig2lm.pages.cross_validation import write_html
     from sig2lm.pretraining import PretrainSettings
     from sig2lm.pretraining.fine_tuning import FineTuneSettings
@@ -118,7 +118,7 @@ def cross_validate(
         report = validate(
             table,
             out,
-            lm=FrozenLM.from_pretrained(lm, device=device, dtype=dtype, quantization=quantization),
+            lm=placement.load(lm),
             template=load_template(asked),
             encoders=named(encoder or [], list(table.info.signals), "--encoder"),
             settings=settings,

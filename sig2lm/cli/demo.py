@@ -1,11 +1,12 @@
 """``sig2lm demo``: the whole pipeline on simulated recordings and the embedded LM, without data or network."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from sig2lm.cli.evaluate import show_report
+from sig2lm.cli.groups import Placement, takes_groups
 
 if TYPE_CHECKING:
     from sig2lm.datasets import Table
@@ -17,8 +18,11 @@ PRETRAIN_EPOCHS, FINE_TUNE_EPOCHS, ADAPTER_EPOCHS = 4, 4.0, 3.0
 TALK = ("What is the person doing?", "Describe the movement.", "Why do you think so?")
 
 
+@takes_groups
 def demo(
     out: Annotated[Path, typer.Option(help="A new folder for data, encoders, runs and reports.")] = Path("runs/demo"),
+    *,
+    placement: Placement,
 ) -> None:
     """Simulate recordings, pretrain an encoder, train an adapter for the embedded LM, score it, and converse.
 
@@ -35,21 +39,20 @@ def demo(
     prepare("synthetic", None, out / "data")
     table = load_table(out / "data" / SHOWN)
     typer.echo(f"\n1. From data to answers: {SHOWN}, {table.info.kept} windows, {', '.join(table.info.labels)}")
-    model, report = _learn(table, out)
+    model, report = _learn(table, out, placement)
     write_json(out / "report.json", report)
     _ask(model, table)
     recording = out / "jogging.npz"
-    _converse(recording)
+    _converse(recording, placement)
     typer.echo(f"\n{time.perf_counter() - started:.0f} s in all. What next? Everything is in {out}:")
     for question, command in _next(out, recording):
         typer.echo(f"  {question}\n    {command}")
 
 
-def _learn(table: "Table", out: Path) -> "tuple[SignalLM, dict[str, Any]]":
+def _learn(table: "Table", out: Path, placement: Placement) -> "tuple[SignalLM, dict[str, Any]]":
     """Pretrain an encoder, fine-tune it on the labels, train an adapter, and score it."""
     from sig2lm.encoder import save_encoder
     from sig2lm.evaluation.evaluate import evaluate
-    from sig2lm.lm import FrozenLM
     from sig2lm.pocket import POCKET
     from sig2lm.pretraining import PretrainSettings, pretrain_encoder
     from sig2lm.pretraining.fine_tuning import FineTuneSettings, fine_tuned_encoders
@@ -58,12 +61,15 @@ def _learn(table: "Table", out: Path) -> "tuple[SignalLM, dict[str, Any]]":
     from sig2lm.training.trainer import TrainSettings
 
     task = table.info.task
+    device: Literal["auto", "cpu"] = "cpu" if placement.device == "cpu" else "auto"
     # The quickest objective: what the labels teach afterwards leaves little of the difference.
-    encoder, provenance = pretrain_encoder(table, PretrainSettings("masked", PRETRAIN_EPOCHS))
+    encoder, provenance = pretrain_encoder(
+        table, PretrainSettings(objective="masked", epochs=PRETRAIN_EPOCHS, device=device)
+    )
     save_encoder(encoder, out / "encoders" / task, provenance)
     typer.echo(f"   encoder pretrained without labels in {provenance['seconds']:.0f} s")
     name = next(iter(table.info.signals))
-    tuning = FineTuneSettings(epochs=FINE_TUNE_EPOCHS)
+    tuning = FineTuneSettings(epochs=FINE_TUNE_EPOCHS, device=device)
     classifier, records = fine_tuned_encoders(table, {name: out / "encoders" / task}, table.info.labels, tuning)
     save_encoder(classifier.encoder(name), out / "fine_tuned" / task, records[name])
     typer.echo(f"   then fine-tuned on the labels in {records[name]['seconds']:.0f} s")
@@ -71,7 +77,7 @@ def _learn(table: "Table", out: Path) -> "tuple[SignalLM, dict[str, Any]]":
         table,
         {name: out / "fine_tuned" / task},
         out / "runs" / task,
-        lm=FrozenLM.from_pretrained(POCKET),
+        lm=placement.load(POCKET),
         template=load_template(task),
         settings=TrainSettings(epochs=ADAPTER_EPOCHS, batch_size=16),
     )
@@ -94,7 +100,7 @@ def _ask(model: "SignalLM", table: "Table") -> None:
         typer.echo(f"     {answer.text} ({answer.confidence:.0%}), simulated as {label}")
 
 
-def _converse(recording: Path) -> None:
+def _converse(recording: Path, placement: Placement) -> None:
     """Hold a conversation about a recording of somebody new, with the run that ships with the package."""
     from sig2lm.model.signal_lm import SignalLM
     from sig2lm.signals import save_signal
@@ -103,7 +109,7 @@ def _converse(recording: Path) -> None:
     (signal,) = simulate(READY, "jogging", seed=1).values()
     save_signal(signal, recording)
     typer.echo(f"\n2. A conversation with the run that ships with the package, about {recording}:")
-    chat = SignalLM.from_pretrained(f"pocket-{READY}").chat(signal)
+    chat = SignalLM.from_pretrained(f"pocket-{READY}", **placement.stated).chat(signal)
     for question in TALK:
         answer = chat.ask(question)
         sure = "" if answer.confidence is None else f" ({answer.confidence:.0%})"

@@ -7,17 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sig2lm.cli.options import (
-    DataOption,
-    DeviceOption,
-    DtypeOption,
-    EncoderPlaces,
-    LMOption,
-    QuantizationOption,
-    RunArgument,
-    SeedOption,
-    Split,
-)
+from sig2lm.cli.groups import RunPlaces, takes_groups
+from sig2lm.cli.options import DataOption, RunArgument, SeedOption, Split
 from sig2lm.cli.output import PANEL, JsonOption, write_output
 
 if TYPE_CHECKING:
@@ -28,6 +19,7 @@ if TYPE_CHECKING:
 _COMPARISON = "Comparison"
 
 
+@takes_groups
 def evaluate(
     run: RunArgument,
     data: DataOption,
@@ -68,13 +60,10 @@ def evaluate(
         ),
     ] = None,
     missing: Annotated[bool, typer.Option("--missing", help="Ask again with each sensor missing.")] = False,
-    lm: LMOption = None,
-    device: DeviceOption = "auto",
-    dtype: DtypeOption = "auto",
-    quantization: QuantizationOption = "none",
-    encoder: EncoderPlaces = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Questions read at once.")] = 64,
     seed: SeedOption = 0,
+    *,
+    places: RunPlaces,
 ) -> None:
     """Score a run, beside shuffled and zeroed signals, text only, and a linear probe of its encoder.
 
@@ -85,7 +74,6 @@ def evaluate(
 
     Example: sig2lm evaluate runs/har --data data/har --html har.html
     """
-    from sig2lm.cli.loading import load_run
     from sig2lm.datasets import load_table
     from sig2lm.errors import Sig2LMError
     from sig2lm.evaluation.classifier import evaluate_classifier
@@ -119,7 +107,7 @@ def evaluate(
         return
     if baselines:
         raise Sig2LMError("--baselines stand beside an encoder that fine-tune-encoder wrote; of a run use --compare")
-    model = load_run(run, lm, encoder, device=device, dtype=dtype, quantization=quantization)
+    model = places.load_run(run)
     evaluated = None
     if compare:
         from sig2lm.evaluation.comparison import ComparisonSettings

@@ -5,7 +5,17 @@ from typing import Annotated, Any
 
 import typer
 
-from sig2lm.cli.options import LEARNING, BatchSize, DataOption, LearningRate, SeedOption, named, say
+from sig2lm.cli.options import (
+    LEARNING,
+    Augment,
+    BatchSize,
+    DataOption,
+    EncoderDevice,
+    LearningRate,
+    SeedOption,
+    named,
+    say,
+)
 
 UNLABELLED = "Windows without a label"
 
@@ -35,12 +45,7 @@ def fine_tune_encoder(
             rich_help_panel=LEARNING,
         ),
     ] = 0.0,
-    augment: Annotated[
-        float,
-        typer.Option(
-            min=0.0, max=1.0, help="Probability of each augmentation that suits the signal.", rich_help_panel=LEARNING
-        ),
-    ] = 0.5,
+    augment: Augment = 0.5,
     self_training: Annotated[
         bool,
         typer.Option("--self-training", help="Learn from windows without a label, too.", rich_help_panel=UNLABELLED),
@@ -51,6 +56,7 @@ def fine_tune_encoder(
             help="With --self-training: a further data set, whose labels are not read.", rich_help_panel=UNLABELLED
         ),
     ] = None,
+    device: EncoderDevice = "auto",
     seed: SeedOption = 0,
 ) -> None:
     """Fine-tune encoders on the labels of the training subjects, before an adapter learns to read them.
@@ -70,7 +76,7 @@ def fine_tune_encoder(
     table = load_table(data)
     folders = named(encoder, list(table.info.signals), "--encoder")
     settings = FineTuneSettings(
-        epochs, batch_size, learning_rate, augment=augment, seed=seed, class_balance=class_balance
+        epochs, batch_size, learning_rate, augment=augment, seed=seed, class_balance=class_balance, device=device
     )
     if self_training:
         further = load_table(unlabelled) if unlabelled else None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from sig2lm.cli.options import named
-from sig2lm.cli.recordings import Texts, read_options, say_notes
+from sig2lm.cli.recordings import RunRecordings, read_options, say_notes
 from sig2lm.errors import Sig2LMError, SignalError
 
 if TYPE_CHECKING:
@@ -17,15 +17,6 @@ if TYPE_CHECKING:
     from sig2lm.templates import Template
 
 
-def load_run(run: str, lm: str | None, encoders: list[str] | None, **placement: str) -> "SignalLM":
-    """Load a run; ``encoders`` are ``[NAME=]FOLDER`` texts, ``placement`` device, dtype and quantization."""
-    from sig2lm.model.checkpoint import run_signals
-    from sig2lm.model.signal_lm import SignalLM
-
-    places = named(encoders, run_signals(run), "--encoder") if encoders else {}
-    return SignalLM.from_pretrained(run, lm=lm, encoders=places, **placement)
-
-
 def template_for(table: "Table", name: str | None) -> "Template":
     """Load a template by name or file; without one the task's own, and 'generic' where it has none."""
     from sig2lm.templates.template import list_templates, load_template
@@ -33,12 +24,12 @@ def template_for(table: "Table", name: str | None) -> "Template":
     return load_template(name or (table.info.task if table.info.task in list_templates() else "generic"))
 
 
-def load_signals(model: "SignalLM", texts: list[str], reading: Texts, *, believe: bool = False) -> "dict[str, Signal]":
+def load_signals(model: "SignalLM", texts: list[str], reading: RunRecordings) -> "dict[str, Signal]":
     """Read ``[NAME=]FILE`` texts and conform them; what a file does not state the encoder's contract fills."""
     from sig2lm.signals.heartbeats import ecg_lead
 
     found = {}
-    readings = read_signals(model, texts, reading, believe=believe)
+    readings = read_signals(model, texts, reading)
     for name, read in readings.items():
         contract = model.branch(name).encoder.contract
         try:
@@ -61,7 +52,7 @@ class Reading:
     notes: tuple[str, ...]
 
 
-def read_signals(model: "SignalLM", texts: list[str], reading: Texts, *, believe: bool = False) -> dict[str, Reading]:
+def read_signals(model: "SignalLM", texts: list[str], reading: RunRecordings) -> dict[str, Reading]:
     """Read ``[NAME=]FILE`` texts as they are; refuse values that cannot be, unless they are believed."""
     from sig2lm.encoder.compatibility import seen_by
     from sig2lm.signals import read_signal_for
@@ -72,7 +63,7 @@ def read_signals(model: "SignalLM", texts: list[str], reading: Texts, *, believe
         encoder, owner = model.branch(name).encoder, f"the encoder of '{name}'"
         signal = read_signal_for(file, encoder.contract, read_options(reading, name, list(model.branches)))
         try:
-            odd = check_plausible(signal, encoder.contract, seen_by(encoder), owner=owner, believe=believe)
+            odd = check_plausible(signal, encoder.contract, seen_by(encoder), owner=owner, believe=reading.believe)
         except SignalError as error:
             raise SignalError(f"'{file}': {error}") from error
         found[name] = Reading(file, signal, (*signal.notes, *odd))

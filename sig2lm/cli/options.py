@@ -2,7 +2,7 @@
 
 import csv
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
@@ -10,44 +10,13 @@ from sig2lm.errors import Sig2LMError
 
 Split = Literal["train", "validation", "test"]
 
-MODEL = "Model"
 ENCODER = "Encoder"
 LEARNING = "Learning"
 QUESTION = "Question"
-WRITING = "Free text"
 
 DataOption = Annotated[Path, typer.Option("--data", help="A data set that `sig2lm prepare` wrote.")]
 RunArgument = Annotated[
     str, typer.Argument(metavar="RUN", help="A run that `sig2lm train-adapter` wrote, 'pocket-har', or a hub id.")
-]
-LMOption = Annotated[
-    str | None,
-    typer.Option("--lm", help="Where the run's LM is now; by default where it was in training.", rich_help_panel=MODEL),
-]
-DeviceOption = Annotated[
-    str,
-    typer.Option(
-        "--device",
-        help="cpu, cuda, cuda:1, mps, ...; auto is the accelerator where there is one.",
-        rich_help_panel=MODEL,
-    ),
-]
-DtypeOption = Annotated[
-    Literal["auto", "float32", "bfloat16", "float16"],
-    typer.Option("--dtype", help="The LM's; auto is as published, where that is quick.", rich_help_panel=MODEL),
-]
-QuantizationOption = Annotated[
-    Literal["none", "4bit", "8bit"],
-    typer.Option("--quantization", help="Of the LM's linear layers (bitsandbytes).", rich_help_panel=MODEL),
-]
-EncoderPlaces = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--encoder",
-        metavar="[NAME=]FOLDER",
-        help="Where the run's encoder is now; repeatable.",
-        rich_help_panel=MODEL,
-    ),
 ]
 SignalOption = Annotated[
     list[str],
@@ -73,25 +42,17 @@ ChoicesOption = Annotated[
 ]
 BatchSize = Annotated[int, typer.Option(min=1, help="Windows a step.", rich_help_panel=LEARNING)]
 LearningRate = Annotated[float, typer.Option(min=0.0, help="Its highest.", rich_help_panel=LEARNING)]
+EncoderDevice = Annotated[
+    Literal["auto", "cpu"],
+    typer.Option("--device", help="auto is the accelerator where there is one.", rich_help_panel=ENCODER),
+]
+Augment = Annotated[
+    float,
+    typer.Option(
+        min=0.0, max=1.0, help="Probability of each augmentation that suits the signal.", rich_help_panel=LEARNING
+    ),
+]
 SeedOption = Annotated[int, typer.Option(help="Of everything that is drawn at random.")]
-MaxNewTokens = Annotated[
-    int | None, typer.Option(min=1, help="How long an answer may be; 64 by default.", rich_help_panel=WRITING)
-]
-Temperature = Annotated[
-    float | None,
-    typer.Option(min=0.01, help="Draw words, boldly above 1; the likeliest by default.", rich_help_panel=WRITING),
-]
-TopP = Annotated[
-    float | None,
-    typer.Option(min=0.01, max=1.0, help="Draw words among the likeliest of this share.", rich_help_panel=WRITING),
-]
-
-
-def writing(max_new_tokens: int | None, temperature: float | None, top_p: float | None) -> dict[str, Any]:
-    """Return the options of free text that were given; to draw words is to be asked for by one of the last two."""
-    given = {"max_new_tokens": max_new_tokens, "temperature": temperature, "top_p": top_p}
-    options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-    return options | ({"do_sample": True} if temperature or top_p else {})
 
 
 def split_choices(texts: list[str] | None) -> list[str] | None:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from sig2lm.cli.options import ENCODER, LEARNING, BatchSize, DataOption, LearningRate, SeedOption, say
+from sig2lm.cli.options import ENCODER, LEARNING, BatchSize, DataOption, EncoderDevice, LearningRate, SeedOption, say
 
 # As in the modules that learn, which would be slow to import for a help; a test compares.
 Objective = Literal["contrastive", "masked", "latent", "byol", "crossl", "cross_modal", "transform", "arrow_of_time"]
@@ -94,6 +94,7 @@ def pretrain_encoder(
             help="By default recording for ECG, centred for event series, else dataset.", rich_help_panel=ENCODER
         ),
     ] = None,
+    device: EncoderDevice = "auto",
     seed: SeedOption = 0,
 ) -> None:
     """Pretrain an encoder on the training subjects, without labels.
@@ -131,6 +132,7 @@ def pretrain_encoder(
         normalisation=normalisation,
         channels=None if channels is None else tuple(part.strip() for part in channels.split(",")),
         seed=seed,
+        device=device,
     )
     speaks = not int(os.environ.get("RANK", "0"))  # of several processes the first one
     try:

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from sig2lm.cli.options import BatchSize, DataOption, LearningRate
+from sig2lm.cli.options import BatchSize, DataOption, EncoderDevice, LearningRate
 from sig2lm.cli.output import PANEL, JsonOption, write_output
 
 
@@ -37,6 +37,7 @@ def probe(
     least_steps: Annotated[int, typer.Option(min=0, help="Of these two, however few labels there are.")] = 300,
     batch_size: BatchSize = 64,
     learning_rate: LearningRate = 5e-4,
+    device: EncoderDevice = "auto",
     json_file: JsonOption = None,
     html: Annotated[
         Path | None,
@@ -56,6 +57,7 @@ def probe(
     from sig2lm.evaluation.probing import ProbeSettings, probe_encoder
     from sig2lm.files import check_outputs
     from sig2lm.pretraining.fine_tuning import FineTuneSettings
+    from sig2lm.pretraining.optimisation import find_device
 
     check_outputs({"--json": json_file, "--html": html}, [data])
     settings = ProbeSettings(
@@ -63,7 +65,7 @@ def probe(
         seeds=seeds,
         split=split,
         neighbours=neighbours,
-        tuning=FineTuneSettings(epochs=epochs, batch_size=batch_size, learning_rate=learning_rate),
+        tuning=FineTuneSettings(epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, device=device),
         least_steps=least_steps,
         test_signal=test_signal,
         missing=missing,
@@ -73,8 +75,8 @@ def probe(
     tables = [load_table(folder) for folder in (data, test_data) if folder is not None]
     contracts = tables[0].info.signals
     loaded = load_any_encoder(encoder, contracts.get(signal or "", next(iter(contracts.values()))))
-    if torch.accelerator.is_available() and isinstance(loaded, torch.nn.Module):
-        loaded.to(torch.accelerator.current_accelerator())
+    if isinstance(loaded, torch.nn.Module):
+        loaded.to(find_device(device))
     report = probe_encoder(tables[0], loaded, settings, signal, tables[1] if test_data else None, _progress)
     report["encoder"]["name"] = Path(encoder).name
     if not write_output(json_file, report):

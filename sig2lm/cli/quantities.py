@@ -5,19 +5,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sig2lm.cli.groups import takes_groups
 from sig2lm.cli.output import JsonOption, write_output
-from sig2lm.cli.recordings import Texts, read_options, say_notes, takes_recordings
+from sig2lm.cli.recordings import Recordings, read_options, say_notes
 
 if TYPE_CHECKING:
     from sig2lm.quantities import Measurement
 
 
-@takes_recordings
+@takes_groups
 def quantities(
     file: Annotated[Path, typer.Argument(help="A recording of any format that `sig2lm formats` lists.")],
     json_file: JsonOption = None,
     *,
-    reading: Texts,
+    reading: Recordings,
 ) -> None:
     """Measure what a recording carries: step rate, heart rate, skin conductance, ..., without any model.
 

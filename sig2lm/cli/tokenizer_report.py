@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sig2lm.cli.groups import takes_groups
 from sig2lm.cli.output import PANEL, STANDARD, JsonOption
-from sig2lm.cli.recordings import Texts, read_options, say_notes, takes_recordings
+from sig2lm.cli.recordings import Recordings, read_options, say_notes
 
 if TYPE_CHECKING:
     from sig2lm.tokenization import Series, TokenizerReport
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 BUILT_IN = {"har": "walking", "af_rr": "atrial fibrillation", "stress": "stressed"}
 
 
-@takes_recordings
+@takes_groups
 def tokenizer_report(
     files: Annotated[
         list[Path] | None,
@@ -42,7 +43,7 @@ def tokenizer_report(
     rows: Annotated[int, typer.Option(min=2, help="Rows of each file to analyse; tokens are counted in all.")] = 10_000,
     virtual_tokens: Annotated[int, typer.Option(min=1, help="Soft prompt to compare with.")] = 16,
     *,
-    reading: Texts,
+    reading: Recordings,
 ) -> None:
     """Show what a tokenizer makes of numbers, and how best to write them.
 
@@ -94,7 +95,7 @@ def _write(outputs: dict[Path | None, Callable[[], str]]) -> None:
             typer.echo(f"wrote {path}", err=True)
 
 
-def _read(files: list[Path], rows: int, reading: Texts) -> "list[Series]":
+def _read(files: list[Path], rows: int, reading: Recordings) -> "list[Series]":
     from sig2lm.tokenization import read_series
 
     if not files:

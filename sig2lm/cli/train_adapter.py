@@ -7,18 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from sig2lm.cli.few_steps import warn_of_few_steps
-from sig2lm.cli.options import (
-    ENCODER,
-    LEARNING,
-    MODEL,
-    QUESTION,
-    DeviceOption,
-    DtypeOption,
-    LearningRate,
-    QuantizationOption,
-    SeedOption,
-    named,
-)
+from sig2lm.cli.groups import MODEL, Placement, takes_groups
+from sig2lm.cli.options import ENCODER, LEARNING, QUESTION, Augment, LearningRate, SeedOption, named
 
 if TYPE_CHECKING:
     from sig2lm.lm import FrozenLM
@@ -34,6 +24,7 @@ ENCODER_HELP = (
 )
 
 
+@takes_groups
 def train_adapter(
     data: Annotated[list[Path], typer.Option(help="A prepared table; several are tasks that one run learns.")],
     out: Annotated[Path, typer.Option(help="A new folder for the run.")],
@@ -41,9 +32,6 @@ def train_adapter(
     lm: Annotated[
         str, typer.Option("--lm", help="Folder, GGUF file, hub id, 'smollm2', or 'pocket'.", rich_help_panel=MODEL)
     ] = "pocket",
-    device: DeviceOption = "auto",
-    dtype: DtypeOption = "auto",
-    quantization: QuantizationOption = "none",
     template: Annotated[
         list[str] | None,
         typer.Option(
@@ -78,12 +66,7 @@ def train_adapter(
     lora_rank: Annotated[
         int, typer.Option(min=0, help="Rank of LoRA layers in the LM; 0 for none.", rich_help_panel=MODEL)
     ] = 0,
-    augment: Annotated[
-        float,
-        typer.Option(
-            min=0.0, max=1.0, help="Probability of each augmentation that suits the signal.", rich_help_panel=LEARNING
-        ),
-    ] = 0.0,
+    augment: Augment = 0.0,
     calibration_examples: Annotated[
         int,
         typer.Option(
@@ -135,6 +118,8 @@ def train_adapter(
         bool, typer.Option("--resume", help="Continue the interrupted run in --out.", rich_help_panel=RUNNING)
     ] = False,
     seed: SeedOption = 0,
+    *,
+    placement: Placement,
 ) -> None:
     """Train an adapter between an encoder and a frozen LM; Ctrl-C leaves a checkpoint that --resume continues.
 
@@ -144,7 +129,6 @@ def train_adapter(
     from sig2lm.datasets import load_table
     from sig2lm.errors import Sig2LMError
     from sig2lm.files import check_new
-    from sig2lm.lm import FrozenLM
     from sig2lm.model.adapter import AdapterConfig
     from sig2lm.templates import Task
     from sig2lm.training.curriculum import Curriculum, read_weights
@@ -167,7 +151,7 @@ def train_adapter(
             Curriculum.from_table(one, Task.from_template(asked, one.info.labels), weights, seed).training_table()
             for one, asked in zip(tables, templates, strict=True)
         ]
-    frozen = FrozenLM.from_pretrained(lm, device=device, dtype=dtype, quantization=quantization)
+    frozen = placement.load(lm)
     settings = TrainSettings(
         adapter=AdapterConfig(adapter, num_virtual_tokens or default_virtual_tokens(frozen)),
         epochs=epochs,

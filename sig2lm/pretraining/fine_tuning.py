@@ -25,7 +25,7 @@ from sig2lm.errors import DatasetError
 from sig2lm.metrics import Predictions, label_numbers, scores
 from sig2lm.pretraining.augmentations import Compose, default_pipeline
 from sig2lm.pretraining.classifier import Classifier
-from sig2lm.pretraining.optimisation import AverageWeights, Say, Schedule, quiet, run, training_arguments
+from sig2lm.pretraining.optimisation import AverageWeights, Device, Say, Schedule, quiet, run, training_arguments
 from sig2lm.pretraining.windows import WindowDataset
 
 Row = tuple[dict[str, NDArray[np.float32]], int]
@@ -48,6 +48,8 @@ class FineTuneSettings:
         How much rare labels weigh: 0 as often as they come, 1 all labels alike; 0.5 between the two.
     average
         Momentum of the average over steps that the weights end as; 0 for the weights of the last step.
+    device
+        ``auto`` is the accelerator where there is one.
     """
 
     epochs: float | None = None
@@ -59,6 +61,7 @@ class FineTuneSettings:
     label_smoothing: float = 0.05
     class_balance: float = 0.0
     average: float = 0.98
+    device: Device = "auto"
 
     def planned(self, windows: int) -> Self:
         """Return these settings with the epochs that so many windows take."""

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Protocol, Self
+from typing import Any, Literal, Protocol, Self
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +14,10 @@ from sig2lm.progress import Progress
 
 Say = Callable[[str], None]
 """Is called with a line of what a user should know, before what takes long."""
+
+
+Device = Literal["auto", "cpu"]
+"""Where an encoder is trained: ``auto`` is the accelerator where there is one (which, CUDA_VISIBLE_DEVICES says)."""
 
 
 class Optimisation(Protocol):
@@ -38,6 +42,10 @@ class Optimisation(Protocol):
     @property
     def seed(self) -> int:
         """Of everything drawn."""
+
+    @property
+    def device(self) -> Device:
+        """Where is trained, always in float32."""
 
 
 _SHOWN = {"loss": "loss", "eval_loss": "validation loss"}
@@ -102,12 +110,22 @@ def training_arguments(settings: Optimisation, scratch: str, **further: Any) -> 
         save_strategy="no",
         logging_strategy="epoch",
         report_to="none",
-        use_cpu=not torch.accelerator.is_available(),
+        use_cpu=find_device(settings.device).type == "cpu",
         remove_unused_columns=False,
         disable_tqdm=True,
         dataloader_pin_memory=torch.cuda.is_available(),
         **further,
     )
+
+
+def find_device(device: Device) -> torch.device:
+    """Return where a training takes place.
+
+    >>> find_device("cpu")
+    device(type='cpu')
+    """
+    accelerator = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+    return torch.device("cpu") if device == "cpu" or accelerator is None else accelerator
 
 
 def quiet(trainer: Trainer) -> None:

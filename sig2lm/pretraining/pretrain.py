@@ -20,7 +20,7 @@ from sig2lm.errors import DatasetError, Sig2LMError
 from sig2lm.pretraining.designing import EncoderChoice, design_for
 from sig2lm.pretraining.objectives import Objective, SubjectInvariant, build_objective, check_objective, option_names
 from sig2lm.pretraining.objectives.distributed import gathered, process_mean, world
-from sig2lm.pretraining.optimisation import Say, Schedule, quiet, run, training_arguments
+from sig2lm.pretraining.optimisation import Device, Say, Schedule, quiet, run, training_arguments
 from sig2lm.pretraining.windows import PairedWindows, WindowDataset, check_subjects, has_neighbours
 
 
@@ -42,6 +42,8 @@ class PretrainSettings(EncoderChoice):
         windows and no positives are named, they are neighbours in time, or augmentations where no window has any.
     subject_invariant
         Weight of an adversary that predicts the subject; 0 for none.
+    device
+        ``auto`` is the accelerator where there is one.
     """
 
     objective: str = "contrastive"
@@ -53,6 +55,7 @@ class PretrainSettings(EncoderChoice):
     channels: tuple[str, ...] | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     subject_invariant: float = 0.0
+    device: Device = "auto"
 
 
 class DivergedError(Sig2LMError):

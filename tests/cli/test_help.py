@@ -9,7 +9,8 @@ import pytest
 import typer
 
 from sig2lm.cli import app, main
-from sig2lm.cli.options import split_choices, writing
+from sig2lm.cli.groups import Writing
+from sig2lm.cli.options import split_choices
 from sig2lm.cli.output import write_output
 from sig2lm.cli.pretrain_encoder import Architecture, LatentMask, Norm, Objective, Size
 from sig2lm.cli.train_adapter import Adapter, Precision
@@ -86,9 +87,9 @@ def test_choices_may_hold_commas_and_be_repeated() -> None:
 
 
 def test_to_draw_words_is_asked_for_by_how() -> None:
-    assert writing(None, None, None) == {}
-    assert writing(5, None, None) == {"max_new_tokens": 5}
-    assert writing(None, 0.7, None) == {"temperature": 0.7, "do_sample": True}
+    assert Writing().stated == {}
+    assert Writing(max_new_tokens=5).stated == {"max_new_tokens": 5}
+    assert Writing(temperature=0.7).stated == {"temperature": 0.7, "do_sample": True}
 
 
 def test_json_goes_to_a_file_or_to_standard_output(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
