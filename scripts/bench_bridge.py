@@ -29,9 +29,11 @@ from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 from sig2lm.encoder import PatchTransformerConfig, SignalEncoder
 from sig2lm.lm import FrozenLM
 from sig2lm.model.adapter import AdapterConfig, build_adapter
-from sig2lm.model.examples import Example, collate, encode_values
+from sig2lm.model.batches import collate
+from sig2lm.model.examples import Example
 from sig2lm.model.signal_branch import SignalBranch
 from sig2lm.model.signal_lm import SignalLM
+from sig2lm.model.table_examples import encode_values
 from sig2lm.pocket import pocket_folder
 from sig2lm.signals import Contract, Signal
 from sig2lm.templates.task import Task

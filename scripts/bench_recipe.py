@@ -24,7 +24,7 @@ from sig2lm.files import read_json
 from sig2lm.lm import FrozenLM
 from sig2lm.metrics import scores
 from sig2lm.model.adapter import AdapterConfig
-from sig2lm.model.examples import TableExamples
+from sig2lm.model.table_examples import TableExamples
 from sig2lm.templates.task import Question
 from sig2lm.templates.template import load_template
 from sig2lm.training.reliance import measure_loss

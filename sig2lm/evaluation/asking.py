@@ -11,8 +11,9 @@ from torch.utils.data import Subset
 from sig2lm.datasets import Table
 from sig2lm.errors import DatasetError
 from sig2lm.metrics import Predictions
-from sig2lm.model.examples import Example, Examples, SignalSource, TableExamples
+from sig2lm.model.examples import Example, Examples
 from sig2lm.model.signal_lm import SignalLM
+from sig2lm.model.table_examples import SignalSource, TableExamples
 from sig2lm.progress import Progress
 from sig2lm.signals import Signal
 from sig2lm.templates.task import Question, Task

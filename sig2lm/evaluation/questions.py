@@ -13,8 +13,8 @@ import numpy as np
 
 from sig2lm.datasets import Table
 from sig2lm.model.answering import Answer
-from sig2lm.model.examples import SignalSource, TableExamples
 from sig2lm.model.signal_lm import SignalLM
+from sig2lm.model.table_examples import SignalSource, TableExamples
 from sig2lm.quantities import Check, Measurement, check_numbers
 from sig2lm.templates.naming import named_label
 from sig2lm.templates.questions import Kind

@@ -32,6 +32,7 @@ _TOLERANCE = 5e-4  # of the standard deviation of the logits
 _ROUNDINGS = 16  # of the LM's type, which another order of the same sums may differ by (bfloat16: 0.125)
 _NOISE = 5.0  # what differs less than this many times the LM's own rounding is the same
 # Layers whose attention depends on the distance between two tokens and on nothing else of where they stand.
+_ROOM = 256  # positions that are kept for an answer where it may not grow past a window or chunk
 _KNOWN_LAYERS = {
     "full_attention",
     "sliding_attention",
@@ -92,6 +93,16 @@ class Reach:
     window: int | None
     chunk: int | None
     known: bool
+
+    @property
+    def shared(self) -> int | None:
+        """Longest text of which rows may share a beginning; None for any."""
+        spans = [span for span in (self.window, self.chunk) if span]
+        return max(min(spans) - _ROOM, 0) if spans else None
+
+    def holds_in_a_chunk(self, length: int) -> bool:
+        """Whether a text and an answer to it stay within the first chunk."""
+        return self.chunk is None or length + _ROOM <= self.chunk
 
 
 def reach(config: Any) -> Reach:

@@ -8,9 +8,7 @@ Shapes: B batch, N prefix length, L text length, D LM width, V vocabulary, A ans
 """
 
 import datetime
-import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
@@ -25,23 +23,15 @@ from sig2lm.lm.cache import Context, repeat_cache
 from sig2lm.lm.capabilities import Capabilities, measured, reach
 from sig2lm.lm.dialogue import DialogueTokenizer
 from sig2lm.lm.generation import Reading, WritingSettings, write
-from sig2lm.lm.loading import find_lm, fingerprint_model, load_model
+from sig2lm.lm.loading import end_tokens, find_lm, fingerprint_model, load_model
+from sig2lm.lm.lora import with_lora, with_saved_lora
 from sig2lm.lm.placement import AUTO, PlacementRequest, choose_placement
 from sig2lm.lm.runner import Runner
 from sig2lm.lm.tree import TokenTree, read_tree
 from sig2lm.lm.unpadded import read_rows, readings, score_rows
 
-_ROOM = 256  # positions that are kept for an answer where it may not grow past a window or chunk
 _LARGE = 20_000_000  # parameters
 _NORM_SAMPLE = 4096  # rows of the embedding table that its norm is measured on
-
-
-@contextmanager
-def _without_peft_s_warning() -> Iterator[None]:
-    """Be silent about a name of transformers that is old, by which peft 0.21 asks: users cannot help it."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)
-        yield
 
 
 class FrozenLM(nn.Module):
@@ -73,11 +63,7 @@ class FrozenLM(nn.Module):
         self._run, self._reach = Runner(model), reach(model.config)
         self.name, self.revision = name, revision
         self.fingerprint = fingerprint or fingerprint_model(model, tokenizer)
-        eos = getattr(model.generation_config, "eos_token_id", None)
-        if eos is None:
-            eos = model.config.get_text_config().eos_token_id
-        ids = eos if isinstance(eos, list) else [eos] if eos is not None else []
-        self.dialogue = DialogueTokenizer(tokenizer, ids, model.get_input_embeddings().num_embeddings)
+        self.dialogue = DialogueTokenizer(tokenizer, end_tokens(model), model.get_input_embeddings().num_embeddings)
         self.has_lora = False
         self.quantization = "none"
 
@@ -201,13 +187,12 @@ class FrozenLM(nn.Module):
         """
         if not self.capabilities.prefix or not self._reach.known:
             return 0
-        spans = [span for span in (self._reach.window, self._reach.chunk) if span]
-        return max(min(spans) - _ROOM, 0) if spans else None
+        return self._reach.shared
 
     def _pads(self, length: int) -> bool:
         """Whether a padded batch of this length gives each row what it would be given alone."""
-        fits = self._reach.chunk is None or length + _ROOM <= self._reach.chunk
-        return self.capabilities.padding and self.capabilities.continuation and self._reach.known and fits
+        found = self.capabilities
+        return found.padding and found.continuation and self._reach.known and self._reach.holds_in_a_chunk(length)
 
     @property
     def embedding_norm(self) -> float:
@@ -223,13 +208,8 @@ class FrozenLM(nn.Module):
         return embedded
 
     def add_lora(self, rank: int, alpha: float | None = None) -> None:
-        """Put trainable low-rank layers (LoRA, Hu et al. 2021) beside every linear layer; the weights stay frozen."""
-        from peft import LoraConfig, get_peft_model
-
-        config = LoraConfig(r=rank, lora_alpha=alpha or 2 * rank, target_modules="all-linear", task_type="CAUSAL_LM")
-        with _without_peft_s_warning():
-            self.model, self.has_lora = get_peft_model(self.model, config), True
-        self._run = Runner(self.model)
+        """Put trainable low-rank layers beside every linear layer; the weights stay frozen."""
+        self._wrap(with_lora(self.model, rank, alpha))
 
     def remove_lora(self) -> None:
         """Take the LoRA layers off; the LM is what it was."""
@@ -239,11 +219,10 @@ class FrozenLM(nn.Module):
 
     def load_lora(self, folder: Path) -> None:
         """Read LoRA layers that ``save_lora`` wrote."""
-        from peft import PeftModel
+        self._wrap(with_saved_lora(self.model, folder))
 
-        with _without_peft_s_warning():
-            self.model, self.has_lora = PeftModel.from_pretrained(self.model, folder, is_trainable=True), True
-        self._run = Runner(self.model)
+    def _wrap(self, model: Any) -> None:
+        self.model, self.has_lora, self._run = model, True, Runner(model)
 
     def save_lora(self, folder: Path) -> None:
         """Write the LoRA layers in peft's own format (safetensors)."""

@@ -136,3 +136,11 @@ def _canonical(path: Path) -> bytes:
     content = json.loads(path.read_text(encoding="utf-8"))
     content.pop("transformers_version", None)
     return json.dumps(content, sort_keys=True).encode()
+
+
+def end_tokens(model: Any) -> list[int]:
+    """Ids with which an LM ends what it writes, by its generation config or its config; none where both are silent."""
+    eos = getattr(model.generation_config, "eos_token_id", None)
+    if eos is None:
+        eos = model.config.get_text_config().eos_token_id
+    return eos if isinstance(eos, list) else [eos] if eos is not None else []

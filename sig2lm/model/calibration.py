@@ -23,9 +23,11 @@ from scipy.optimize import minimize, minimize_scalar
 from scipy.special import log_softmax, softmax
 from torch import Tensor
 
+from sig2lm.model.batches import stack_recordings
 from sig2lm.model.conformal import Conformity
-from sig2lm.model.examples import Example, Prompter, SignalInput, TableExamples, encode_values, stack_recordings
+from sig2lm.model.examples import Example, Prompter, SignalInput
 from sig2lm.model.fusion import SignalFusion
+from sig2lm.model.table_examples import TableExamples, encode_values
 from sig2lm.templates.turns import SignalPlace
 
 _BATCH = 32

@@ -16,7 +16,8 @@ from transformers import DynamicCache
 from sig2lm.encoder import stack_values
 from sig2lm.errors import SignalError
 from sig2lm.lm import Context, FrozenLM, repeat_cache, to_device
-from sig2lm.model.examples import IGNORED, Example, SignalInput, collate
+from sig2lm.model.batches import IGNORED, collate
+from sig2lm.model.examples import Example, SignalInput
 from sig2lm.model.signal_branch import Branch, SignalBranch
 from sig2lm.model.soft_prompt import real_tokens, scatter
 

@@ -20,8 +20,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sig2lm.model.examples import TableExamples, stack_recordings
+from sig2lm.model.batches import stack_recordings
 from sig2lm.model.signal_lm import SignalLM
+from sig2lm.model.table_examples import TableExamples
 from sig2lm.pretraining.augmentations import Compose
 from sig2lm.progress import Progress
 from sig2lm.templates.turns import SignalPlace

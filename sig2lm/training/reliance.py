@@ -12,8 +12,9 @@ import numpy as np
 import torch
 
 from sig2lm.datasets.subset import spread_rows
-from sig2lm.model.examples import SignalSource, TableExamples, collate
+from sig2lm.model.batches import collate
 from sig2lm.model.signal_lm import SignalLM
+from sig2lm.model.table_examples import SignalSource, TableExamples
 
 _ROWS = 128
 _BATCH = 32

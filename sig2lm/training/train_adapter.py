@@ -31,9 +31,10 @@ from sig2lm.lm import FrozenLM
 from sig2lm.model.adapter import build_adapter
 from sig2lm.model.calibration import Calibration, calibrate
 from sig2lm.model.checkpoint import write_run
-from sig2lm.model.examples import Example, TableExamples, check_known_labels
+from sig2lm.model.examples import Example
 from sig2lm.model.signal_branch import SignalBranch
 from sig2lm.model.signal_lm import SignalLM
+from sig2lm.model.table_examples import TableExamples, check_known_labels
 from sig2lm.pretraining.optimisation import run
 from sig2lm.templates.task import Task, check_tasks
 from sig2lm.templates.template import Template

@@ -17,8 +17,9 @@ from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 from sig2lm.errors import CheckpointError
 from sig2lm.lm import FrozenLM
 from sig2lm.model.adapter import AdapterConfig
+from sig2lm.model.batches import collate
 from sig2lm.model.checkpoint import load_trained
-from sig2lm.model.examples import Example, collate
+from sig2lm.model.examples import Example
 from sig2lm.model.signal_lm import SignalLM
 from sig2lm.pretraining.augmentations import Compose, default_pipeline
 from sig2lm.pretraining.optimisation import quiet

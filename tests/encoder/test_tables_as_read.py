@@ -10,7 +10,7 @@ from tiny import MOTION, build_encoder, build_signal_lm
 from sig2lm.datasets import Table, load_table, prepare
 from sig2lm.errors import DatasetError
 from sig2lm.evaluation.evaluate import held_out_question, predict
-from sig2lm.model.examples import TableExamples
+from sig2lm.model.table_examples import TableExamples
 
 GRAVITY = 9.80665
 

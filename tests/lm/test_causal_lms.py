@@ -14,7 +14,8 @@ from torch import Tensor
 
 from sig2lm.errors import CheckpointError
 from sig2lm.lm import Context, EncodedPrompt, FrozenLM
-from sig2lm.model.examples import Example, collate
+from sig2lm.model.batches import collate
+from sig2lm.model.examples import Example
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
 

@@ -6,7 +6,7 @@ import torch
 from tiny import TEMPLATE, build_signal_lm, motion
 
 from sig2lm.errors import PromptError, SignalError
-from sig2lm.model.examples import collate
+from sig2lm.model.batches import collate
 from sig2lm.model.signal_branch import SignalBranch
 from sig2lm.model.signal_lm import SignalLM
 from sig2lm.signals import Signal

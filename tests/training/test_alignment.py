@@ -9,8 +9,8 @@ from tiny import build_lm
 from sig2lm.datasets import Table
 from sig2lm.lm import FrozenLM
 from sig2lm.model.adapter import AdapterConfig
-from sig2lm.model.examples import TableExamples
 from sig2lm.model.signal_lm import SignalLM
+from sig2lm.model.table_examples import TableExamples
 from sig2lm.templates.template import load_template
 from sig2lm.training.alignment import AlignmentSettings, Words, align
 from sig2lm.training.train_adapter import build_model

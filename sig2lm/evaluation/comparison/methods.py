@@ -19,8 +19,9 @@ from sig2lm.evaluation.comparison.texts import TUNED, Shots, TextExamples, TextP
 from sig2lm.evaluation.comparison.tuned_prompt import TunedPrompt
 from sig2lm.metrics import Predictions
 from sig2lm.model.calibration import Calibration, calibrate
-from sig2lm.model.examples import Example, TableExamples
+from sig2lm.model.examples import Example
 from sig2lm.model.signal_lm import SignalLM
+from sig2lm.model.table_examples import TableExamples
 from sig2lm.templates.task import Question, Task
 from sig2lm.training.trainer import TrainSettings, build_trainer
 
