@@ -1,4 +1,4 @@
-"""Numbers as a page writes them; a dash stands for what is not known."""
+"""Numbers as pages and descriptions write them; a dash stands for what is not known."""
 
 from __future__ import annotations
 
@@ -35,9 +35,15 @@ def number(value: float | None, digits: int = 2) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """Write a duration for people: 21 ms, 3.2 s, 12 min, 5.1 h, 40 days; a dash for None."""
+    """Write a duration for people; a dash for None.
+
+    >>> duration(0.0213), duration(3.2), duration(720), duration(86_400), duration(86_400 * 28.2)
+    ('21.3 ms', '3.2 s', '12 min', '1 day', '28.2 days')
+    """
     if seconds is None:
         return DASH
+    if seconds == 86_400:
+        return "1 day"
     if 0 < seconds < 1:
         return f"{1000 * seconds:.3g} ms"
     for limit, size, unit in ((120, 1, "s"), (7200, 60, "min"), (172_800, 3600, "h"), (86_400 * 730, 86_400, "days")):

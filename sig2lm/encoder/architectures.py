@@ -113,7 +113,9 @@ def design(
             f"expected a width that {size.heads} heads divide into even parts, found {size.width}; change one of them"
         )
     if architecture == "conv_transformer":
-        return ConvTransformerConfig(contract, strides_of(patch_size), size.width, size.depth, size.heads, **further)
+        return ConvTransformerConfig(
+            contract, strides_of(patch_size), size.width, size.depth, heads=size.heads, **further
+        )
     return PatchTransformerConfig(contract, patch_size, patch_size, size.width, size.depth, size.heads, **further)
 
 

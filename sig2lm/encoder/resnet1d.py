@@ -1,50 +1,22 @@
 """``resnet1d``: convolutions all the way; dilated residual blocks with squeeze-and-excitation over the tokens."""
 
-import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from sig2lm.encoder.config import EncoderConfig
-from sig2lm.encoder.convolution import GroupStems, MaskedConv, MaskedInstanceNorm
+from sig2lm.encoder.convolution import MaskedConv, MaskedInstanceNorm
+from sig2lm.encoder.convolutional import ConvolutionalConfig
 
 
 @dataclass(frozen=True)
-class ResNet1dConfig(EncoderConfig):
-    """What a ``resnet1d`` is made of, besides what :class:`EncoderConfig` says.
+class ResNet1dConfig(ConvolutionalConfig):
+    """What a ``resnet1d`` is made of: :class:`.ConvolutionalConfig` says all; dilations of its blocks are 1, 2, 4, 8.
 
-    Attributes
-    ----------
-    strides
-        By how much each stage of convolutions shortens time; their product is what a patch stands for, in samples.
-    width, depth
-        E, and number of dilated residual blocks over patches; dilations are 1, 2, 4, 8, and so on again.
-    kernel
-        Samples that the first convolution sees.
-    stem_depth
-        Residual blocks in each stage of convolutions.
+    After eight they begin again.
     """
 
-    strides: tuple[int, ...]
-    width: int = 128
-    depth: int = 4
-    kernel: int = 15
-    stem_depth: int = 1
-
     architecture = "resnet1d"
-    hides_level = True
-
-    @property
-    def patch_size(self) -> int:
-        """Samples that a patch stands for."""
-        return math.prod(self.strides)
-
-    patch_stride = patch_size
-
-    def build_embedding(self) -> nn.Module:
-        """Return the strided convolutions."""
-        return GroupStems(self.channel_groups, self.width, self.strides, self.kernel, self.stem_depth)
 
     def build_blocks(self) -> nn.Module:
         """Return the dilated residual blocks."""

@@ -1,8 +1,8 @@
 """A table as one encoder reads it: one signal, in its channels, units and rate; with fewer labels or sensors."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import datasets as hf
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sig2lm.datasets import Table
+from sig2lm.encoder.config import channel_groups
 from sig2lm.errors import DatasetError, SignalError
 from sig2lm.signals import Contract, Signal
 from sig2lm.tensors import fingerprint
@@ -106,6 +107,47 @@ def check_readable(table: Table, name: str, contracts: Mapping[str, Contract]) -
         raise DatasetError(
             f"'{name}' of '{table.path}': {misfit}; prepare the data set that way, or pretrain an encoder on it"
         )
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A table with one sensor missing throughout: a channel group, the channels of a signal that share a unit.
+
+    Attributes
+    ----------
+    table
+        The same windows, with the sensor masked.
+    signal, channels, unit
+        Names of what is missing, and the unit of its channels.
+    """
+
+    table: Table
+    signal: str
+    channels: list[str]
+    unit: str
+
+
+def sensors_left_out(table: Table) -> Iterator[LeftOut]:
+    """Leave each sensor of a table out in turn.
+
+    Raises
+    ------
+    DatasetError
+        If there is one only.
+    """
+    sensors = [(name, group) for name, contract in table.info.signals.items() for group in channel_groups(contract)]
+    if len(sensors) < 2:
+        raise DatasetError(
+            f"expected two channel groups or more in '{table.path}' (signals, or channels of different units) to leave "
+            "one out, found one; leave out --missing"
+        )
+    return (_without(table, name, group) for name, group in sensors)
+
+
+def _without(table: Table, name: str, group: tuple[int, ...]) -> LeftOut:
+    contract = table.info.signals[name]
+    channels = [contract.channels[channel] for channel in group]
+    return LeftOut(without_channels(table, name, group), name, channels, contract.units[group[0]])
 
 
 def without_channels(table: Table, name: str, channels: Sequence[int]) -> Table:

@@ -3,14 +3,16 @@
 from collections.abc import Mapping
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from sig2lm.datasets import Table
 from sig2lm.encoder import PatchEncoder
+from sig2lm.encoder.pooling import mean_and_maximum
 from sig2lm.evaluation.probing import classifiers
 from sig2lm.metrics import Predictions, label_numbers
-from sig2lm.model.examples import TableExamples
 from sig2lm.model.signal_lm import SignalLM
+from sig2lm.model.table_examples import TableExamples
 
 
 def majority(table: Table, split: str, labels: tuple[str, ...]) -> Predictions:
@@ -47,8 +49,7 @@ def pooled_patches(
         for recording in examples.recordings(index).values():
             assert recording.patches is not None
             assert recording.patch_mask is not None
-            seen = recording.patches[recording.patch_mask]
-            none = np.zeros((1, recording.patches.shape[1]), dtype=np.float32)
-            row += [(seen if len(seen) else none).mean(0), (seen if len(seen) else none).max(0)]
-        pooled.append(np.concatenate(row))
+            patches, mask = (torch.as_tensor(x)[None] for x in (recording.patches, recording.patch_mask))
+            row.append(mean_and_maximum(patches, mask)[0])
+        pooled.append(torch.cat(row).numpy())
     return np.asarray(pooled, dtype=np.float64), examples.row_labels

@@ -9,13 +9,11 @@ from datasets import DatasetDict
 from scipy.special import softmax
 
 from sig2lm.datasets import Table
-from sig2lm.encoder.config import channel_groups
-from sig2lm.encoder.tables import without_channels
-from sig2lm.errors import DatasetError
+from sig2lm.encoder.tables import sensors_left_out
 from sig2lm.evaluation.asking import drawn_question, held_out_question, predict
 from sig2lm.metrics import Predictions, scores
-from sig2lm.model.examples import SignalSource, shuffled_rows
 from sig2lm.model.signal_lm import SignalLM
+from sig2lm.model.table_examples import SignalSource, shuffled_rows
 from sig2lm.templates.task import Question
 
 CONTROLS: dict[str, SignalSource] = {"shuffled": "shuffled", "zeroed": "zeroed", "text_only": "none"}
@@ -131,21 +129,13 @@ def without_sensors(
     DatasetError
         If there is one channel group only.
     """
-    sensors = [(name, group) for name, contract in table.info.signals.items() for group in channel_groups(contract)]
-    if len(sensors) < 2:
-        raise DatasetError(
-            f"expected two channel groups or more in '{table.path}' (signals, or channels of different units) to leave "
-            "one out, found one; evaluate without --missing"
-        )
+    left_out = sensors_left_out(replace(table, data=DatasetDict({split: table.data[split]})))
     question = held_out_question(model, table)
-    asked = replace(table, data=DatasetDict({split: table.data[split]}))
     found = []
-    for name, group in sensors:
-        channels = [table.info.signals[name].channels[channel] for channel in group]
-        progress(f"asking again without {name} {', '.join(channels)}")
-        without = without_channels(asked, name, group)
-        predictions = predict(model, without, split, question, batch_size=batch_size)
-        found.append({"signal": name, "channels": channels, **scores(predictions)})
+    for without in left_out:
+        progress(f"asking again without {without.signal} {', '.join(without.channels)}")
+        predictions = predict(model, without.table, split, question, batch_size=batch_size)
+        found.append({"signal": without.signal, "channels": without.channels, **scores(predictions)})
     return found
 
 

@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from sig2lm.formatting import duration
 from sig2lm.signals.units import FloatArray
 
 
@@ -84,10 +85,10 @@ def _statistics(row: FloatArray) -> dict[str, float | None]:
 def _describe_clock(signal: Described) -> str:
     count = f"{signal.num_channels} channel{'s' * (signal.num_channels > 1)}"
     if signal.sampling_rate is not None:
-        return f"{count}, {_format_duration(signal.duration)} at {format_number(signal.sampling_rate)} Hz."
+        return f"{count}, {duration(signal.duration)} at {format_number(signal.sampling_rate)} Hz."
     if signal.period is not None:
-        return f"{count}, {signal.num_samples} rows, one every {_format_duration(signal.period)}."
-    length = "" if signal.duration is None else f" over {_format_duration(signal.duration)}"
+        return f"{count}, {signal.num_samples} rows, one every {duration(signal.period)}."
+    length = "" if signal.duration is None else f" over {duration(signal.duration)}"
     return f"{count}, {signal.num_samples} events{length}."
 
 
@@ -98,16 +99,6 @@ def _describe_channel(channel: dict[str, Any]) -> str:
     numbers = ", ".join(f"{key} {format_number(channel[key])}" for key in ("mean", "std", "min", "max"))
     missing = f", {format_number(100 * channel['missing'])} % missing" if channel["missing"] else ""
     return f"{channel['name']}: {numbers}{unit}{missing}."
-
-
-def _format_duration(seconds: float | None) -> str:
-    if seconds is None:
-        return "unknown time"
-    for unit, length in (("day", 86400.0), ("h", 3600.0), ("min", 60.0)):
-        if seconds >= length:
-            number = format_number(seconds / length)
-            return f"{number} {unit}{'s' * (unit == 'day' and number != '1')}"
-    return f"{format_number(seconds)} s"
 
 
 def format_number(number: float) -> str:

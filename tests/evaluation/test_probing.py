@@ -20,7 +20,7 @@ from sig2lm.datasets.writer import Draft, write_table
 from sig2lm.encoder import PatchTransformerConfig, SignalEncoder, encoder_fingerprint, save_encoder
 from sig2lm.encoder.tables import as_read, renamed, without_channels
 from sig2lm.errors import DatasetError, Sig2LMError
-from sig2lm.evaluation.probing import ProbeSettings, missing_sensors, probe_encoder
+from sig2lm.evaluation.probing import ProbeSettings, probe_encoder
 from sig2lm.evaluation.probing.classifiers import linear_probe, nearest_neighbours
 from sig2lm.evaluation.probing.features import untrained, window_features
 from sig2lm.evaluation.probing.fractions import nested_rows
@@ -292,7 +292,7 @@ def test_data_that_do_not_suit_are_refused_before_anything_slow(table: Table, tm
         probe_encoder(table, encoder, replace(TINY, split="validation"))
     one = Contract(("acc_x", "acc_y"), ("m/s^2",) * 2, 50.0)
     with pytest.raises(DatasetError, match="two channel groups or more"):
-        missing_sensors(table, build_encoder(one), TINY)
+        probe_encoder(table, build_encoder(one), replace(TINY, missing=True))
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:

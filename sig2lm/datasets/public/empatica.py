@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from sig2lm.datasets.table import TableInfo
 from sig2lm.datasets.windows import WindowSpec, cut
 from sig2lm.errors import DatasetError, SignalError
 from sig2lm.signals import Contract, Signal
@@ -75,6 +76,22 @@ class Session:
     def track(self) -> Track:
         """Return a track of labels, one a second, in which nothing is labelled yet."""
         return np.full(self.seconds, UNLABELLED, dtype=np.int8)
+
+
+def describe_table(name: str, split_rule: str, *, source: str, licence: str, citation: str) -> TableInfo:
+    """Describe a table of such a wristband, before rows are counted."""
+    return TableInfo(
+        name=name,
+        task=TASK,
+        labels=LABELS,
+        signals=SIGNALS,
+        split_rule=split_rule,
+        kept=0,
+        dropped={},
+        source=source,
+        licence=licence,
+        citation=citation,
+    )
 
 
 def read_recording(folder: Path) -> Session:

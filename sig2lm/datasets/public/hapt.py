@@ -22,19 +22,18 @@ import numpy as np
 import numpy.typing as npt
 
 from sig2lm.datasets.public.motionsense import MOTION, SAMPLING_RATE
+from sig2lm.datasets.public.uci_phone import ACTIVITIES, UNITS, describe_table, published_split
 from sig2lm.datasets.splits import split_subjects
-from sig2lm.datasets.table import TableInfo, TableRow
+from sig2lm.datasets.table import TableRow
 from sig2lm.datasets.windows import WindowSpec, cut
 from sig2lm.datasets.writer import Draft
 from sig2lm.errors import DatasetError
 from sig2lm.signals import Signal
 
 WINDOW = WindowSpec(length=2.56, stride=1.28)  # s
-LABELS = {1: "walking", 2: "walking upstairs", 3: "walking downstairs", 4: "sitting", 5: "standing", 6: "lying"}
+LABELS = dict(enumerate(ACTIVITIES, start=1))
 TRANSITIONS = range(7, 13)
 TRANSITION = "stretches of transition between postures"
-VALIDATION_SUBJECTS = ("7", "16", "26")
-_UNITS = ("g",) * 3 + ("rad/s",) * 3
 _SUBJECTS = {"train": "Train/subject_id_train.txt", "test": "Test/subject_id_test.txt"}
 
 
@@ -77,14 +76,9 @@ def draft_hapt(folder: Path, seed: int | None) -> Draft:
     official = _official_split(folder, people) if seed is None else None
     splits, rule = official or split_subjects(people, seed or 0)
     dropped: Counter[str] = Counter()
-    info = TableInfo(
-        name="hapt",
-        task="har_uci",
-        labels=tuple(LABELS.values()),
-        signals={"motion": MOTION},
-        split_rule=rule,
-        kept=0,
-        dropped={},
+    info = describe_table(
+        "hapt",
+        rule,
         source="Smartphone-Based Recognition of Human Activities and Postural Transitions (raw), doi 10.24432/C54G7M",
         licence="CC BY 4.0",
         citation=(
@@ -124,9 +118,7 @@ def _official_split(folder: Path, people: dict[str, set[str]]) -> tuple[dict[str
             f"expected everybody in one of '{files['train']}' and '{files['test']}', found somebody in both or in "
             "neither; copy the files again, or pass a seed to divide the people again"
         )
-    splits = {person: "train" if person in sets["train"] else "test" for person in people}
-    splits |= {person: "validation" for person in VALIDATION_SUBJECTS if splits.get(person) == "train"}
-    return splits, f"by subject, as published; of train, {' '.join(VALIDATION_SUBJECTS)} for validation"
+    return published_split(sets["train"] & people.keys(), sets["test"] & people.keys())
 
 
 def _read_rows(
@@ -160,7 +152,7 @@ def _read_motion(folder: Path, name: str) -> Signal:
             f"{acceleration.shape[1]} and {rotation.shape[1]}; one of them is truncated"
         )
     values = np.concatenate([acceleration, rotation]).astype(np.float32)
-    return Signal(values, SAMPLING_RATE, MOTION.channels, _UNITS).convert(MOTION.units)
+    return Signal(values, SAMPLING_RATE, MOTION.channels, UNITS).convert(MOTION.units)
 
 
 def _read_numbers(path: Path) -> npt.NDArray[np.float64]:

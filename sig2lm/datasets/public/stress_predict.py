@@ -26,18 +26,17 @@ from pathlib import Path
 from sig2lm.datasets.public.empatica import (
     LABELS,
     NO_STRESS,
-    SIGNALS,
     STRESS,
-    TASK,
     UNLABELLED,
     Session,
     Track,
     cut_recording,
+    describe_table,
     read_recording,
 )
 from sig2lm.datasets.public.layout import folder_and_inner
 from sig2lm.datasets.splits import split_subjects
-from sig2lm.datasets.table import TableInfo, TableRow
+from sig2lm.datasets.table import TableRow
 from sig2lm.datasets.writer import Draft
 from sig2lm.errors import DatasetError
 
@@ -77,14 +76,9 @@ def draft_stress_predict(source: Path, seed: int | None) -> Draft:
     splits, rule = split_subjects(
         {name: set(by_second.values()) for name, by_second in labels.items()}, 0 if seed is None else seed
     )
-    info = TableInfo(
-        name="stress_predict",
-        task=TASK,
-        labels=LABELS,
-        signals=SIGNALS,
-        split_rule=rule,
-        kept=0,
-        dropped={},
+    info = describe_table(
+        "stress_predict",
+        rule,
         source="Stress-Predict, https://github.com/italha-d/Stress-Predict-Dataset",
         licence="MIT",
         citation=(

@@ -8,7 +8,7 @@ stays. The signal `motion` has the contract of MotionSense's, so an encoder trai
 Licence: CC BY 4.0 at the UCI repository, doi 10.24432/C54S4K; the README in the archive forbids commercial use.
 Citation: ESANN 2013, pages 437-442.
 
-The split of people into train and test is the authors'; `VALIDATION_SUBJECTS` are taken from train.
+The split of people into train and test is the authors'; subjects 7, 16 and 26 are taken from train for validation.
 
 Traps. Windows overlap by half, so neighbours may never stand in two splits (people do not). The authors removed noise
 with a median filter and a low-pass of 20 Hz; nobody did so for MotionSense. Where a window lies in its recording is not
@@ -27,26 +27,19 @@ import numpy.typing as npt
 
 from sig2lm.datasets.public.hapt import draft_hapt, is_hapt
 from sig2lm.datasets.public.motionsense import MOTION, SAMPLING_RATE
+from sig2lm.datasets.public.uci_phone import ACTIVITIES, UNITS, describe_table, published_split
 from sig2lm.datasets.splits import split_subjects
-from sig2lm.datasets.table import TableInfo, TableRow
+from sig2lm.datasets.table import TableRow
 from sig2lm.datasets.writer import Draft
 from sig2lm.errors import DatasetError
 from sig2lm.signals import Signal
 
 SAMPLES = 128
-LABELS = {
-    "WALKING": "walking",
-    "WALKING_UPSTAIRS": "walking upstairs",
-    "WALKING_DOWNSTAIRS": "walking downstairs",
-    "SITTING": "sitting",
-    "STANDING": "standing",
-    "LAYING": "lying",
-}
-VALIDATION_SUBJECTS = ("7", "16", "26")
+_NAMES = ("WALKING", "WALKING_UPSTAIRS", "WALKING_DOWNSTAIRS", "SITTING", "STANDING", "LAYING")
+LABELS = dict(zip(_NAMES, ACTIVITIES, strict=True))
 _FOLDER = "UCI HAR Dataset"
 _PARTS = ("train", "test")
 _FILES = tuple(f"{sensor}_{axis}" for sensor in ("total_acc", "body_gyro") for axis in "xyz")
-_UNITS = ("g",) * 3 + ("rad/s",) * 3
 _WINDOWS_PER_BLOCK = 512
 
 
@@ -81,14 +74,9 @@ def draft_ucihar(source: Path, seed: int | None) -> Draft:
     names = _read_names(folder / "activity_labels.txt")
     parts = [_read_part(folder, part, names) for part in _PARTS]
     splits, rule = _official_split(parts) if seed is None else split_subjects(_labels_by_subject(parts), seed)
-    info = TableInfo(
-        name="ucihar",
-        task="har_uci",
-        labels=tuple(LABELS.values()),
-        signals={"motion": MOTION},
-        split_rule=rule,
-        kept=0,
-        dropped={},
+    info = describe_table(
+        "ucihar",
+        rule,
         source="Human Activity Recognition Using Smartphones, UCI Machine Learning Repository, doi 10.24432/C54S4K",
         licence="CC BY 4.0 (UCI repository); the README in the archive forbids commercial use",
         citation=(
@@ -154,9 +142,7 @@ def _official_split(parts: list[_Part]) -> tuple[dict[str, str], str]:
             f"expected nobody both in train and in test, found subject {min(train & test, key=int)} in both; "
             "a subject file is from the other folder, or pass a seed to divide again"
         )
-    splits = dict.fromkeys(train, "train") | dict.fromkeys(test, "test")
-    splits |= {subject: "validation" for subject in VALIDATION_SUBJECTS if subject in train}
-    return splits, f"by subject, as published; of train, {' '.join(VALIDATION_SUBJECTS)} for validation"
+    return published_split(train, test)
 
 
 def _read_rows(parts: list[_Part], splits: dict[str, str]) -> Iterator[TableRow]:
@@ -183,7 +169,7 @@ def _read_windows(part: _Part) -> Iterator[Signal]:
                 _parse(path, list(islice(file, count)), first, count) for path, file in zip(paths, files, strict=True)
             ]
             joined = np.stack(blocks).reshape(len(blocks), -1).astype(np.float32)
-            motion = Signal(joined, SAMPLING_RATE, MOTION.channels, _UNITS).convert(MOTION.units)
+            motion = Signal(joined, SAMPLING_RATE, MOTION.channels, UNITS).convert(MOTION.units)
             yield from (window for _, window in motion.windows(SAMPLES / SAMPLING_RATE))
         for path, file in zip(paths, files, strict=True):
             if file.readline():

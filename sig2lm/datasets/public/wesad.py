@@ -36,17 +36,16 @@ from zoneinfo import ZoneInfo
 from sig2lm.datasets.public.empatica import (
     LABELS,
     NO_STRESS,
-    SIGNALS,
     STRESS,
-    TASK,
     Session,
     Track,
     cut_recording,
+    describe_table,
     read_recording,
 )
 from sig2lm.datasets.public.layout import folder_and_inner
 from sig2lm.datasets.splits import split_subjects
-from sig2lm.datasets.table import TableInfo, TableRow
+from sig2lm.datasets.table import TableRow
 from sig2lm.datasets.writer import Draft
 from sig2lm.errors import DatasetError
 
@@ -78,14 +77,9 @@ def draft_wesad(source: Path, seed: int | None, chest_offsets: Path | None = Non
     folders = {folder.name: folder for folder in _find_subjects(source)}
     offsets = None if chest_offsets is None else _read_offsets(chest_offsets, list(folders))
     splits, rule = split_subjects(dict.fromkeys(folders, frozenset(LABELS)), 0 if seed is None else seed)
-    info = TableInfo(
-        name="wesad",
-        task=TASK,
-        labels=LABELS,
-        signals=SIGNALS,
-        split_rule=rule,
-        kept=0,
-        dropped={},
+    info = describe_table(
+        "wesad",
+        rule,
         source="WESAD, wristband only, https://archive.ics.uci.edu/dataset/465",
         licence="scientific, non-commercial use with citation (authors' readme); CC BY 4.0 (UCI page)",
         citation=(

@@ -4,8 +4,7 @@
 no label, `fractions` draws people, `classifiers` and `missing` need labels. Reports are plain dictionaries.
 """
 
-from sig2lm.evaluation.probing.missing import missing_sensors
 from sig2lm.evaluation.probing.probe import probe_encoder
 from sig2lm.evaluation.probing.study import ProbeSettings
 
-__all__ = ["ProbeSettings", "missing_sensors", "probe_encoder"]
+__all__ = ["ProbeSettings", "probe_encoder"]

@@ -5,16 +5,13 @@ in turn. A missing sensor is masked, nothing is imputed.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from sig2lm.datasets import Table
-from sig2lm.encoder.config import channel_groups
-from sig2lm.encoder.protocol import PatchEncoder
-from sig2lm.encoder.tables import without_channels
+from sig2lm.encoder.tables import sensors_left_out
 from sig2lm.evaluation.probing.classifiers import linear_probe
 from sig2lm.evaluation.probing.features import window_features
-from sig2lm.evaluation.probing.study import ProbeSettings, Scores, Study
+from sig2lm.evaluation.probing.study import Scores, Study
 from sig2lm.metrics import spreads
 from sig2lm.pretraining.windows import WindowDataset
 
@@ -22,19 +19,8 @@ Progress = Callable[[str], None]
 WHEN = ("test", "training", "both")
 
 
-def missing_sensors(
-    table: Table,
-    encoder: PatchEncoder,
-    settings: ProbeSettings | None = None,
-    signal: str | None = None,
-    test_table: Table | None = None,
-) -> dict[str, Any]:
-    """Leave out each channel group of an encoder's signal, with all labels.
-
-    Parameters
-    ----------
-    table, encoder, settings, signal, test_table
-        As for :func:`sig2lm.evaluation.probing.probe_encoder`.
+def missing_sensors(study: Study, progress: Progress) -> dict[str, Any]:
+    """Score a linear probe and fine-tuning with each channel group missing in training, at test time, or in both.
 
     Returns
     -------
@@ -45,18 +31,11 @@ def missing_sensors(
 
     Raises
     ------
-    DatasetError, SignalError
-        As there; also when there is one channel group only, or no label.
+    DatasetError
+        If there is one channel group only.
     """
-    study = Study.from_table(table, encoder, replace(settings or ProbeSettings(), missing=True), signal, test_table)
-    return sensors_left_out(study, lambda _: None)
-
-
-def sensors_left_out(study: Study, progress: Progress) -> dict[str, Any]:
-    """:func:`missing_sensors` of data that are ready."""
-    contract = study.encoder.contract
-    groups = channel_groups(contract)
-    tables = [study.labelled, *(without_channels(study.labelled, study.name, group) for group in groups)]
+    missing = list(sensors_left_out(study.labelled))
+    tables = [study.labelled, *(without.table for without in missing)]
     linear = _linear(study, tables)
     tuned = [_fine_tuned(study, tables, seed, progress) for seed in range(study.settings.seeds)]
     found = {
@@ -65,14 +44,14 @@ def sensors_left_out(study: Study, progress: Progress) -> dict[str, Any]:
     }
     left_out = [
         {
-            "channels": [contract.channels[channel] for channel in group],
-            "unit": contract.units[group[0]],
+            "channels": without.channels,
+            "unit": without.unit,
             **{
                 method: {when: scores[place] for when, place in zip(WHEN, _places(number), strict=True)}
                 for method, scores in found.items()
             },
         }
-        for number, group in enumerate(groups, start=1)
+        for number, without in enumerate(missing, start=1)
     ]
     return {"complete": {method: scores[0, 0] for method, scores in found.items()}, "sensors": left_out}
 

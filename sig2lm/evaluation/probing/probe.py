@@ -13,7 +13,7 @@ from sig2lm.evaluation.probing.classifiers import linear_probe, nearest_neighbou
 from sig2lm.evaluation.probing.features import Features, untrained, window_features
 from sig2lm.evaluation.probing.fractions import nested_rows
 from sig2lm.evaluation.probing.label_free import measure_without_labels
-from sig2lm.evaluation.probing.missing import Progress, sensors_left_out
+from sig2lm.evaluation.probing.missing import Progress, missing_sensors
 from sig2lm.evaluation.probing.study import ProbeSettings, Scores, Study
 from sig2lm.metrics import spreads
 from sig2lm.pretraining.windows import WindowDataset
@@ -92,7 +92,7 @@ def probe_encoder(
         "methods": {method: METHODS[method] for method in (fractions[0]["methods"] if fractions else METHODS)},
         "fractions": fractions,
         "label_free": label_free,
-        "missing": sensors_left_out(study, progress) if study.settings.missing else None,
+        "missing": missing_sensors(study, progress) if study.settings.missing else None,
         "seconds": round(time.perf_counter() - started, 1),
     }
 

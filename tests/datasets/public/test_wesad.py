@@ -8,6 +8,7 @@ import pytest
 from e4_files import write_session
 
 from sig2lm.datasets import load_table, prepare
+from sig2lm.datasets.public import empatica
 from sig2lm.errors import DatasetError
 
 # 9:39:01 in Germany in summer
@@ -75,12 +76,10 @@ def test_conditions_are_found_on_the_wristbands_clock(layout, tmp_path):
     np.testing.assert_allclose(signals["bvp"].values[0], 210 + np.arange(3840) / 64, rtol=1e-6)
 
 
-def test_the_contracts_are_those_of_stress_predict_and_nobody_is_in_two_splits(layout, tmp_path):
-    from sig2lm.datasets.public import stress_predict, wesad
-
-    assert wesad.SIGNALS is stress_predict.SIGNALS
-    assert wesad.LABELS is stress_predict.LABELS
+def test_the_contracts_are_those_of_the_wristband_and_nobody_is_in_two_splits(layout, tmp_path):
     info = prepare("wesad", layout, tmp_path / "table", seed=5)
+    assert info.signals == empatica.SIGNALS
+    assert info.labels == empatica.LABELS
     assert "drawn with seed 5" in info.split_rule
     subjects = [set(split["subject"]) for split in load_table(tmp_path / "table").data.values()]
     assert sum(map(len, subjects)) == len(set().union(*subjects)) == 4
