@@ -3,7 +3,8 @@
     python scripts/bench_real_lm.py NAME TABLE ENCODERS OUT [--lm smollm2] [--rows N] [--questions N] [options]
 
 TABLE is a prepared table, ENCODERS a folder with an encoder for each signal (``ENCODERS/motion``), or ``ENCODERS``
-itself for one signal; OUT a new folder for the run. ``--fold K`` divides the subjects again. Written are
+itself for one signal; where it does not exist, encoders are pretrained on the training people there and learn their
+labels. OUT is a new folder for the run. ``--fold K`` divides the subjects again. Written are
 ``docs/benchmarks/results/real-lm-NAME*.json``: scores on ``--questions`` test windows, spread over labels and subjects,
 with signals shuffled, zeroed and absent, the linear probe of the encoder without any LM, seconds of training and of an
 answer, peak memory, gradient norms and losses, and ten free answers about test windows drawn by seed.
@@ -22,10 +23,13 @@ from results import record
 
 from sig2lm.datasets import Table, fold, load_table
 from sig2lm.datasets.subset import take_rows
+from sig2lm.encoder.checkpoint import save_encoder
 from sig2lm.evaluation.evaluate import evaluate
 from sig2lm.files import read_json
 from sig2lm.lm import FrozenLM
 from sig2lm.model.signal_lm import SignalLM
+from sig2lm.pretraining import PretrainSettings, pretrain_encoder
+from sig2lm.pretraining.fine_tuning import FineTuneSettings, fine_tuned_encoders
 from sig2lm.templates.template import list_templates, load_template
 from sig2lm.training.train_adapter import TrainOutcome, train_adapter
 from sig2lm.training.trainer import TrainSettings
@@ -33,6 +37,22 @@ from sig2lm.training.trainer import TrainSettings
 FOLDS = 5
 FREE_ANSWERS = 10
 MIB_PER_UNIT = 1 / 1024 if sys.platform != "darwin" else 1 / 2**20  # ru_maxrss is KiB on Linux, bytes on macOS
+
+
+def learn_encoders(table: Table, out: Path, arguments: argparse.Namespace) -> None:
+    """Pretrain an encoder for each signal on the training people, and let them learn the labels together."""
+    pretrained = {}
+    for name in table.info.signals:
+        settings = PretrainSettings(
+            architecture=arguments.architecture, epochs=arguments.pretrain_epochs, seed=arguments.seed
+        )
+        encoder, record = pretrain_encoder(table, settings, name)
+        pretrained[name] = out.with_name(f"{out.name}-pretrained") / name
+        save_encoder(encoder, pretrained[name], record)
+    settings = FineTuneSettings(epochs=arguments.fine_tune_epochs, seed=arguments.seed)
+    classifier, records = fine_tuned_encoders(table, pretrained, table.info.labels, settings)
+    for name, record in records.items():
+        save_encoder(classifier.encoder(name), out / name, record)
 
 
 def free_answers(model: SignalLM, table: Table, seed: int) -> list[dict[str, Any]]:
@@ -92,16 +112,30 @@ def main() -> None:
     parser.add_argument("--questions", type=int, default=300, help="test windows")
     parser.add_argument("--epochs", type=float)
     parser.add_argument("--augment", type=float, default=0.5)
+    parser.add_argument("--lora-rank", type=int, default=0)
+    parser.add_argument("--architecture", help="of encoders that are learned here; by default what suits the signal")
+    parser.add_argument("--pretrain-epochs", type=int, default=2)
+    parser.add_argument("--fine-tune-epochs", type=float)
+    parser.add_argument("--calibration-examples", type=int, default=128)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     whole = load_table(arguments.table)
     table = whole if arguments.fold is None else fold(whole, arguments.fold, FOLDS)
     table = take_rows(take_rows(table, "test", arguments.questions), "validation", arguments.questions)
+    if not arguments.encoders.exists():
+        learn_encoders(
+            whole if arguments.fold is None else fold(whole, arguments.fold, FOLDS), arguments.encoders, arguments
+        )
     one = (arguments.encoders / "config.json").is_file()
     encoders = {name: arguments.encoders if one else arguments.encoders / name for name in table.info.signals}
     task = table.info.task if table.info.task in list_templates() else "generic"
     settings = TrainSettings(
-        epochs=arguments.epochs, augment=arguments.augment, rows=arguments.rows, seed=arguments.seed
+        epochs=arguments.epochs,
+        augment=arguments.augment,
+        rows=arguments.rows,
+        lora_rank=arguments.lora_rank,
+        calibration_examples=arguments.calibration_examples,
+        seed=arguments.seed,
     )
     started = time.perf_counter()
     outcome = train_adapter(

@@ -1,0 +1,134 @@
+"""What a run that learned questions of many kinds makes of questions that it was never asked.
+
+    python scripts/bench_curriculum.py NAME TABLE ENCODERS OUT [--lm smollm2] [--rows N] [--windows N] [options]
+
+Trains what ``sig2lm train-adapter --curriculum all`` trains, unless OUT is a finished run, or goes on with it; then
+asks about ``--windows`` windows of ``--split`` what training never asks (``sig2lm evaluate --questions``). Written to
+docs/benchmarks/results are, for each kind, accuracy, the share of free answers whose numbers all hold and the share
+that refuses, beside shuffled signals and no signal (``curriculum-NAME``); stated numbers beside the training mean
+(``-quantities``); conversations as they came (``-transcripts``); and where labels are those of movement, the eight
+questions of ``scripts/bench_transfer.py`` (``-transfer``).
+"""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from bench_transfer import asked
+from movement_questions import LABELS, TRANSFER
+from results import record
+
+from sig2lm.datasets import Table, fold, load_table
+from sig2lm.datasets.subset import spread_rows, take_rows
+from sig2lm.evaluation.questions import evaluate_questions
+from sig2lm.files import read_json
+from sig2lm.lm import FrozenLM
+from sig2lm.model.adapter import AdapterConfig
+from sig2lm.model.signal_lm import SignalLM
+from sig2lm.templates import Task
+from sig2lm.templates.template import list_templates, load_template
+from sig2lm.training.curriculum import Curriculum, read_weights
+from sig2lm.training.train_adapter import train_adapter
+from sig2lm.training.trainer import TrainSettings
+
+FOLDS = 5
+SHOWN = 30  # transcripts
+SOURCES = ("own", "shuffled", "text_only")
+
+
+def trained(table: Table, arguments: argparse.Namespace, lm: FrozenLM) -> SignalLM:
+    """The run in OUT, trained where it is not finished."""
+    checkpoints = arguments.out / "checkpoints"
+    if (arguments.out / "config.json").is_file() and not checkpoints.exists():
+        return SignalLM.from_pretrained(arguments.out, lm=lm)
+    template = load_template(table.info.task if table.info.task in list_templates() else "generic")
+    task = Task.from_template(template, table.info.labels)
+    asking = Curriculum.from_table(table, task, read_weights(arguments.curriculum)).training_table()
+    one = (arguments.encoders / "config.json").is_file()
+    encoders = {name: arguments.encoders if one else arguments.encoders / name for name in table.info.signals}
+    settings = TrainSettings(
+        adapter=AdapterConfig(num_virtual_tokens=arguments.virtual_tokens),
+        epochs=arguments.epochs,
+        learning_rate=arguments.learning_rate,
+        rows=arguments.rows,
+        lora_rank=arguments.lora_rank,
+        save_steps=arguments.save_steps,
+    )
+    resume = checkpoints.exists()
+    outcome = train_adapter(asking, encoders, arguments.out, lm=lm, template=template, settings=settings, resume=resume)
+    print(f"{outcome.steps} steps, {outcome.seconds:.0f} s; {outcome.losses}", flush=True)
+    return outcome.model
+
+
+def kind_row(found: dict[str, Any]) -> dict[str, Any]:
+    """Scores of one kind, beside what needs no signal."""
+    row = {key: found[key] for key in ("kind", "held_out", "questions", "chance")}
+    for name in ("accuracy", "holds", "refused"):
+        row |= {f"{name}, {source.replace('_', ' ')}": found[source][name] for source in SOURCES}
+    return {key: value for key, value in row.items() if value is not None}
+
+
+def quantity_row(found: dict[str, Any]) -> dict[str, Any]:
+    """Stated numbers of one quantity, beside what needs no signal."""
+    row = {key: found[key] for key in ("quantity", "unit", "questions")}
+    for source in (*SOURCES, "training_mean"):
+        row |= {f"{name}, {source.replace('_', ' ')}": found[source][name] for name in ("within", "mae")}
+    return row
+
+
+def movement(model: SignalLM, table: Table, arguments: argparse.Namespace) -> list[dict[str, Any]]:
+    """The eight questions about movement; some ask a property that training asks about in other words."""
+    split = table.data[arguments.split]
+    rows = spread_rows(split["label"], split["subject"], arguments.windows)
+    return [asked(model, table, arguments.split, rows, *question) for question in TRANSFER.items()]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("name")
+    parser.add_argument("table", type=Path)
+    parser.add_argument("encoders", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--lm", default="smollm2")
+    parser.add_argument("--curriculum", default="all")
+    parser.add_argument("--fold", type=int)
+    parser.add_argument("--rows", type=int, help="to learn from; all by default")
+    parser.add_argument("--epochs", type=float, default=1.0)
+    parser.add_argument("--learning-rate", type=float, default=1e-3)
+    parser.add_argument("--virtual-tokens", type=int, default=8)
+    parser.add_argument("--lora-rank", type=int, default=0)
+    parser.add_argument("--save-steps", type=int, default=50)
+    parser.add_argument("--windows", type=int, default=60)
+    parser.add_argument("--split", default="test", help="validation, to try things out")
+    arguments = parser.parse_args()
+    whole = load_table(arguments.table)
+    table = whole if arguments.fold is None else fold(whole, arguments.fold, FOLDS)
+    model = trained(take_rows(table, "validation", 300), arguments, FrozenLM.from_pretrained(arguments.lm))
+    training = read_json(arguments.out / "train.json", "a run")
+    of_training = (
+        f"{training['steps']} steps in batches of {training['settings']['batch_size']}, {training['seconds']:.0f} s, "
+        f"LoRA rank {training['settings']['lora_rank']}, {training['trained_parameters']:,} parameters trained; "
+        f"loss {training['losses']['own']:.3f}, with signals of other rows {training['losses']['shuffled']:.3f}, "
+        f"without any {training['losses']['without_signal']:.3f}."
+    )
+    what = f"{table.info.name}, {arguments.lm}"
+    if set(table.info.labels) == set(LABELS):
+        found = movement(model, table, arguments)
+        mean = float(np.mean([row["balanced accuracy"] for row in found]))
+        title = f"{what}: the eight questions about movement after the curriculum, mean {mean:.3f}"
+        print(record(f"curriculum-{arguments.name}-transfer", found, title, [of_training]), flush=True)
+    report = evaluate_questions(
+        model, table, arguments.split, count=arguments.windows, progress=lambda text: print(text, flush=True)
+    )
+    title = f"{what}: questions that training never asked, {report['rows']} windows of people never seen"
+    print(record(f"curriculum-{arguments.name}", [kind_row(one) for one in report["kinds"]], title, [of_training]))
+    title = f"{what}: numbers in answers about windows of people never seen"
+    record(f"curriculum-{arguments.name}-quantities", [quantity_row(one) for one in report["quantities"]], title)
+    drawn = np.random.default_rng(0).permutation(len(report["transcripts"]))[:SHOWN]
+    title = f"{what}: {SHOWN} conversations about windows of people never seen, drawn by seed"
+    record(f"curriculum-{arguments.name}-transcripts", [report["transcripts"][one] for one in drawn], title)
+
+
+if __name__ == "__main__":
+    main()
