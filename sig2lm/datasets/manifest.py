@@ -51,6 +51,11 @@ class Entry:
     facts: dict[str, str]
     reading: dict[str, ReadOptions]
 
+    def overlaps(self, other: "Entry") -> bool:
+        """Whether the other's part of the same file has some of this one's."""
+        first, second = sorted([self, other], key=lambda entry: entry.start or 0.0)
+        return first.end is None or (second.start or 0.0) < first.end
+
     def why_dropped(self, signals: int) -> str | None:
         """Return the reason to leave the row out of a table of so many signals, if there is one."""
         if self.label is None and self.question is None:
@@ -105,7 +110,7 @@ def draft_manifest(source: Path, seed: int | None, *, skip_bad: bool = False, be
     files = _Files(source, info.signals, believe)
     window = None if declaration.window is None else declaration.window.as_window()
     rows = _read_rows(entries, files, window, splits, problems)
-    return Draft(info, rows, problems.dropped, notes=files.notes)
+    return Draft(info, rows, problems.dropped, notes=files.notes, refuses_duplicates=True)
 
 
 @dataclass
@@ -134,10 +139,11 @@ class _Problems:
 
 @dataclass
 class _Survey:
-    """What the first pass gathers: labels by subject, and the splits given."""
+    """What the first pass gathers: labels by subject, the splits given, and whose every part of a file is."""
 
     subjects: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     given: dict[str, tuple[str, int]] = field(default_factory=dict)
+    owners: dict[Path, dict[str, list[Entry]]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(list)))
 
     @property
     def labels(self) -> set[str]:
@@ -145,6 +151,7 @@ class _Survey:
 
     def add(self, entry: Entry, source: Path) -> None:
         self.subjects[entry.subject] |= {entry.label} if entry.label else set()
+        self._check_owner(entry, source)
         if entry.split is None:
             return
         split, line = self.given.setdefault(entry.subject, (entry.split, entry.line))
@@ -153,6 +160,17 @@ class _Survey:
                 f"'{source / MANIFEST_FILE}' line {entry.line}: subject '{entry.subject}' is in {entry.split}, "
                 f"but in {split} on line {line}; a subject belongs to one split"
             )
+
+    def _check_owner(self, entry: Entry, source: Path) -> None:
+        for file in entry.files.values():
+            owners = self.owners[(source / file).resolve()]
+            for other in (other for subject, rows in owners.items() if subject != entry.subject for other in rows):
+                if entry.overlaps(other):
+                    raise DatasetError(
+                        f"'{source / MANIFEST_FILE}' line {entry.line}: '{file}' is a recording of '{entry.subject}', "
+                        f"but of '{other.subject}' on line {other.line}; give both lines one subject, or spans apart"
+                    )
+            owners[entry.subject].append(entry)
 
     def splits(self, seed: int) -> tuple[dict[str, str], str]:
         if not self.given:

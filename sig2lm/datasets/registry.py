@@ -70,7 +70,7 @@ def prepare(
         Of the split by subject (and of the simulation). None: the fixed split of motionsense, the
         published one of ucihar, ptbxl and ptbxl_rhythm, 0 for the others.
     say
-        Called with a line for each thing that was guessed when files were read.
+        Called with a line for each thing that was guessed when files were read, or noticed of their windows.
     options
         ``skip_bad`` and ``believe`` of a manifest (`draft_manifest`), ``chest_offsets`` of wesad (`draft_wesad`).
 
@@ -104,6 +104,8 @@ def prepare(
                 infos.append(write_table(draft, folder / draft.folder))
                 for note, count in draft.notes.most_common(_NOTES):
                     say(f"{count} file{'s' * (count > 1)}: {note}")
+                for sentence in draft.said:
+                    say(sentence)
     except OSError as error:
         raise DatasetError(f"'{out}' could not be prepared: {error}; see to the disk and try again") from error
     return infos if name == "synthetic" else infos[0]

@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from sig2lm.arguments import first_alike
+from sig2lm.datasets.duplicates import Duplicates
 from sig2lm.datasets.table import COLUMNS, SPLITS, TABLE_FILE, TableInfo, TableRow
 from sig2lm.errors import DatasetError
 from sig2lm.files import write_json
@@ -39,6 +40,10 @@ class Draft:
         Where in OUT the table goes; "" is OUT itself.
     notes
         What was guessed when files were read -> number of files.
+    refuses_duplicates
+        Whether the same values under two subjects are an error; published data are as they are.
+    said
+        What was noticed while the rows were written.
     """
 
     info: TableInfo
@@ -46,6 +51,8 @@ class Draft:
     dropped: Counter[str] = field(default_factory=Counter)
     folder: str = ""
     notes: Counter[str] = field(default_factory=Counter)
+    refuses_duplicates: bool = False
+    said: list[str] = field(default_factory=list)
 
 
 def write_table(draft: Draft, folder: Path) -> TableInfo:
@@ -54,7 +61,7 @@ def write_table(draft: Draft, folder: Path) -> TableInfo:
     Raises
     ------
     DatasetError
-        If no row comes, or two labels are alike.
+        If no row comes, two labels are alike, or a recording that must not stands under two subjects.
     """
     if pair := first_alike(draft.info.labels):
         raise DatasetError(
@@ -63,7 +70,9 @@ def write_table(draft: Draft, folder: Path) -> TableInfo:
         )
     streams = folder / "streams"
     streams.mkdir()
-    kept = _write_streams(draft, streams)
+    seen = Duplicates(draft.refuses_duplicates)
+    kept = _write_streams(draft, streams, seen)
+    draft.said += seen.sentences()
     info = replace(draft.info, kept=kept, dropped=dict(draft.dropped))
     if not kept:
         told = ", ".join(f"{count} {reason}" for reason, count in info.dropped.items()) or "the source has none"
@@ -77,7 +86,7 @@ def write_table(draft: Draft, folder: Path) -> TableInfo:
     return info
 
 
-def _write_streams(draft: Draft, folder: Path) -> int:
+def _write_streams(draft: Draft, folder: Path, seen: Duplicates) -> int:
     kept = 0
     schema = _schema(draft.info)
     pending: dict[str, list[TableRow]] = {split: [] for split in SPLITS}
@@ -94,6 +103,7 @@ def _write_streams(draft: Draft, folder: Path) -> int:
         progress = stack.enter_context(Progress("preparing", None, unit="windows"))
         for row in draft.rows:
             _check(row, draft.info)
+            seen.add(row)
             kept += 1
             rows = pending[str(row.split)]
             rows.append(row)

@@ -134,6 +134,15 @@ class AdapterTrainer(Trainer):
             found[name] = {**fields, "values": values, "sample_mask": sample_mask}
         return found
 
+    def evaluate(self, *arguments: Any, **options: Any) -> dict[str, float]:
+        """Measure, and leave the random numbers where they were: a loader draws a seed.
+
+        Where a checkpoint is written at an epoch's last step, a resumed run measures nothing before it goes on.
+        """
+        with torch.random.fork_rng():
+            found: dict[str, float] = super().evaluate(*arguments, **options)
+        return found
+
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
         """AdamW with a smaller learning rate for encoders that are trained, and no decay of norms and biases."""
         signal_lm, settings = self.model, self.args

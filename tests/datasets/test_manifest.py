@@ -26,10 +26,11 @@ def write_source(folder, rows: str, **declaration):
 
 
 def write_ramp(folder, name: str, rows: int = 200, rate: float | None = None):
-    """x counts the rows, y is 1; with a rate, a time column stands first."""
+    """x counts the rows, y is noise of the file's own; with a rate, a time column stands first."""
     folder.mkdir(exist_ok=True)
     lines = ["time,x,y" if rate else "x,y"]
-    lines += [f"{i / rate},{i},1" if rate else f"{i},1" for i in range(rows)]
+    noise = np.random.default_rng(sum(name.encode())).normal(1, 0.1, rows)
+    lines += [f"{i / rate},{i},{y:.3f}" if rate else f"{i},{y:.3f}" for i, y in enumerate(noise)]
     (folder / name).write_text("\n".join(lines) + "\n")
 
 
@@ -67,15 +68,15 @@ def test_rows_cut_one_file_into_several_and_splits_are_honoured(source, tmp_path
     rows = "file,subject,label,start,end,split\n" + "".join(
         f"a.csv,s{i},{label},{start},{end},{split}\n"
         for i, (label, start, end, split) in enumerate(
-            [("walk", 0, 1, "test"), ("sit", 1, "", "train"), ("walk", "", 0.5, "train")]
+            [("walk", 0, 1, "test"), ("sit", 1.5, "", "train"), ("walk", 1, 1.5, "train")]
         )
     )
     info = prepare("manifest", write_source(source, rows), tmp_path / "table", seed=5)
     table = load_table(tmp_path / "table")
     assert info.split_rule == "by subject, given by the manifest's split column: 2 train, 1 test"
-    assert [np.array(row["motion"]).size // 2 for row in table.data["train"]] == [150, 25]
-    assert table.data["train"]["start"][:] == [1.0, 0.0]
-    assert first_values(table, "train") == [50, 0]
+    assert [np.array(row["motion"]).size // 2 for row in table.data["train"]] == [125, 25]
+    assert table.data["train"]["start"][:] == [1.5, 1.0]
+    assert first_values(table, "train") == [75, 50]
     assert list(table.data) == ["train", "test"]
 
 
@@ -94,11 +95,12 @@ def test_files_are_brought_to_the_declared_contract(source, tmp_path):
 
 
 def test_several_signals_of_different_clocks(source, tmp_path):
-    (source / "days.csv").write_text("steps\n100\n\n300\n".replace("\n\n", "\nNA\n"))
-    np.save(source / "beats.npy", np.arange(700.0, 710.0))
+    for subject in ("1", "2", "3"):
+        (source / f"days{subject}.csv").write_text("steps\n100\n\n300\n".replace("\n\n", "\nNA\n"))
+        np.save(source / f"beats{subject}.npy", np.arange(700.0, 710.0))
     rows = (
         "file_motion,file_daily,file_rr,subject,label\n"
-        "a.csv,days.csv,beats.npy,s1,walk\nb.csv,days.csv,beats.npy,s2,sit\nc.csv,,beats.npy,s3,sit\n"
+        "a.csv,days1.csv,beats1.npy,s1,walk\nb.csv,days2.csv,beats2.npy,s2,sit\nc.csv,,beats3.npy,s3,sit\n"
     )
     signals = {"motion": MOTION, "daily": DAILY, "rr": RR}
     info = prepare("manifest", write_source(source, rows, signals=signals, window={"seconds": 2}), tmp_path / "table")
@@ -303,8 +305,8 @@ def test_the_example_of_the_guide_is_prepared_and_every_key_is_explained(tmp_pat
     folder.mkdir()
     (folder / "dataset.yaml").write_text(blocks["yaml"])
     (folder / "manifest.csv").write_text(blocks["csv"])
-    walk = np.random.default_rng(0).normal([0, 0, 1], 0.2, (1000, 3))
-    for name in ("ann", "bob"):
+    for seed, name in enumerate(("ann", "bob")):
+        walk = np.random.default_rng(seed).normal([0, 0, 1], 0.2, (1000, 3))
         lines = [f"{20 * i},{x:.4f},{y:.4f},{z:.4f}" for i, (x, y, z) in enumerate(walk)]
         (folder / f"{name}.csv").write_text("stamp,X,Y,Z\n" + "\n".join(lines) + "\n")
     info = prepare("manifest", folder, tmp_path / "table")
@@ -318,3 +320,34 @@ def test_the_example_of_the_guide_is_prepared_and_every_key_is_explained(tmp_pat
 def test_every_option_is_explained_in_the_guide():
     text = GUIDE.read_text(encoding="utf-8")
     assert [name for name in ReadOptions.__annotations__ if f"--{name.replace('_', '-')}" not in text] == []
+
+
+def test_a_recording_under_two_subjects_is_refused(source, tmp_path):
+    """Their windows would stand in training and in test while the split is said to be by subject."""
+    spans = "file,subject,label,start,end\na.csv,s1,walk,0,2\n{}.csv,s2,sit,{},\n"
+    refused = {
+        "the same file": (spans.format("a", 1.5), r"line 3: 'a\.csv' is a recording of 's2', but of 's1' on line 2"),
+        "by another name": (spans.format("linked", 0), r"line 3: 'linked\.csv' is a recording of 's2', but of 's1'"),
+        "a copy": (spans.format("copy", 0), r"'copy\.csv' at 1 .*'s2'.* the same 'motion' as 'a\.csv' at 1 .*'s1'"),
+    }
+    (source / "linked.csv").symlink_to(source / "a.csv")
+    (source / "copy.csv").write_text((source / "a.csv").read_text().replace("0,", "5,", 1))
+    window = {"seconds": 1}
+    for rows, message in refused.values():
+        with pytest.raises(DatasetError, match=message) as caught:
+            prepare("manifest", write_source(source, rows, window=window), tmp_path / "table")
+        assert "\n" not in str(caught.value)
+        assert not (tmp_path / "table").exists()
+    prepare("manifest", write_source(source, spans.format("a", 2), window=window), tmp_path / "table")
+
+
+def test_nearly_the_same_recording_in_two_splits_is_counted(source, tmp_path):
+    """Another gain, offset and a little noise do not hide it; what only looks alike is not counted."""
+    rng, said = np.random.default_rng(0), []
+    walk = rng.normal(size=(200, 2))
+    for name, values in (("a", walk), ("b", 3 * walk + 1 + rng.normal(size=walk.shape) * 1e-4), ("c", walk[::-1])):
+        np.savetxt(source / f"{name}.csv", values, delimiter=",", header="x,y", comments="")
+    rows = "file,subject,label,split\na.csv,s1,walk,train\nb.csv,s2,walk,test\nc.csv,s3,sit,test\n"
+    write_source(source, rows, window={"seconds": 1})
+    prepare("manifest", source, tmp_path / "table", say=said.append)
+    assert said[-1] == "4 windows have nearly the values of one in another split, so that scores may flatter"

@@ -201,6 +201,28 @@ def test_a_run_stopped_before_its_first_checkpoint_begins_again(simulated: Path,
         train(simulated, days, tmp_path / "run", settings={"epochs": 1}, resume=True)
 
 
+def test_a_run_killed_behind_an_epoch_s_last_step_resumes_to_the_same_weights(
+    simulated: Path, days: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its checkpoint is older than what the epoch's end measures, which must draw no random number that is missed."""
+    changes = {"rows": 32, "save_steps": 2, "align_steps": 1}
+    whole = train(simulated, days, tmp_path / "whole", settings=changes)
+
+    def killed(trainer: Any, *_: Any, **__: Any) -> None:
+        raise SystemExit
+
+    with monkeypatch.context() as patched:
+        patched.setattr(AdapterTrainer, "evaluate", killed)
+        with pytest.raises(SystemExit):
+            train(simulated, days, tmp_path / "run", settings=changes)
+    last = newest(tmp_path / "run" / "checkpoints")
+    assert last is not None
+    assert (last.name, whole.steps) == ("checkpoint-2", 4)
+    resumed = train(simulated, days, tmp_path / "run", settings=changes, resume=True)
+    for name, tensor in whole.model.trained_tensors().items():
+        assert torch.equal(resumed.model.trained_tensors()[name], tensor), name
+
+
 def test_a_full_disk_ends_in_a_line_and_leaves_the_older_checkpoint(
     simulated: Path, days: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
