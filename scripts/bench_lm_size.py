@@ -176,9 +176,9 @@ def main() -> None:
     rows += [computed(name, *sizes, rows[-1]) for name, sizes in BEYOND.items()]
     shown = [{key: value for key, value in row.items() if not key.startswith("_")} for row in rows]
     notes = [
-        f"Windows of 128 samples of {len(CONTRACT.channels)} channels, 16 virtual tokens, {arguments.rows} rows a step; "
-        "the encoder has run already. A first answer reads the recording, a second asks again.",
-        "Half of the bytes in bfloat16 where the processor is quick at it, a quarter in 4 bits of the weights.",
+        f"Windows of 128 samples of {len(CONTRACT.channels)} channels, 16 virtual tokens, {arguments.rows} rows; "
+        "the encoder has run already. A first answer reads the recording, a second asks about it again.",
+        "Half of the bytes in bfloat16 where the processor is quick at it, an eighth with weights of 4 bits.",
     ]
     print(record("lm-size", shown, "An adapter in front of LMs of several sizes, float32 on a CPU", notes))
 
