@@ -15,7 +15,7 @@ from sig2lm._version import __version__ as __version__
 
 _HOME = {
     "AdapterConfig": "sig2lm.model.adapter",
-    "Answer": "sig2lm.model.answering",
+    "Answer": "sig2lm.model.answer",
     "ArgumentError": "sig2lm.errors",
     "Chat": "sig2lm.model.chat",
     "ComparisonSettings": "sig2lm.evaluation.comparison",
@@ -99,7 +99,7 @@ if TYPE_CHECKING:
     from sig2lm.lm import FrozenLM
     from sig2lm.model.adapter import AdapterConfig
     from sig2lm.model.annotate import annotate
-    from sig2lm.model.answering import Answer
+    from sig2lm.model.answer import Answer
     from sig2lm.model.chat import Chat
     from sig2lm.model.signal_lm import SignalLM
     from sig2lm.pretraining import PretrainSettings, pretrain_encoder

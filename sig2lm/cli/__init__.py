@@ -14,6 +14,7 @@ from sig2lm.cli.chat import chat
 from sig2lm.cli.cross_validate import cross_validate
 from sig2lm.cli.demo import demo
 from sig2lm.cli.evaluate import evaluate
+from sig2lm.cli.explain import explain
 from sig2lm.cli.fine_tune_encoder import fine_tune_encoder
 from sig2lm.cli.formats import formats
 from sig2lm.cli.mistakes import UsageError, mistake
@@ -43,6 +44,7 @@ app.command()(evaluate)
 app.command()(cross_validate)
 app.command()(ask)
 app.command()(chat)
+app.command()(explain)
 app.command()(annotate)
 app.command()(quantities)
 app.command()(questions)

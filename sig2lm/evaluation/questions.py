@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from sig2lm.datasets import Table
-from sig2lm.model.answering import Answer
+from sig2lm.model.answer import Answer
 from sig2lm.model.signal_lm import SignalLM
 from sig2lm.model.table_examples import SignalSource, TableExamples
 from sig2lm.quantities import Check, Measurement, check_numbers

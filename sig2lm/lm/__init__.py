@@ -8,6 +8,7 @@ from sig2lm.lm.cache import Context, repeat_cache
 from sig2lm.lm.dialogue import DialogueTokenizer, EncodedPrompt
 from sig2lm.lm.frozen import FrozenLM
 from sig2lm.lm.placement import PlacementRequest, find_device, to_device
+from sig2lm.lm.vocabulary import nearest_tokens
 
 __all__ = [
     "Context",
@@ -16,6 +17,7 @@ __all__ = [
     "FrozenLM",
     "PlacementRequest",
     "find_device",
+    "nearest_tokens",
     "repeat_cache",
     "to_device",
 ]

@@ -18,7 +18,8 @@ import numpy as np
 import torch
 
 from sig2lm.errors import SignalError
-from sig2lm.model.answering import Answer, QuestionAnswerer, Signals, check_options
+from sig2lm.model.answer import Answer
+from sig2lm.model.answering import QuestionAnswerer, Signals, check_options
 from sig2lm.model.examples import Example, SignalInput
 from sig2lm.signals import Signal
 from sig2lm.signals.annotation_rows import WindowRow

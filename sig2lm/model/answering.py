@@ -4,16 +4,18 @@ How a prompt with signals is read is in :mod:`sig2lm.model.fusion`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import torch
+from torch import Tensor
 from transformers import GenerationConfig
 
 from sig2lm.arguments import check_known, unknown
 from sig2lm.errors import ArgumentError, SignalError
 from sig2lm.lm import Context, FrozenLM
 from sig2lm.lm.generation import OPTIONS
+from sig2lm.model.answer import Answer
 from sig2lm.model.calibration import Calibration
 from sig2lm.model.conformal import Conformity
 from sig2lm.model.examples import Example, Prompter, SignalInput, describe
@@ -32,49 +34,6 @@ Each is a :class:`Signal`, or an array, a torch tensor or a data frame (:func:`s
 ``sampling_rate`` (and, where they are not those of the encoder's contract, ``channels``, ``units`` or ``period``) is
 passed beside it.
 """
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What the LM said.
-
-    Attributes
-    ----------
-    text
-        The answer in words.
-    label
-        The closed answer that it is, or that its text names; None where it names none.
-    probabilities
-        For a closed question, the probability of each choice given that it is one of them; None for an open one.
-    checks
-        Of a free answer, each number with a unit that it states, beside what was measured of the signals
-        (:func:`sig2lm.quantities.check_numbers`).
-    label_set
-        Where a coverage was asked for, the labels that hold the right one so often, the likeliest first
-        (:mod:`sig2lm.model.conformal`).
-
-    Examples
-    --------
-    >>> answer = Answer("walking", "walking", {"sitting": 0.1, "walking": 0.9})
-    >>> answer.confidence, answer.ranked
-    (0.9, [('walking', 0.9), ('sitting', 0.1)])
-    """
-
-    text: str
-    label: str | None
-    probabilities: dict[str, float] | None
-    checks: tuple[Check, ...] = ()
-    label_set: tuple[str, ...] | None = None
-
-    @property
-    def confidence(self) -> float | None:
-        """The probability of the label among the choices; None for an open question."""
-        return None if self.probabilities is None or self.label is None else self.probabilities[self.label]
-
-    @property
-    def ranked(self) -> list[tuple[str, float]]:
-        """The choices with their probabilities, the likeliest first; empty for an open question."""
-        return sorted((self.probabilities or {}).items(), key=lambda item: -item[1])
 
 
 class QuestionAnswerer(SignalFusion):
@@ -266,16 +225,18 @@ class QuestionAnswerer(SignalFusion):
         if question.choices is None:
             texts = [self.lm.dialogue.decode(ids) for ids in self.lm.generate(context, **options)]
             return [Answer(text, question.task.parse(text), None) for text in texts]
-        scores = self.score(context, question.sentences)
-        if question.offsets is not None:
-            scores = question.scale * (scores + scores.new_tensor(question.offsets))
         said = dict(zip(question.choices, question.sentences, strict=True))
         answers = []
-        for row in scores.softmax(-1).tolist():
+        for row in self.choice_scores(context, question).softmax(-1).tolist():
             probabilities = dict(zip(question.choices, row, strict=True))
             best = max(probabilities, key=probabilities.__getitem__)
             answers.append(Answer(said[best], best, probabilities))
         return answers
+
+    def choice_scores(self, context: Context, question: Question) -> Tensor:
+        """Return the calibrated score (B, n) of each choice of a closed question; a softmax makes probabilities."""
+        scores = self.score(context, question.sentences)
+        return scores if question.offsets is None else question.scale * (scores + scores.new_tensor(question.offsets))
 
     def recordings(self, signals: Signals, first: Mapping[str, int] | None = None) -> dict[SignalPlace, SignalInput]:
         """Conform signals to their contracts and return them as the recordings of an example.

@@ -15,7 +15,8 @@ from torch import Tensor
 from sig2lm.arguments import check_known
 from sig2lm.errors import PromptError
 from sig2lm.lm import Context, EncodedPrompt
-from sig2lm.model.answering import Answer, QuestionAnswerer, Signals, check_options
+from sig2lm.model.answer import Answer
+from sig2lm.model.answering import QuestionAnswerer, Signals, check_options
 from sig2lm.model.examples import SignalInput
 from sig2lm.quantities import Check
 from sig2lm.signals.arrays import ArrayClock

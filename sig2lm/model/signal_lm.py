@@ -12,9 +12,11 @@ from sig2lm.arguments import check_known
 from sig2lm.encoder import PatchEncoder
 from sig2lm.lm import FrozenLM, PlacementRequest
 from sig2lm.model.annotate import Annotation, annotate
+from sig2lm.model.answer import Answer
 from sig2lm.model.answering import QuestionAnswerer, Signals
 from sig2lm.model.chat import Chat
 from sig2lm.model.checkpoint import fetch_run, load_trained, read_run, write_run
+from sig2lm.model.explaining import explain
 
 _OURS = {"pretrained_model_name_or_path", "repo_id", "repo_type", "local_dir", "allow_patterns", "ignore_patterns"}
 
@@ -58,6 +60,34 @@ class SignalLM(
             When a signal breaks the encoder's contract, or is shorter than a window.
         """
         return annotate(self, signals, question, choices, **settings)
+
+    def explain(
+        self, signals: Signals, question: str | None = None, choices: Sequence[str] | None = None, **settings: Any
+    ) -> Answer:
+        """Answer a question and say what the answer rests on.
+
+        Parts of the signals are hidden in turn, as missing samples: stretches of time, channels, and stretches of each
+        channel. How the log-odds of the answer change is its evidence; all of it is read as one batch.
+
+        Parameters
+        ----------
+        signals, question, choices
+            As in :meth:`ask`.
+        settings
+            ``stretches`` of time, 16 by default (fewer where a recording has fewer samples, or the encoder does not
+            look as finely); ``facts``; and what arrays do not state and options of free text, as in :meth:`ask`.
+
+        Returns
+        -------
+        Answer
+            With its ``evidence`` (:class:`sig2lm.model.evidence.Evidence`).
+
+        Raises
+        ------
+        ArgumentError, SignalError
+            As :meth:`ask`.
+        """
+        return explain(self, signals, question, choices, **settings)
 
     def print_trainable_parameters(self) -> None:
         """Print how many parameters training changes, of how many: the LM is frozen."""

@@ -35,6 +35,7 @@ _FEW = 40  # up to so many samples in a line are dots too
 _DIAGRAM = (210.0, 248.0)  # width and height
 _BINS = 15  # of confidence, as sig2lm.metrics counts them
 _NOTHING = 1e-6  # a span that is smaller than this share of the values is their rounding (float32)
+_FAINT, _DEEPEST = 0.04, 0.5  # of a shade: weaker than the first share is left out, opacity of the strongest
 _MARGINS = (46.0, 6.0)  # left and right, for the numbers of the axes
 
 Floats = NDArray[np.float64]
@@ -68,6 +69,22 @@ class Panel:
     description: str
 
 
+@dataclass(frozen=True)
+class Shades:
+    """What stretches of time are worth.
+
+    Attributes
+    ----------
+    edges
+        (S + 1,) where they begin and the last one ends.
+    strength
+        (S,) from -1 to 1, against to for; NaN is not shaded.
+    """
+
+    edges: Floats
+    strength: Floats
+
+
 @contextmanager
 def _settings() -> Iterator[None]:
     """Draw the same whatever a user's matplotlibrc says."""
@@ -79,12 +96,17 @@ def _settings() -> Iterator[None]:
 
 
 @_settings()
-def panel(shown: Panel, time_axis: bool = True) -> Markup:
-    """Draw a panel: a line for each channel, gaps where samples are missing, dots where they are few or alone."""
+def panel(shown: Panel, time_axis: bool = True, shades: Shades | None = None) -> Markup:
+    """Draw a panel: a line for each channel, gaps where samples are missing, dots where they are few or alone.
+
+    ``shades`` lie behind the lines.
+    """
     height = 112.0 if time_axis else 84.0
     figure, axes = _canvas(400.0, height, below=32.0 if time_axis else 4.0)
     axes.set_xlim(0.0, shown.end or 1.0)
     axes.set_ylim(*shown.limits)
+    if shades is not None:
+        _shade(axes, shades)
     for number, row in enumerate(shown.values):
         colour = _SERIES[number % SERIES_COLOURS]
         time, values = envelope(np.arange(len(row), dtype=float) * shown.step, row)
@@ -98,6 +120,20 @@ def panel(shown: Panel, time_axis: bool = True) -> Markup:
     else:
         axes.xaxis.set_ticklabels([])
     return _inline(figure, shown.description)
+
+
+@_settings()
+def steps(edges: Floats, heights: Floats, clock: str, description: str) -> Markup:
+    """Draw a bar for each stretch of time, up or down from zero: (S + 1,) edges and (S,) heights."""
+    figure, axes = _canvas(400.0, 112.0, below=32.0)
+    axes.set_xlim(float(edges[0]), float(edges[-1]))
+    colours = [_INK if height >= 0 else _HARM for height in heights]
+    axes.bar(edges[:-1], heights, np.diff(edges), align="edge", color=colours, alpha=0.6)
+    axes.axhline(0.0, color=_SOFT, linewidth=0.8)
+    axes.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))
+    axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10], integer=clock != "s"))
+    axes.set_xlabel(clock, labelpad=2)
+    return _inline(figure, description)
 
 
 @_settings()
@@ -194,6 +230,14 @@ def envelope(
         ends = {int(present[row[present].argmin()]), int(present[row[present].argmax()])}
         kept.extend(sorted(ends))
     return time[kept], row[kept]
+
+
+def _shade(axes: Axes, shades: Shades) -> None:
+    """Lay a colour behind each stretch, the stronger the more it is worth."""
+    for start, end, strength in zip(shades.edges[:-1], shades.edges[1:], shades.strength, strict=True):
+        if np.isfinite(strength) and abs(strength) >= _FAINT:
+            colour = _INK if strength > 0 else _HARM
+            axes.axvspan(start, end, color=colour, alpha=_DEEPEST * abs(float(strength)), linewidth=0)
 
 
 def _lonely(values: Floats) -> NDArray[np.bool_]:

@@ -16,7 +16,7 @@ from sig2lm.datasets.public import synthetic
 from sig2lm.encoder import PatchTransformerConfig, SignalEncoder
 from sig2lm.evaluation.questions import Answered, evaluate_questions, score_kind
 from sig2lm.model.adapter import AdapterConfig, build_adapter
-from sig2lm.model.answering import Answer
+from sig2lm.model.answer import Answer
 from sig2lm.model.signal_branch import SignalBranch
 from sig2lm.model.signal_lm import SignalLM
 from sig2lm.quantities import check_numbers

@@ -7,7 +7,7 @@ import torch
 from tiny import MOTION, build_signal_lm, motion
 
 from sig2lm.errors import ArgumentError, PromptError, Sig2LMError, SignalError
-from sig2lm.model.answering import Answer
+from sig2lm.model.answer import Answer
 from sig2lm.model.signal_lm import SignalLM
 from sig2lm.signals import Contract, Signal
 from sig2lm.signals.arrays import ArrayClock, as_signal

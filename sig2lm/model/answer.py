@@ -1,0 +1,52 @@
+"""What the LM said, and what is known of it."""
+
+from dataclasses import dataclass
+
+from sig2lm.model.evidence import Evidence
+from sig2lm.quantities import Check
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the LM said.
+
+    Attributes
+    ----------
+    text
+        The answer in words.
+    label
+        The closed answer that it is, or that its text names; None where it names none.
+    probabilities
+        For a closed question, the probability of each choice given that it is one of them; None for an open one.
+    checks
+        Of a free answer, each number with a unit that it states, beside what was measured of the signals
+        (:func:`sig2lm.quantities.check_numbers`).
+    label_set
+        Where a coverage was asked for, the labels that hold the right one so often, the likeliest first
+        (:mod:`sig2lm.model.conformal`).
+    evidence
+        What the answer rests on, where that was asked for (:meth:`SignalLM.explain`).
+
+    Examples
+    --------
+    >>> answer = Answer("walking", "walking", {"sitting": 0.1, "walking": 0.9})
+    >>> answer.confidence, answer.ranked
+    (0.9, [('walking', 0.9), ('sitting', 0.1)])
+    """
+
+    text: str
+    label: str | None
+    probabilities: dict[str, float] | None
+    checks: tuple[Check, ...] = ()
+    label_set: tuple[str, ...] | None = None
+    evidence: Evidence | None = None
+
+    @property
+    def confidence(self) -> float | None:
+        """The probability of the label among the choices; None for an open question."""
+        return None if self.probabilities is None or self.label is None else self.probabilities[self.label]
+
+    @property
+    def ranked(self) -> list[tuple[str, float]]:
+        """The choices with their probabilities, the likeliest first; empty for an open question."""
+        return sorted((self.probabilities or {}).items(), key=lambda item: -item[1])
