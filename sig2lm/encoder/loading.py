@@ -1,4 +1,7 @@
-"""Any encoder from how a user names it: a folder of sig2lm, ``LIBRARY:NAME``, or a module at hand."""
+"""Any encoder from how a user names it: a folder of sig2lm, ``LIBRARY:NAME``, or a module at hand.
+
+``sig2lm:NAME`` is one that ships with the package (``scripts/build_encoders.py``).
+"""
 
 import os
 from collections.abc import Sequence
@@ -9,8 +12,11 @@ from sig2lm.encoder.checkpoint import load_encoder
 from sig2lm.encoder.external import LIBRARIES, load_external
 from sig2lm.encoder.protocol import PatchEncoder, check_encoder
 from sig2lm.errors import CheckpointError
+from sig2lm.pocket import pocket_encoder, ready_encoders
 from sig2lm.signals import Contract
 
+READY = "sig2lm"
+"""What stands before the colon of an encoder that ships with the package."""
 IN_MEMORY = "in-memory"
 """The source of an encoder that is a module of its user's own."""
 
@@ -21,8 +27,9 @@ def load_any_encoder(source: str | Path | PatchEncoder, contract: Contract) -> P
     Parameters
     ----------
     source
-        A folder that ``save_encoder`` wrote; ``LIBRARY:NAME`` with a library of :mod:`sig2lm.encoder.external` and a
-        folder or hub id, such as ``moment:AutonLab/MOMENT-1-small``; or a module that meets the protocol.
+        A folder that ``save_encoder`` wrote; ``sig2lm:NAME`` of one that ships with the package; ``LIBRARY:NAME`` with
+        a library of :mod:`sig2lm.encoder.external` and a folder or hub id, such as ``moment:AutonLab/MOMENT-1-small``;
+        or a module that meets the protocol.
     contract
         The signals that an encoder of another library will read; the others have their own.
 
@@ -35,8 +42,18 @@ def load_any_encoder(source: str | Path | PatchEncoder, contract: Contract) -> P
     """
     if isinstance(source, str | Path):
         library, name = split_source(source)
-        return load_encoder(name) if library is None else load_external(library, name, contract)
+        if library in (None, READY):
+            return load_encoder(pocket_encoder(name) if library else name)
+        return load_external(library, name, contract)
     return check_encoder(source).eval()
+
+
+def own_folder(source: str | Path) -> Path | None:
+    """Return the folder of an encoder of sig2lm's own, also of ``sig2lm:NAME``; None where it holds none."""
+    text = str(source)
+    name = text.removeprefix(f"{READY}:")
+    folder = Path(text).expanduser() if name == text else pocket_encoder(name)
+    return folder if (folder / "encoder.safetensors").is_file() else None
 
 
 def split_source(source: str | Path) -> tuple[str | None, str]:
@@ -45,16 +62,22 @@ def split_source(source: str | Path) -> tuple[str | None, str]:
     Raises
     ------
     CheckpointError
-        When what stands before the colon is no library, and there is no such folder.
+        When what stands before the colon is no library, and there is no such folder; or when no encoder of that name
+        ships with the package.
     """
     text = str(source)
     library, colon, name = text.partition(":")
     if not colon or Path(text).expanduser().is_dir():
         return None, text
-    if library not in LIBRARIES or not name:
+    if library == READY and name not in ready_encoders():
         raise CheckpointError(
-            f"expected the folder of an encoder, or LIBRARY:NAME with a library among {', '.join(LIBRARIES)}, found "
-            f"'{text}'; check the spelling"
+            f"expected one of the encoders that ship, {', '.join(f'{READY}:{ready}' for ready in ready_encoders())}, "
+            f"found '{text}'; choose one, or pretrain your own"
+        )
+    if library not in (READY, *LIBRARIES) or not name:
+        raise CheckpointError(
+            f"expected the folder of an encoder, or LIBRARY:NAME with a library among {', '.join((READY, *LIBRARIES))}, "
+            f"found '{text}'; check the spelling"
         )
     return library, name
 
@@ -67,6 +90,8 @@ def source_of(source: str | Path | PatchEncoder) -> str:
     folder = Path(name).expanduser()
     if library is None:
         return str(folder.resolve())
+    if library == READY:
+        return f"{READY}:{name}"
     return f"{library}:{folder.resolve() if folder.is_dir() else name}"
 
 
@@ -89,8 +114,8 @@ def find_encoder(places: Sequence[str | Path], config: dict[str, Any]) -> tuple[
     library, contract = config.get("library"), Contract.from_dict(config["contract"])
     for place in map(str, places):
         if library is None:
-            if (Path(place) / "encoder.safetensors").is_file():
-                return load_encoder(place), source_of(place)
+            if (own := own_folder(place)) is not None:
+                return load_encoder(own), source_of(place)
         elif library in LIBRARIES:
             name = place.removeprefix(f"{library}:")
             if Path(name).expanduser().is_dir() or _may_be_hub_id(name):

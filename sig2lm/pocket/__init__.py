@@ -1,6 +1,7 @@
-"""What ships with the package: the embedded LM, and a run trained on simulated people.
+"""What ships with the package: the embedded LM, a run trained on simulated people, and pretrained encoders.
 
-Both are built by scripts (``build_pocket_lm.py``, ``build_pocket_run.py``); their README.md say how.
+They are built by scripts (``build_pocket_lm.py``, ``build_pocket_run.py``, ``build_encoders.py``); their README.md say
+how, and from which data.
 """
 
 from pathlib import Path
@@ -20,6 +21,16 @@ def pocket_folder() -> Path:
 def pocket_run(name: str) -> Path | None:
     """Return the folder of a run that ships with the package, or None where that is no name of one."""
     return _HERE / POCKET_RUNS[name] if name in POCKET_RUNS else None
+
+
+def ready_encoders() -> tuple[str, ...]:
+    """Return the names of the pretrained encoders that ship with the package, as in ``--encoder sig2lm:NAME``."""
+    return tuple(sorted(file.parent.name for file in (_HERE / "encoders").glob("*/encoder.safetensors")))
+
+
+def pocket_encoder(name: str) -> Path:
+    """Return the folder where a pretrained encoder ships; it may be absent."""
+    return _HERE / "encoders" / name
 
 
 _HERE = Path(__file__).resolve().parent

@@ -7,26 +7,29 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 import torch
+from datasets import DatasetDict
 from numpy.typing import NDArray
 from torch import nn
 from transformers import Trainer, set_seed
 
 from sig2lm.datasets import Table
 from sig2lm.encoder.batching import stack_values
-from sig2lm.encoder.checkpoint import load_encoder
-from sig2lm.encoder.compatibility import check_contract, check_every_signal
+from sig2lm.encoder.compatibility import check_every_signal
+from sig2lm.encoder.loading import load_any_encoder, source_of
 from sig2lm.encoder.protocol import PatchEncoder
 from sig2lm.encoder.signal_encoder import SignalEncoder
-from sig2lm.errors import DatasetError
+from sig2lm.encoder.tables import as_encoders_read, check_readable
+from sig2lm.errors import CheckpointError, DatasetError
 from sig2lm.metrics import Predictions, label_numbers, scores
 from sig2lm.pretraining.augmentations import Compose, default_pipeline
 from sig2lm.pretraining.classifier import Classifier
 from sig2lm.pretraining.optimisation import AverageWeights, Device, Say, Schedule, quiet, run, training_arguments
 from sig2lm.pretraining.windows import WindowDataset
+from sig2lm.signals import Contract
 
 Row = tuple[dict[str, NDArray[np.float32]], int]
 
@@ -108,6 +111,8 @@ def fine_tune(
 
     Parameters
     ----------
+    table
+        It is brought to what the encoders read.
     encoders
         One for each signal of the table; they are trained in place.
     rows
@@ -115,7 +120,7 @@ def fine_tune(
     """
     settings = settings or FineTuneSettings()
     set_seed(settings.seed)
-    windows = LabelledWindows(table, "train", labels, rows)
+    windows = LabelledWindows(as_encoders_read(table, contracts_of(encoders)), "train", labels, rows)
     model = Classifier(encoders, labels, balanced_loss(windows.numbers, len(labels), settings))
     for encoder in encoders.values():
         encoder.requires_grad_(True)
@@ -170,7 +175,7 @@ def fine_tuned_encoders(
     Parameters
     ----------
     folders
-        Of an encoder for each signal of the table.
+        Of an encoder for each signal of the table, or ``sig2lm:NAME``.
     say
         Is called with the number of steps, before training.
 
@@ -183,6 +188,8 @@ def fine_tuned_encoders(
     ------
     DatasetError
         When a signal has no encoder, an encoder expects other signals, or a row has no label.
+    CheckpointError
+        When an encoder is none of sig2lm's own.
     """
     settings = settings or FineTuneSettings()
     encoders = fitting_encoders(table, folders)
@@ -212,7 +219,7 @@ def training_record(table: Table, labels: Sequence[str], windows: int) -> dict[s
 
 def with_origins(record: dict[str, Any], folders: Mapping[str, str | Path]) -> dict[str, dict[str, Any]]:
     """A record for each encoder, which tells where it came from."""
-    return {name: {**record, "fine_tuned_from": str(Path(folder).resolve())} for name, folder in folders.items()}
+    return {name: {**record, "fine_tuned_from": source_of(folder)} for name, folder in folders.items()}
 
 
 def fitting_encoders(table: Table, folders: Mapping[str, str | Path]) -> dict[str, SignalEncoder]:
@@ -221,13 +228,30 @@ def fitting_encoders(table: Table, folders: Mapping[str, str | Path]) -> dict[st
     Raises
     ------
     DatasetError
-        When a signal has no encoder, or an encoder expects other signals.
+        When a signal has no encoder, or cannot become what its encoder reads.
+    CheckpointError
+        When an encoder is none of sig2lm's own.
     """
     check_every_signal(list(table.info.signals), folders, f"'{table.path}'")
-    encoders = {name: load_encoder(folder) for name, folder in folders.items()}
-    for name, encoder in encoders.items():
-        check_contract(table, name, encoder.contract, str(folders[name]))
+    encoders = {name: _own_encoder(folder, table.info.signals[name]) for name, folder in folders.items()}
+    for name in encoders:
+        check_readable(table, name, contracts_of(encoders))
     return encoders
+
+
+def _own_encoder(source: str | Path, contract: Contract) -> SignalEncoder:
+    encoder = load_any_encoder(source, contract)
+    if not isinstance(encoder, SignalEncoder):
+        raise CheckpointError(
+            f"expected an encoder of sig2lm's own to fine-tune, found '{source}'; train it with the adapter "
+            "(train-adapter --train-encoder)"
+        )
+    return encoder
+
+
+def contracts_of(encoders: Mapping[str, PatchEncoder]) -> dict[str, Contract]:
+    """What each encoder reads."""
+    return {name: encoder.contract for name, encoder in encoders.items()}
 
 
 def validation_scores(classifier: Classifier, table: Table) -> dict[str, float | None] | None:
@@ -247,8 +271,6 @@ def classified(classifier: Classifier, table: Table, split: str) -> Predictions:
     """
     labels = classifier.labels
     check_every_signal(list(table.info.signals), list(classifier.encoders), f"'{table.path}'")
-    for name in classifier.encoders:
-        check_contract(table, name, classifier.encoder(name).contract, name)
     if split not in table.data:
         raise DatasetError(f"expected the split '{split}' in '{table.path}', found {', '.join(table.data)}; choose one")
     if strange := {str(label) for label in table.data[split]["label"]} - set(labels):
@@ -262,8 +284,10 @@ def classified(classifier: Classifier, table: Table, split: str) -> Predictions:
 
 
 def classify(model: Classifier, table: Table, split: str, labels: Sequence[str]) -> NDArray[np.float64]:
-    """Return the probabilities (N, M) of the labels for each row of a split."""
-    return label_probabilities(model, LabelledWindows(table, split, labels))
+    """Return the probabilities (N, M) of the labels for each row of a split, of a table as the encoders read it."""
+    contracts = {name: cast(PatchEncoder, encoder).contract for name, encoder in model.encoders.items()}
+    asked = replace(table, data=DatasetDict({split: table.data[split]}))
+    return label_probabilities(model, LabelledWindows(as_encoders_read(asked, contracts), split, labels))
 
 
 @torch.no_grad()

@@ -32,11 +32,13 @@ from transformers import set_seed
 from sig2lm.datasets import Table
 from sig2lm.encoder.protocol import PatchEncoder
 from sig2lm.encoder.signal_encoder import SignalEncoder
+from sig2lm.encoder.tables import as_encoders_read
 from sig2lm.errors import Sig2LMError
 from sig2lm.pretraining.classifier import Classifier
 from sig2lm.pretraining.fine_tuning import (
     FineTuneSettings,
     balanced_loss,
+    contracts_of,
     default_pipelines,
     fine_tune,
     fit,
@@ -169,6 +171,7 @@ def self_trained_encoders(
     """
     settings = settings or SelfTrainingSettings()
     encoders = fitting_encoders(table, folders)
+    table = as_encoders_read(table, contracts_of(encoders))
     started = time.perf_counter()
     classifier, found = self_train(table, encoders, labels, settings, None, unlabelled)
     record = {

@@ -62,7 +62,7 @@ def test_encoders_of_other_signals_are_refused(home: Path, beats: Table) -> None
     with pytest.raises(DatasetError, match="an encoder for each of the signals rr"):
         fine_tuned_encoders(beats, {}, beats.info.labels)
     days = load_table(home / "data" / "stress")
-    with pytest.raises(DatasetError, match=r"'daily' in .* but the encoder .* expects"):
+    with pytest.raises(DatasetError, match=r"'daily' of .* but the encoder expects"):
         fine_tuned_encoders(days, {"daily": home / "encoder"}, days.info.labels)
 
 

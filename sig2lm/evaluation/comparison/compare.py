@@ -12,6 +12,7 @@ from datasets import DatasetDict
 
 from sig2lm.datasets import Table
 from sig2lm.encoder import load_encoder
+from sig2lm.encoder.loading import own_folder
 from sig2lm.encoder.protocol import PatchEncoder
 from sig2lm.errors import Sig2LMError
 from sig2lm.evaluation.baselines import encoder_probe, majority
@@ -182,11 +183,10 @@ def _record(branch: SignalBranch) -> dict[str, Any]:
 
 def _pretrained(branch: SignalBranch) -> PatchEncoder:
     """A copy of the encoder as it was before it saw labels; the run's own where what it began with is gone."""
-    place, origin = Path(branch.source), _record(branch).get("fine_tuned_from")
-    if origin and (Path(origin) / "encoder.safetensors").is_file():
-        return load_encoder(origin)
-    if branch.train_encoder and (place / "encoder.safetensors").is_file():
-        return load_encoder(place)
+    origin = _record(branch).get("fine_tuned_from")
+    origin = origin or (branch.source if branch.train_encoder else None)
+    if origin is not None and (folder := own_folder(origin)) is not None:
+        return load_encoder(folder)
     return copy.deepcopy(branch.encoder)
 
 

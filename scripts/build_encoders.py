@@ -1,0 +1,244 @@
+"""Pretrain the encoders that ship with the package, each on several public data sets together, without labels.
+
+    python scripts/build_encoders.py DATA WORK [--only movement] [--minutes 4] [--left-out wisdm_watch]
+
+DATA holds the data sets in their official layouts, each in a folder of its name (`motionsense`, `afdb`, ...); those
+that a recipe wants and that are not there are left out, and the card says which were used. Every data set is brought to
+the recipe's contract, rates and units converted; only the people of its training split are learned from, so that scores
+on its other people stay honest. Epochs are as many as `--minutes` of processor time allow, measured on the first steps.
+Prepared tables and finished encoders stay in WORK and are not made again, so that it can be interrupted; a finished
+encoder is copied into the package. `--left-out NAME` builds `movement` without a data set instead, ships nothing, and
+records what the encoder is worth there with the labels of one, three and ten people, beside training from scratch.
+"""
+
+import argparse
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from datasets import DatasetDict, concatenate_datasets
+from results import record
+from timing import machine
+from transformers import TrainerCallback
+
+from sig2lm.datasets import Table, load_table, prepare
+from sig2lm.encoder import load_encoder, save_encoder
+from sig2lm.encoder.tables import as_read, renamed
+from sig2lm.evaluation.probing import ProbeSettings, probe_encoder
+from sig2lm.files import read_json
+from sig2lm.pocket import pocket_encoder
+from sig2lm.pretraining import PretrainSettings, pretrain_encoder
+from sig2lm.signals import Contract
+
+TIMED = 12  # steps
+PEOPLE = (1, 3, 10)
+CARD = """---
+library_name: sig2lm
+---
+# {name}
+
+{what}. `python scripts/build_encoders.py` made it: an encoder of the architecture {architecture} with {parameters:,}
+weights, {epochs} epochs of the objective {objective} over {windows:,} windows, without labels, in {seconds:.0f} s.
+
+| data set | people | windows | licence |
+| --- | --- | --- | --- |
+{rows}
+
+Only people of each data set's training split at the default of `sig2lm prepare` were learned from. The weights follow
+from these recordings; cite their authors (`train.json` names them). It is no medical device.
+"""
+
+
+@dataclass(frozen=True)
+class Source:
+    """One signal of a data set, and which of its channels stand for those of the recipe."""
+
+    dataset: str
+    signal: str
+    channels: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What an encoder reads, and what it learns from."""
+
+    what: str
+    contract: Contract
+    sources: tuple[Source, ...]
+
+
+RECIPES = {
+    "movement": Recipe(
+        "Acceleration of a phone or a watch, gravity included, at 50 Hz",
+        Contract(("acc_x", "acc_y", "acc_z"), ("m/s^2",) * 3, 50.0),
+        (
+            Source("motionsense", "motion"),
+            Source("wisdm_watch", "motion"),
+            Source("sp_sw_har", "phone"),
+            Source("sp_sw_har", "watch"),
+        ),
+    ),
+    "rr": Recipe("Intervals between heart beats", Contract(("rr",), ("ms",), None), (Source("afdb", "rr"),)),
+    "ecg": Recipe(
+        "One lead of an electrocardiogram, at 100 Hz",
+        Contract(("ecg",), ("mV",), 100.0),
+        (Source("cinc2017", "ecg"), Source("ptbxl", "ecg", ("I",)), Source("ptbxl", "ecg", ("II",))),
+    ),
+}
+
+
+class Stopped(TrainerCallback):
+    """Stops a training after a few steps, to see how fast it is."""
+
+    def __init__(self) -> None:
+        self.began = self.took = 0.0
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if state.global_step == 2:  # the first ones are slower
+            self.began = time.process_time()
+        if state.global_step == TIMED:
+            self.took = (time.process_time() - self.began) / (TIMED - 2)
+            control.should_training_stop = True
+
+
+def prepared(data: Path, work: Path, name: str) -> Table | None:
+    """The table of a data set, made where it is not there yet; None where the data set is not."""
+    folder = work / "tables" / name
+    if not folder.is_dir():
+        if not (data / name).is_dir():
+            return None
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        prepare(name, data / name, folder)
+    return load_table(folder)
+
+
+def brought(table: Table, source: Source, contract: Contract) -> Table:
+    """The training windows of one source, in the contract's channels, units and rate, as the signal `signal`."""
+    names = source.channels or contract.channels
+    wanted = replace(contract, channels=names)
+    train = replace(table, data=DatasetDict(train=table.data["train"]))
+    return renamed(as_read(renamed(train, source.signal, "signal"), "signal", wanted), "signal", "signal")
+
+
+def joined(recipe: Recipe, sources: list[tuple[Source, Table]]) -> tuple[Table, list[dict[str, Any]]]:
+    """One table of all sources; a person is that of a data set, and a recording that of a signal."""
+    parts, used = [], []
+    for source, table in sources:
+        rows = brought(table, source, recipe.contract).data["train"]
+        place = ".".join([source.dataset, source.signal, *(source.channels or ())])
+        own = {"subject": source.dataset, "source": place}
+        for column, prefix in own.items():
+            values = [f"{prefix}/{value}" for value in rows[column]]
+            rows = rows.remove_columns([column]).add_column(column, values)
+        parts.append(rows.select_columns(["subject", "source", "start", "signal"]))
+        used.append(
+            {
+                "data set": place,
+                "people": len(set(rows["subject"])),
+                "windows": len(rows),
+                "licence": table.info.licence,
+                "citation": table.info.citation,
+            }
+        )
+    first = sources[0][1]
+    info = replace(first.info, name="+".join(row["data set"] for row in used), signals={"signal": recipe.contract})
+    return Table(DatasetDict(train=concatenate_datasets(parts)), info, first.path), used
+
+
+def affordable(table: Table, settings: PretrainSettings, minutes: float) -> int:
+    """Epochs that so many minutes of processor time allow, from 1 to 40."""
+    stopped, batch = Stopped(), settings.batch_size
+    rows = table.data["train"].select(range(min(len(table.data["train"]), (TIMED + 1) * batch)))
+    pretrain_encoder(replace(table, data=DatasetDict(train=rows)), replace(settings, epochs=TIMED), None, [stopped])
+    return max(1, min(40, int(60.0 * minutes / (stopped.took * -(-len(table.data["train"]) // batch)))))
+
+
+def build(name: str, arguments: argparse.Namespace, out: Path) -> Path:
+    """Pretrain one encoder, unless it is there."""
+    if out.is_dir():
+        return out
+    recipe, missing, found = RECIPES[name], set[str](), []
+    for source in recipe.sources:
+        table = (
+            None if source.dataset == arguments.left_out else prepared(arguments.data, arguments.work, source.dataset)
+        )
+        if table is None:
+            missing.add(source.dataset)
+        else:
+            found.append((source, table))
+    if not found:
+        raise SystemExit(f"expected {', '.join(sorted(missing))} in '{arguments.data}', found none; get one of them")
+    table, used = joined(recipe, found)
+    settings = PretrainSettings(size=arguments.size, seed=arguments.seed)
+    settings = replace(settings, epochs=affordable(table, settings, arguments.minutes))
+    print(f"{name}: {len(table.data['train'])} windows, {settings.epochs} epochs; left out: {missing or 'none'}")
+    encoder, provenance = pretrain_encoder(table, settings, None, say=print)
+    provenance["data"] = {"sets": used, "windows": len(table.data["train"])}
+    provenance["machine"] = machine()
+    save_encoder(encoder, out, provenance)
+    rows = [f"| {row['data set']} | {row['people']} | {row['windows']:,} | {row['licence']} |" for row in used]
+    told = CARD.format(
+        name=f"sig2lm:{name}",
+        what=recipe.what,
+        architecture=encoder.config.architecture,
+        parameters=sum(parameter.numel() for parameter in encoder.parameters()),
+        objective=settings.objective,
+        rows="\n".join(rows),
+        windows=len(table.data["train"]),
+        epochs=settings.epochs,
+        seconds=provenance["seconds"],
+    )
+    (out / "README.md").write_text(told, encoding="utf-8")
+    return out
+
+
+def judge(encoder: Path, table: Table, left_out: str) -> None:
+    """Record what few people's labels give on data that pretraining never saw."""
+    people = len(set(table.data["train"]["subject"]))
+    fractions = tuple(count / people for count in PEOPLE if count <= people)
+    report = probe_encoder(table, load_encoder(encoder), ProbeSettings(fractions=fractions), progress=print)
+    rows = []
+    for part in report["fractions"]:
+        row = {"people with labels": part["people"][0]}
+        scores: Callable[[str], dict[str, Any]] = lambda method, part=part: part["methods"][method]["macro_f1"]
+        row |= {report["methods"][method]: scores(method)["mean"] for method in part["methods"]}
+        rows.append(row)
+    record(
+        f"ready_encoder_{left_out}",
+        rows,
+        f"Macro-F1 on {left_out}, which the pretraining of this movement encoder left out",
+        [
+            f"mean of {report['settings']['seeds']} draws of people; test people: {report['sizes']['test']['people']}",
+            f"pretrained on {', '.join(part['data set'] for part in read_json(encoder / 'train.json', 'it')['data']['sets'])}",
+        ],
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("data", type=Path)
+    parser.add_argument("work", type=Path)
+    parser.add_argument("--only", action="append", choices=RECIPES, default=[])
+    parser.add_argument("--minutes", type=float, default=4.0)
+    parser.add_argument("--size", default="small")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--left-out")
+    arguments = parser.parse_args()
+    if arguments.left_out:
+        encoder = build("movement", arguments, arguments.work / "encoders" / f"movement-without-{arguments.left_out}")
+        table = prepared(arguments.data, arguments.work, arguments.left_out)
+        if table is None:
+            raise SystemExit(f"expected {arguments.left_out} in '{arguments.data}' to judge on, found none; get it")
+        judge(encoder, table, arguments.left_out)
+        return
+    for name in arguments.only or RECIPES:
+        built = build(name, arguments, arguments.work / "encoders" / name)
+        shutil.copytree(built, pocket_encoder(name), dirs_exist_ok=True)
+        print(f"{name} -> {pocket_encoder(name)}")
+
+
+if __name__ == "__main__":
+    main()

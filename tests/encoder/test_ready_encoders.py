@@ -1,0 +1,53 @@
+"""Encoders that ship with the package: found by name, from anywhere, and never by a path of this machine."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from datasets import DatasetDict
+
+from sig2lm import pocket
+from sig2lm.datasets import Table, load_table
+from sig2lm.encoder import SignalEncoder, load_any_encoder, save_encoder
+from sig2lm.encoder.architectures import Size, design
+from sig2lm.encoder.loading import find_encoder, relative_source, source_of
+from sig2lm.encoder.protocol import encoder_config
+from sig2lm.errors import CheckpointError
+from sig2lm.pretraining.fine_tuning import FineTuneSettings, classified, fine_tuned_encoders
+from sig2lm.signals import Contract
+
+BEATS = Contract(("rr",), ("s",), None)  # seconds, where the table has ms
+
+
+@pytest.fixture
+def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SignalEncoder:
+    monkeypatch.setattr(pocket, "_HERE", tmp_path)
+    torch.manual_seed(0)
+    config = design(BEATS, "patch_transformer", Size(16, 1, 2), 8, {"normalisation": "centred", "std": (0.05,)})
+    encoder = SignalEncoder(config).eval()
+    (tmp_path / "encoders").mkdir()
+    save_encoder(encoder, tmp_path / "encoders" / "rr")
+    return encoder
+
+
+def test_they_are_found_by_name_and_recorded_by_it(shipped: SignalEncoder, tmp_path: Path) -> None:
+    loaded = load_any_encoder("sig2lm:rr", BEATS)
+    assert all(torch.equal(a, b) for a, b in zip(loaded.parameters(), shipped.parameters(), strict=True))
+    assert source_of("sig2lm:rr") == "sig2lm:rr"
+    assert relative_source("sig2lm:rr", tmp_path) is None
+    found = find_encoder([tmp_path / "gone", "sig2lm:rr"], encoder_config(shipped))
+    assert found is not None
+    assert found[1] == "sig2lm:rr"
+    with pytest.raises(CheckpointError, match="ship, sig2lm:rr, found 'sig2lm:eeg'; choose one"):
+        load_any_encoder("sig2lm:eeg", BEATS)
+
+
+def test_one_is_fine_tuned_on_a_table_in_other_units(shipped: SignalEncoder, simulated: Path) -> None:
+    table = load_table(simulated / "data" / "af_rr")
+    data = {split: rows.shuffle(seed=0).select(range(80)) for split, rows in table.data.items()}
+    table = Table(DatasetDict(data), table.info, table.path)
+    settings = FineTuneSettings(epochs=6, batch_size=16, learning_rate=3e-3)
+    classifier, records = fine_tuned_encoders(table, {"rr": "sig2lm:rr"}, table.info.labels, settings)
+    assert records["rr"]["fine_tuned_from"] == "sig2lm:rr"
+    answers = classified(classifier, table, "test")
+    assert (answers.answers == answers.truth).mean() > 0.8
