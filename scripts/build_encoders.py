@@ -14,7 +14,6 @@ records what the encoder is worth there with the labels of one, three and ten pe
 import argparse
 import shutil
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -162,9 +161,8 @@ def build(name: str, arguments: argparse.Namespace, out: Path) -> Path:
         return out
     recipe, missing, found = RECIPES[name], set[str](), []
     for source in recipe.sources:
-        table = (
-            None if source.dataset == arguments.left_out else prepared(arguments.data, arguments.work, source.dataset)
-        )
+        wanted = source.dataset != arguments.left_out
+        table = prepared(arguments.data, arguments.work, source.dataset) if wanted else None
         if table is None:
             missing.add(source.dataset)
         else:
@@ -202,17 +200,16 @@ def judge(encoder: Path, table: Table, left_out: str) -> None:
     report = probe_encoder(table, load_encoder(encoder), ProbeSettings(fractions=fractions), progress=print)
     rows = []
     for part in report["fractions"]:
-        row = {"people with labels": part["people"][0]}
-        scores: Callable[[str], dict[str, Any]] = lambda method, part=part: part["methods"][method]["macro_f1"]
-        row |= {report["methods"][method]: scores(method)["mean"] for method in part["methods"]}
-        rows.append(row)
+        scores = {report["methods"][method]: found["macro_f1"]["mean"] for method, found in part["methods"].items()}
+        rows.append({"people with labels": part["people"][0], **scores})
+    learned = ", ".join(part["data set"] for part in read_json(encoder / "train.json", "its record")["data"]["sets"])
     record(
         f"ready_encoder_{left_out}",
         rows,
         f"Macro-F1 on {left_out}, which the pretraining of this movement encoder left out",
         [
             f"mean of {report['settings']['seeds']} draws of people; test people: {report['sizes']['test']['people']}",
-            f"pretrained on {', '.join(part['data set'] for part in read_json(encoder / 'train.json', 'it')['data']['sets'])}",
+            f"pretrained on {learned}",
         ],
     )
 

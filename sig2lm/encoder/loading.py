@@ -76,7 +76,7 @@ def split_source(source: str | Path) -> tuple[str | None, str]:
         )
     if library not in (READY, *LIBRARIES) or not name:
         raise CheckpointError(
-            f"expected the folder of an encoder, or LIBRARY:NAME with a library among {', '.join((READY, *LIBRARIES))}, "
+            f"expected the folder of an encoder, or LIBRARY:NAME with a library among {READY}, {', '.join(LIBRARIES)}, "
             f"found '{text}'; check the spelling"
         )
     return library, name
