@@ -70,9 +70,9 @@ def split_source(source: str | Path) -> tuple[str | None, str]:
     if not colon or Path(text).expanduser().is_dir():
         return None, text
     if library == READY and name not in ready_encoders():
+        there = ", ".join(f"{READY}:{ready}" for ready in ready_encoders()) or "none"
         raise CheckpointError(
-            f"expected one of the encoders that ship, {', '.join(f'{READY}:{ready}' for ready in ready_encoders())}, "
-            f"found '{text}'; choose one, or pretrain your own"
+            f"expected one of the encoders that ship, {there}, found '{text}'; choose one, or pretrain your own"
         )
     if library not in (READY, *LIBRARIES) or not name:
         raise CheckpointError(
