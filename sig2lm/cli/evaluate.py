@@ -49,7 +49,7 @@ def evaluate(
         Path | None, typer.Option(metavar="FILE", help="Write the scores as a page there.", rich_help_panel=PANEL)
     ] = None,
     baselines: Annotated[
-        bool, typer.Option("--baselines", help="Of an encoder: fit extra trees on hand features beside it.")
+        bool, typer.Option("--baselines", help="Fit extra trees on hand features, without LM or encoder, too.")
     ] = False,
     predictions: Annotated[
         Path | None,
@@ -75,6 +75,7 @@ def evaluate(
     Example: sig2lm evaluate runs/har --data data/har --html har.html
     """
     from sig2lm.datasets import load_table
+    from sig2lm.encoder.tables import closed_rows
     from sig2lm.errors import Sig2LMError
     from sig2lm.evaluation.classifier import evaluate_classifier
     from sig2lm.evaluation.controls import without_sensors
@@ -94,7 +95,7 @@ def evaluate(
         raise Sig2LMError("--predictions is for labels; leave out --questions")
     if questions and (missing or compare):
         raise Sig2LMError("--questions asks the run alone; leave out --compare and --missing")
-    table = load_table(data)
+    table = load_table(data) if questions else closed_rows(load_table(data), _progress)
     chosen = parse_methods(methods)
     if is_classifier(run):
         if compare or questions or missing or html is not None:
@@ -105,8 +106,8 @@ def evaluate(
         if predictions is not None:
             write_predictions(prediction_frame(table, split, scored.predictions), predictions)
         return
-    if baselines:
-        raise Sig2LMError("--baselines stand beside an encoder that fine-tune-encoder wrote; of a run use --compare")
+    if baselines and (compare or questions):
+        raise Sig2LMError("--baselines stand beside the scores of labels; leave out --compare and --questions")
     model = places.load_run(run)
     evaluated = None
     if compare:
@@ -125,7 +126,7 @@ def evaluate(
         show = show_questions
     else:
         without = without_sensors(model, table, split, batch_size, _progress) if missing else None
-        evaluated = score(model, table, split, batch_size, progress=_progress)
+        evaluated = score(model, table, split, batch_size, _progress, baselines)
         report, frame = evaluated.report, prediction_frame(table, split, evaluated.predictions)
         report |= {"missing": without} if without is not None else {}
         show = show_report
@@ -284,6 +285,8 @@ def show_report(report: dict[str, Any]) -> None:
         channels = shorten(f"without {sensor['signal']} {', '.join(sensor['channels'])}", 48, placeholder=" ...")
         table.add_row(channels, *map(_number, _scores(sensor)))
     table.add_row("linear probe, no LM", *map(_number, _scores(report["probe"])))
+    for rival in report["baselines"]:
+        table.add_row(rival["name"], *map(_number, _scores(rival)))
     console = Console()
     console.print(table)
     for note in report["notes"]:

@@ -10,8 +10,9 @@ from sig2lm.errors import DatasetError
 
 # Written out, since the names are known only once the readers are loaded; a test compares.
 NAMES = (
-    "HAR: motionsense, sp_sw_har, wisdm_watch, ucihar, pamap2. AF: afdb, cinc2017, ptbxl_rhythm. ECG: ptbxl. Sleep: "
-    "sleep_edf. Stress: stress_predict, wesad, pmdata, lifesnaps. Your own: manifest. Simulated: synthetic."
+    "HAR: motionsense, sp_sw_har, wisdm_watch, ucihar, pamap2. AF: afdb, cinc2017, ptbxl_rhythm. ECG: ptbxl, "
+    "ecgqa, ecgqa_pairs. Sleep: sleep_edf. Stress: stress_predict, wesad, pmdata, lifesnaps. Your own: manifest. "
+    "Simulated: synthetic."
 )
 
 
@@ -32,6 +33,9 @@ def prepare(
         Path | None,
         typer.Option(metavar="FILE", help="wesad: csv of S2,-22.5 (s from the wristband's start to the chest's)."),
     ] = None,
+    recordings: Annotated[
+        Path | None, typer.Option(help="ecgqa: the folder of PTB-XL, where it does not lie in SOURCE.")
+    ] = None,
 ) -> None:
     """Turn a data set into the common table: windows, labels, a split by subject.
 
@@ -50,6 +54,7 @@ def prepare(
         raise DatasetError(f"expected {what} for '{name}', found {' '.join(map(str, places))}; pass {what}")
     out = places[-1]
     stated = {"skip_bad": skip_bad or None, "believe": believe or None, "chest_offsets": chest_offset}
+    stated |= {"recordings": recordings}
     options = {key: value for key, value in stated.items() if value is not None}
     source = None if name == "synthetic" else places[0]
     prepared = prepare_table(name, source, out, seed, say=lambda text: typer.echo(text, err=True), **options)

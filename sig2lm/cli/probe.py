@@ -11,10 +11,15 @@ from sig2lm.cli.output import PANEL, JsonOption, write_output
 
 def probe(
     encoder: Annotated[
-        str,
-        typer.Argument(metavar="ENCODER", help="What `sig2lm pretrain-encoder` wrote, or LIBRARY:NAME of another's."),
+        list[str],
+        typer.Argument(
+            metavar="ENCODER...",
+            help="What `sig2lm pretrain-encoder` wrote, sig2lm:NAME, or LIBRARY:NAME of another's; with --compare "
+            "several, and an architecture, an objective or ARCHITECTURE:OBJECTIVE is pretrained first.",
+        ),
     ],
     data: DataOption,
+    compare: Annotated[bool, typer.Option("--compare", help="Judge several encoders alike, side by side.")] = False,
     signal: Annotated[str | None, typer.Option(help="Which named signal, where several suit the encoder.")] = None,
     fractions: Annotated[
         str, typer.Option(metavar="0.01,0.1,...", help="Of the training people whose labels are used.")
@@ -37,6 +42,9 @@ def probe(
     least_steps: Annotated[int, typer.Option(min=0, help="Of these two, however few labels there are.")] = 300,
     batch_size: BatchSize = 64,
     learning_rate: LearningRate = 5e-4,
+    pretrain_epochs: Annotated[
+        int | None, typer.Option(min=1, help="With --compare: of what is pretrained here; 10 or more by default.")
+    ] = None,
     device: EncoderDevice = "auto",
     json_file: JsonOption = None,
     html: Annotated[
@@ -49,16 +57,22 @@ def probe(
     """Judge an encoder: linear probe, kNN, fine-tuned and from scratch with few labels and many, and without any.
 
     Example: sig2lm probe encoders/har --data data/har --html probe.html
+
+    Example: sig2lm probe --compare resnet1d conv_transformer:masked encoders/har --data data/har --html encoders.html
     """
     import torch
 
     from sig2lm.datasets import load_table
     from sig2lm.encoder import load_any_encoder
-    from sig2lm.evaluation.probing import ProbeSettings, probe_encoder
+    from sig2lm.errors import Sig2LMError
+    from sig2lm.evaluation.probing import ProbeSettings, compare_encoders, find_candidate, probe_encoder
     from sig2lm.files import check_outputs
+    from sig2lm.pretraining import PretrainSettings
     from sig2lm.pretraining.fine_tuning import FineTuneSettings
     from sig2lm.pretraining.optimisation import find_device
 
+    if not compare and (len(encoder) > 1 or pretrain_epochs is not None):
+        raise Sig2LMError("several encoders, and pretraining here, are for --compare; pass it, or one encoder alone")
     check_outputs({"--json": json_file, "--html": html}, [data])
     settings = ProbeSettings(
         fractions=_fractions(fractions),
@@ -73,18 +87,28 @@ def probe(
         labels=not label_free,
     )
     tables = [load_table(folder) for folder in (data, test_data) if folder is not None]
-    contracts = tables[0].info.signals
-    loaded = load_any_encoder(encoder, contracts.get(signal or "", next(iter(contracts.values()))))
-    if isinstance(loaded, torch.nn.Module):
-        loaded.to(find_device(device))
-    report = probe_encoder(tables[0], loaded, settings, signal, tables[1] if test_data else None, _progress)
-    report["encoder"]["name"] = Path(encoder).name
-    if not write_output(json_file, report):
-        show_probe(report)
-    if html is not None:
-        from sig2lm.pages.probing import write_html
+    test, place = tables[1] if test_data else None, find_device(device)
 
-        write_html(report, html)
+    def placed(found: Any) -> Any:
+        return found.to(place) if isinstance(found, torch.nn.Module) else found
+
+    if compare:
+        pretraining = PretrainSettings(epochs=pretrain_epochs, device=device)
+        candidates = [find_candidate(text, tables[0], signal, pretraining, _progress) for text in encoder]
+        for candidate in candidates:
+            placed(candidate.encoder)
+        report = compare_encoders(tables[0], candidates, settings, signal, test, _progress)
+    else:
+        contracts = tables[0].info.signals
+        loaded = placed(load_any_encoder(encoder[0], contracts.get(signal or "", next(iter(contracts.values())))))
+        report = probe_encoder(tables[0], loaded, settings, signal, test, _progress)
+        report["encoder"]["name"] = Path(encoder[0]).name
+    if not write_output(json_file, report):
+        (show_comparison if compare else show_probe)(report)
+    if html is not None:
+        from sig2lm.pages import encoders, probing
+
+        (encoders if compare else probing).write_html(report, html)
 
 
 def _progress(line: str) -> None:
@@ -120,14 +144,50 @@ def show_probe(report: dict[str, Any]) -> None:
         console.print("no labels were used: there are none, or they were not asked for", highlight=False)
 
 
+def show_comparison(report: dict[str, Any]) -> None:
+    """Print a table for each way to learn from labels, and one of what needs none."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    for method, told in report["methods"].items():
+        grid = Table(title=f"{_where(report)}: macro-F1, {told}", title_justify="left")
+        grid.add_column("with the labels of")
+        for part in report["fractions"]:
+            grid.add_column(f"{100 * part['fraction']:.3g} %\n{_counts(part)}", justify="right")
+        for encoder in report["encoders"]:
+            grid.add_row(encoder["name"], *(_score(part.get(method)) for part in encoder["scores"]))
+        grid.add_row("extra trees on hand features", *map(_score, report["rival"]), style="dim")
+        console.print(grid)
+    grid = Table(title="without labels", title_justify="left")
+    for column in ("encoder", "architecture", "weights", "RankMe", "uniformity", "predicts who it is"):
+        grid.add_column(column)
+    for encoder in report["encoders"]:
+        free = encoder["label_free"]
+        leakage = free["subject_leakage"]
+        grid.add_row(
+            encoder["name"],
+            encoder["architecture"] or "-",
+            f"{encoder['parameters']:,}",
+            f"{free['rankme']:.1f}",
+            f"{free['uniformity']:.2f}",
+            f"{leakage['accuracy']:.2f} (chance {leakage['chance']:.2f})" if leakage else "-",
+        )
+    console.print(grid)
+
+
+def _where(report: dict[str, Any]) -> str:
+    data = report["data"] if report["data"] == report["test_data"] else f"{report['data']} -> {report['test_data']}"
+    size = report["sizes"][report["split"]]
+    return f"{data}, {report['split']}, {size['windows']} windows, {size['people']} people"
+
+
 def _grids(report: dict[str, Any]) -> list[Any]:
     from rich.table import Table
 
-    data = report["data"] if report["data"] == report["test_data"] else f"{report['data']} -> {report['test_data']}"
-    size = report["sizes"][report["split"]]
     grids = []
     if report["fractions"]:
-        title = f"{data}, {report['split']}: macro-F1, {size['windows']} windows, {size['people']} people"
+        title = f"{_where(report)}: macro-F1"
         grid = Table(title=title, title_justify="left")
         grid.add_column("with the labels of")
         for part in report["fractions"]:

@@ -8,6 +8,7 @@ from sig2lm.arguments import unknown
 from sig2lm.datasets.manifest import draft_manifest
 from sig2lm.datasets.public.afdb import draft_afdb
 from sig2lm.datasets.public.cinc2017 import draft_cinc2017
+from sig2lm.datasets.public.ecgqa import draft_ecgqa, draft_ecgqa_pairs
 from sig2lm.datasets.public.lifesnaps import draft_lifesnaps
 from sig2lm.datasets.public.motionsense import draft_motionsense
 from sig2lm.datasets.public.pamap2 import draft_pamap2
@@ -35,6 +36,8 @@ _READERS: dict[str, Callable[..., Draft]] = {
     "cinc2017": draft_cinc2017,
     "ptbxl": draft_ptbxl,
     "ptbxl_rhythm": draft_ptbxl_rhythm,
+    "ecgqa": draft_ecgqa,
+    "ecgqa_pairs": draft_ecgqa_pairs,
     "sleep_edf": draft_sleep_edf,
     "pmdata": draft_pmdata,
     "lifesnaps": draft_lifesnaps,
@@ -44,7 +47,12 @@ _READERS: dict[str, Callable[..., Draft]] = {
 }
 _NOTES = 20  # the commonest that are said
 DATASETS = (*_READERS, "synthetic")
-_OPTIONS = {"manifest": ("skip_bad", "believe"), "wesad": ("chest_offsets",)}
+_OPTIONS = {
+    "manifest": ("skip_bad", "believe"),
+    "wesad": ("chest_offsets",),
+    "ecgqa": ("recordings",),
+    "ecgqa_pairs": ("recordings",),
+}
 
 
 def prepare(
@@ -68,11 +76,12 @@ def prepare(
         The new folder. It appears when all is written, and not at all on an error or an interrupt.
     seed
         Of the split by subject (and of the simulation). None: the fixed split of motionsense, the
-        published one of ucihar, ptbxl and ptbxl_rhythm, 0 for the others.
+        published one of ucihar, ptbxl, ptbxl_rhythm, ecgqa and ecgqa_pairs, 0 for the others.
     say
         Called with a line for each thing that was guessed when files were read, or noticed of their windows.
     options
-        ``skip_bad`` and ``believe`` of a manifest (`draft_manifest`), ``chest_offsets`` of wesad (`draft_wesad`).
+        ``skip_bad`` and ``believe`` of a manifest (`draft_manifest`), ``chest_offsets`` of wesad (`draft_wesad`),
+        ``recordings`` of ecgqa and ecgqa_pairs (`draft_ecgqa`).
 
     Returns
     -------

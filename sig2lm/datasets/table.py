@@ -24,6 +24,8 @@ FORMAT_VERSION = 2
 SPLITS = ("train", "validation", "test")
 # Columns that are no signals; no signal may bear one of these names.
 COLUMNS = ("subject", "label", "source", "start", "question", "answer", "facts")
+LABELS_FACT, LABELS_BETWEEN = "labels", "; "
+"""The fact that names all labels of a row that has several, and what stands between them."""
 
 
 @dataclass
@@ -161,6 +163,13 @@ class Table:
     def facts(row: dict[str, Any]) -> dict[str, str]:
         """Return what else is known about a row of `data`, in words."""
         return dict(json.loads(row["facts"])) if row["facts"] else {}
+
+    def labels(self, row: dict[str, Any]) -> tuple[str, ...]:
+        """Return all labels that hold for a row of `data`, in the table's order: its label, or those of its facts."""
+        if row["label"] is not None:
+            return (str(row["label"]),)
+        named = self.facts(row).get(LABELS_FACT, "").split(LABELS_BETWEEN)
+        return tuple(label for label in self.info.labels if label in named)
 
 
 def load_table(path: str | Path) -> Table:

@@ -182,6 +182,29 @@ def labelled(table: Table, labels: Sequence[str]) -> Table:
     return replace(table, data=hf.DatasetDict(data))
 
 
+def closed_rows(table: Table, say: Callable[[str], None] = lambda line: None) -> Table:
+    """The rows without those that bring an open question and no label, which say how many they are; none is copied.
+
+    Raises
+    ------
+    DatasetError
+        When a split holds nothing else.
+    """
+    data = {}
+    for split, rows in table.data.items():
+        pairs = zip(rows["label"], rows["answer"], strict=True)
+        kept = [row for row, (label, answer) in enumerate(pairs) if label is not None or answer is None]
+        if not kept:
+            raise DatasetError(
+                f"expected labels in the {split} split of '{table.path}', found open questions only, which have no "
+                "classes to learn or to score; ask them (sig2lm ask, sig2lm evaluate --questions)"
+            )
+        if len(kept) < len(rows):
+            say(f"{len(rows) - len(kept)} rows of the {split} split ask an open question, without a label: left out")
+        data[split] = rows if len(kept) == len(rows) else rows.select(kept)
+    return replace(table, data=hf.DatasetDict(data))
+
+
 def _has_room(rows: hf.Dataset) -> bool:
     """Whether a cache can be written beside the files of rows, which may come from another table than their split."""
     return all(os.access(Path(file["filename"]).parent, os.W_OK) for file in rows.cache_files)

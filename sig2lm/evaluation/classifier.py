@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from sig2lm.datasets import Table
+from sig2lm.encoder.tables import closed_rows
 from sig2lm.evaluation.baselines import majority
 from sig2lm.evaluation.hand_features import extra_trees
 from sig2lm.metrics import Predictions, confusion, expected_calibration_error, scores, subject_intervals
@@ -45,6 +46,7 @@ def evaluate_classifier(
     DatasetError
         If the table has other signals or labels, or no such split.
     """
+    table = closed_rows(table, progress)
     progress(f"classifying {len(table.data[split]) if split in table.data else 'a split of'} windows")
     predictions = classified(classifier, table, split)
     rivals = {"majority": majority(table, split, classifier.labels)}

@@ -12,9 +12,11 @@ import numpy as np
 
 from sig2lm.datasets import Table
 from sig2lm.encoder import encoder_fingerprint
+from sig2lm.encoder.tables import closed_rows
 from sig2lm.evaluation.asking import check_closed, held_out_question, predict, seconds_per_answer
-from sig2lm.evaluation.baselines import encoder_probe
+from sig2lm.evaluation.baselines import encoder_probe, majority
 from sig2lm.evaluation.controls import Progress, controls, no_better, paraphrases
+from sig2lm.evaluation.hand_features import extra_trees
 from sig2lm.evaluation.label_sets import label_sets
 from sig2lm.metrics import (
     Predictions,
@@ -38,7 +40,12 @@ class Evaluation:
 
 
 def evaluate(
-    model: SignalLM, table: Table, split: str = "test", batch_size: int = 64, progress: Progress = lambda text: None
+    model: SignalLM,
+    table: Table,
+    split: str = "test",
+    batch_size: int = 64,
+    progress: Progress = lambda text: None,
+    baselines: bool = False,
 ) -> Evaluation:
     """Score a model's closed answers on a split of a table.
 
@@ -47,17 +54,21 @@ def evaluate(
     model
         A trained model whose labels cover the table's.
     table, split
-        What is asked, in the template's held-out paraphrase where it has one; every row needs a label.
+        What is asked, in the template's held-out paraphrase where it has one; every row needs a label, but for those
+        with an open question of their own, which are left out.
     batch_size
         Questions read at once; it changes the time, not the answers.
     progress
         Called with a line for each part that begins.
+    baselines
+        Whether extra trees on hand features are fitted on the train split and scored beside the probe.
 
     Raises
     ------
     DatasetError
         When the split is absent, has no labels, or has labels that the model does not know.
     """
+    table = closed_rows(table, progress)
     check_closed(table, split)
     task = model.task(table.info.signals)
     progress(f"asking {len(table.data[split])} questions")
@@ -79,6 +90,7 @@ def evaluate(
         "controls": without_signal,
         "paraphrases": both,
         "probe": scores(encoder_probe(model, table, split)),
+        "baselines": _baselines(table, split, task, progress) if baselines else [],
         "seconds_per_answer": seconds_per_answer(model, table, split),
         "lm": {"name": model.lm.name, "fingerprint": model.lm.fingerprint},
         "encoder": {name: encoder_fingerprint(model.branch(name).encoder) for name in table.info.signals},
@@ -86,6 +98,16 @@ def evaluate(
         "notes": [] if note is None else [f"the answers are {note}"],
     }
     return Evaluation(report, predictions)
+
+
+def _baselines(table: Table, split: str, task: Task, progress: Progress) -> list[dict[str, Any]]:
+    """What needs no LM and no encoder: the majority class, and extra trees on hand features."""
+    progress("fitting extra trees on hand features")
+    rivals = {
+        "majority": majority(table, split, task.labels),
+        "extra trees on hand features": extra_trees(table, split, task.labels),
+    }
+    return [{"name": name, **scores(found)} for name, found in rivals.items()]
 
 
 def scored(predictions: Predictions, task: Task) -> dict[str, Any]:

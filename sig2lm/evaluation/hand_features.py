@@ -40,12 +40,18 @@ def extra_trees(table: Table, split: str, labels: tuple[str, ...], seed: int = 0
     """
     known, asked = (features_of(table, part) for part in ("train", split))
     truth = label_numbers(table.data["train"]["label"], labels)
+    rows = table.data[split]
+    probabilities = answer_by_trees(known, truth, asked, len(labels), seed)
+    return Predictions(labels, label_numbers(rows["label"], labels), probabilities, np.array(rows["subject"]))
+
+
+def answer_by_trees(known: Numbers, truth: NDArray[np.int64], asked: Numbers, labels: int, seed: int = 0) -> Numbers:
+    """Probabilities (N, labels) for hand features (N, F), of trees fitted on features with label numbers."""
     trees = ExtraTreesClassifier(_TREES, min_samples_leaf=2, class_weight="balanced", random_state=seed, n_jobs=1)
     fitted = make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), trees).fit(known, truth)
-    probabilities = np.zeros((len(asked), len(labels)))
+    probabilities = np.zeros((len(asked), labels))
     probabilities[:, fitted.classes_] = fitted.predict_proba(asked)
-    rows = table.data[split]
-    return Predictions(labels, label_numbers(rows["label"], labels), probabilities, np.array(rows["subject"]))
+    return probabilities
 
 
 def features_of(table: Table, split: str) -> Numbers:

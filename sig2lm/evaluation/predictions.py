@@ -21,9 +21,11 @@ def prediction_frame(table: Table, split: str, predictions: Predictions) -> pd.D
     -------
     DataFrame
         ``subject``, ``source``, ``start`` (s, or rows of an event series), ``truth``, ``answer``, and for each label
-        ``probability LABEL``; a line for each row of the split, in its order.
+        ``probability LABEL``; a line for each labelled row of the split, in its order.
     """
     rows, labels = table.data[split], predictions.labels
+    if None in (given := list(rows["label"])):
+        rows = rows.select([row for row, label in enumerate(given) if label is not None])
     return pd.DataFrame(
         {
             **{name: list(rows[name]) for name in _COLUMNS},

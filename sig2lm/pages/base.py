@@ -13,14 +13,15 @@ from sig2lm.formatting import duration, number, percent
 _FOLDERS = (Path(__file__).parent, Path(__file__).parent / "timeline")
 
 
-def render(page: str, **content: Any) -> str:
+def render(page: str, style: str | None = None, **content: Any) -> str:
     """Render a page that needs nothing else: no network, no script.
 
     Parameters
     ----------
     page
-        Name of the template, ``PAGE.html.j2``, which extends ``base.html.j2``, and of its style, ``PAGE.css``, which
-        comes after ``base.css``.
+        Name of the template, ``PAGE.html.j2``, which extends ``base.html.j2``.
+    style
+        Name of its style, ``STYLE.css``, which comes after ``base.css``; that of the page by default.
     content
         What the template shows; strings are escaped unless they are `Markup`.
     """
@@ -35,7 +36,7 @@ def render(page: str, **content: Any) -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {"duration": duration, "number": number, "percent": percent}
-    css = "".join(loader.get_source(environment, f"{name}.css")[0] for name in ("base", page))
+    css = "".join(loader.get_source(environment, f"{name}.css")[0] for name in ("base", style or page))
     return environment.get_template(f"{page}.html.j2").render(css=Markup(css), **content)
 
 

@@ -205,7 +205,7 @@ def curves(amounts: Sequence[float], shown: Sequence[Curve], amount: str, score:
     axes.set_xticks(apart, [f"{place:,.0f}" for place in apart])
     axes.xaxis.set_minor_locator(NullLocator())
     lowest = min(float(np.nanmin(curve.low)) for curve in shown)
-    axes.set_ylim(max(0.0, np.floor(10 * lowest) / 10), 1.0)
+    axes.set_ylim(min(0.9, max(0.0, np.floor(10 * lowest) / 10)), 1.0)
     axes.set_xlabel(amount, labelpad=3)
     axes.set_ylabel(score, labelpad=4)
     return _inline(figure, description)

@@ -53,10 +53,8 @@ def to_html(report: dict[str, Any]) -> str:
         about=list(about(report)),
         drawing=curve(report) if fractions else None,
         drawn=drawn,
-        columns=[_column(part) for part in fractions],
-        rows=[
-            (title, [_score(part["methods"].get(method)) for part in fractions]) for method, title in methods.items()
-        ],
+        columns=[column(part) for part in fractions],
+        rows=[(title, [score(part["methods"].get(method)) for part in fractions]) for method, title in methods.items()],
         measures=list(measures(report["label_free"])),
         missing=list(missing(report)),
         when=list(WHEN.values()),
@@ -142,15 +140,15 @@ def missing(report: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for method in ("linear", "fine_tuned") if found else ():
         yield {
             "title": report["methods"][method],
-            "complete": _score(found["complete"][method]),
+            "complete": score(found["complete"][method]),
             "rows": [
-                (", ".join(sensor["channels"]), sensor["unit"], [_score(sensor[method][when]) for when in WHEN])
+                (", ".join(sensor["channels"]), sensor["unit"], [score(sensor[method][when]) for when in WHEN])
                 for sensor in found["sensors"]
             ],
         }
 
 
-def _score(scores: dict[str, Any] | None) -> tuple[str, str]:
+def score(scores: dict[str, Any] | None) -> tuple[str, str]:
     """Mean of macro-F1, and its spread or nothing; a dash where it was not measured."""
     if scores is None:
         return DASH, ""
@@ -158,7 +156,8 @@ def _score(scores: dict[str, Any] | None) -> tuple[str, str]:
     return number(scores["macro_f1"]["mean"], 3), "" if std is None else f"± {std:.3f}"
 
 
-def _column(part: dict[str, Any]) -> tuple[str, str]:
+def column(part: dict[str, Any]) -> tuple[str, str]:
+    """Head of a column: whose labels are used, and how many windows that is."""
     return _people(part), f"{_span(part['windows'])} windows"
 
 

@@ -22,7 +22,7 @@ from sig2lm.encoder.compatibility import check_every_signal
 from sig2lm.encoder.loading import load_any_encoder, source_of
 from sig2lm.encoder.protocol import PatchEncoder
 from sig2lm.encoder.signal_encoder import SignalEncoder
-from sig2lm.encoder.tables import as_encoders_read, check_readable
+from sig2lm.encoder.tables import as_encoders_read, check_readable, closed_rows
 from sig2lm.errors import CheckpointError, DatasetError
 from sig2lm.metrics import Predictions, label_numbers, scores
 from sig2lm.pretraining.augmentations import Compose, default_pipeline
@@ -192,7 +192,7 @@ def fine_tuned_encoders(
         When an encoder is none of sig2lm's own.
     """
     settings = settings or FineTuneSettings()
-    encoders = fitting_encoders(table, folders)
+    encoders, table = fitting_encoders(table, folders), closed_rows(table, say)
     if any(label is None for label in table.data["train"]["label"]):
         raise DatasetError(
             f"expected a label in every training row of '{table.path}', found rows without one; label them, or pass "

@@ -6,6 +6,7 @@ from typing import Any
 from sig2lm.errors import SignalError
 from sig2lm.signals.checks import as_names, as_positive
 from sig2lm.signals.heartbeats import INTERVAL_NAMES, are_intervals, ecg_lead, find_heart_beats
+from sig2lm.signals.leads import are_leads, as_leads
 from sig2lm.signals.signal import Signal
 from sig2lm.signals.units import check_unit
 
@@ -59,7 +60,9 @@ class Contract:
         """Return the signal as the consumer expects it: channels by name, units converted, rate resampled.
 
         An ECG becomes RR intervals where these are expected (:mod:`sig2lm.signals.heartbeats`), and intervals that a
-        device calls otherwise (ppi, ibi) take the name that is expected.
+        device calls otherwise (ppi, ibi) take the name that is expected. Leads that a device calls otherwise (AVR,
+        MLII) take theirs, and where several leads are expected, those that a recording lacks are missing samples; the
+        signal's notes say so.
 
         Parameters
         ----------
@@ -77,6 +80,8 @@ class Contract:
             intervals = find_heart_beats(signal).intervals
             signal = Signal(intervals.values, None, self.channels, intervals.units)
         signal = self._with_intervals(signal)
+        if are_leads(self.channels):
+            signal = as_leads(signal, self.channels)
         missing = [name for name in self.channels if name not in signal.channels]
         if missing:
             raise SignalError(

@@ -104,7 +104,8 @@ class Curriculum:
     def training_table(self) -> Table:
         """Return the table with a question in each row of its train and validation splits, to be trained on.
 
-        Rows that have a question of their own keep it; the label's question is left to the template.
+        Rows that have a question of their own keep it, but that one of several labels may be asked about one of them;
+        the label's question is left to the template.
         """
         data = {
             split: self._asking(rows, split) if split in ("train", "validation") else rows
@@ -120,6 +121,7 @@ class Curriculum:
     def _asking(self, rows: hf.Dataset, split: str) -> hf.Dataset:
         own = rows["question"][:]
         asked = {one.row: one for one in self.training(split)}
+        several = [len(self.table.labels(row)) > 1 for row in rows.select_columns(["label", "facts"])]
         kept = [number for number in range(len(rows)) if number in asked or own[number]]
         rows = rows if len(kept) == len(rows) else rows.select(kept)
         answers = rows["answer"][:]
@@ -127,7 +129,8 @@ class Curriculum:
         for place, number in enumerate(kept):
             one = asked.get(number)
             of_label = one is not None and one.kind == "label" and not one.earlier
-            mine = own[number] or one is None or of_label
+            keeps = own[number] and not (one is not None and one.kind == "verify" and several[number])
+            mine = keeps or one is None or of_label
             columns["question"].append(own[number] if mine or one is None else one.question)
             columns["answer"].append(answers[place] if mine or one is None else one.answer)
             columns["earlier"].append(json.dumps([] if mine or one is None else one.earlier))

@@ -29,11 +29,18 @@ _BALANCED = 0.2  # share of the rows that must lie on either side of a threshold
 
 @dataclass(frozen=True)
 class Row:
-    """What is known of one row: its number, its label (None without one), and what was measured."""
+    """What is known of one row: its number, its label (None without one), what was measured, and all that holds.
+
+    Attributes
+    ----------
+    labels
+        Its label, or the several that hold for it, in the table's order; none where none is known.
+    """
 
     number: int
     label: str | None
     measured: dict[str, Measurement]
+    labels: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -66,23 +73,33 @@ class Known:
         found = self.plan.claims(self.task.labels)
         return {claim: members for claim, members in found.items() if 0 < len(members) < len(self.task.labels)}
 
-    def claim_odds(self, claims: tuple[str, ...]) -> dict[str, dict[str, float]]:
-        """How often a row of each label is asked about each of some claims, see :func:`balanced`."""
+    def claim_odds(self, row: Row, claims: tuple[str, ...]) -> dict[str, float]:
+        """How often a row is asked about each of some claims, see :func:`balanced`.
+
+        Of several labels that no row of those learned from holds together, it is the mean of their own.
+        """
         if claims not in self._claim_odds:
             self._claim_odds[claims] = self._balanced_claims(claims)
-        return self._claim_odds[claims]
+        known = self._claim_odds[claims]
+        held = [row.labels] if row.labels in known else [(label,) for label in row.labels]
+        alike = [known[labels] for labels in held if labels in known]
+        return {claim: sum(odds[claim] for odds in alike) / len(alike) for claim in claims} if alike else {}
 
     @cached_property
-    def _claim_odds(self) -> dict[tuple[str, ...], dict[str, dict[str, float]]]:
+    def _claim_odds(self) -> dict[tuple[str, ...], dict[tuple[str, ...], dict[str, float]]]:
         return {}
 
-    def _balanced_claims(self, claims: tuple[str, ...]) -> dict[str, dict[str, float]]:
-        counts = Counter(row.label for row in self.rows if row.label in self.task.labels)
-        labels = [label for label in self.task.labels if counts[label]]
-        answers = np.array([[1 if label in self.claims[claim] else -1 for claim in claims] for label in labels])
-        shares = np.array([counts[label] for label in labels]) / max(1, counts.total())
-        often = balanced(answers, shares) if labels and claims else np.zeros((len(labels), 0))
-        return {label: dict(zip(claims, row, strict=True)) for label, row in zip(labels, often.tolist(), strict=True)}
+    def _balanced_claims(self, claims: tuple[str, ...]) -> dict[tuple[str, ...], dict[str, float]]:
+        counts = Counter(row.labels for row in self.rows if row.labels and set(row.labels) <= set(self.task.labels))
+        held = sorted(counts)
+        answers = np.array([[1 if self.holds(claim, labels) else -1 for claim in claims] for labels in held])
+        shares = np.array([counts[labels] for labels in held]) / max(1, counts.total())
+        often = balanced(answers, shares) if held and claims else np.zeros((len(held), 0))
+        return {labels: dict(zip(claims, row, strict=True)) for labels, row in zip(held, often.tolist(), strict=True)}
+
+    def holds(self, claim: str, labels: tuple[str, ...]) -> bool:
+        """Whether a claim is true of what has these labels."""
+        return not self.claims[claim].isdisjoint(labels)
 
     @cached_property
     def threshold_odds(self) -> dict[str, dict[tuple[int, ...], tuple[float, ...]]]:
@@ -226,7 +243,7 @@ def known_rows(table: Table, split: str, numbers: Sequence[int] | None = None) -
         for place, (number, row) in enumerate(zip(block, rows, strict=True)):
             label = None if row["label"] is None else str(row["label"])
             facts = together({name: of_signal[place] for name, of_signal in measured.items()}, signals[place])
-            found.append(Row(int(number), label, facts))
+            found.append(Row(int(number), label, facts, table.labels(row)))
     return found
 
 

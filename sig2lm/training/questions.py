@@ -165,12 +165,12 @@ def _verify(writer: Writer, row: Row, rng: random.Random, follow_up: bool) -> As
     claims, known = writer.claims(), writer.known
     if writer.transfer and known.plan.held_out.claims and rng.random() < 0.5:
         claims = {claim: members for claim, members in claims.items() if claim in known.plan.held_out.claims}
-    claim = _drawn(known.claim_odds(tuple(claims)).get(row.label or "", {}), rng)
+    claim = _drawn(known.claim_odds(row, tuple(claims)), rng)
     if claim is None:
         return None
     question = writer.phrase(writer.book.verify, rng, follow_up)
     question = _filled(question, subject=known.plan.subject, predicate=known.plan.predicate(claim))
-    answer = YES_NO[0] if row.label in claims[claim] else YES_NO[1]
+    answer = YES_NO[0] if known.holds(claim, row.labels) else YES_NO[1]
     reason = "topic" if claim in known.plan.held_out.claims else ""
     return Asked(row.number, "verify", claim, question, answer, YES_NO, reason)
 

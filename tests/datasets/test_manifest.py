@@ -351,3 +351,22 @@ def test_nearly_the_same_recording_in_two_splits_is_counted(source, tmp_path):
     write_source(source, rows, window={"seconds": 1})
     prepare("manifest", source, tmp_path / "table", say=said.append)
     assert said[-1] == "4 windows have nearly the values of one in another split, so that scores may flatter"
+
+
+def test_an_ecg_is_read_as_intervals_and_both_stand_side_by_side(tmp_path):
+    pytest.importorskip("sleepecg", reason="the extra ecg is not installed")
+    source = tmp_path / "mine"
+    source.mkdir()
+    time = np.arange(0, 20, 1 / 200)
+    for name, period in (("a", 0.8), ("b", 0.9)):
+        beats = np.exp(-0.5 * ((time % period - 0.4) / 0.012) ** 2)
+        save_signal(Signal(beats[None].astype(np.float32), 200.0, ("ecg",), ("mV",)), source / f"{name}.npz")
+    rows = "file_ecg,file_rr,subject,label\na.npz,a.npz,s1,walk\nb.npz,b.npz,s2,sit\n"
+    ecg = {"sampling_rate": 100, "channels": ["ecg"], "units": ["mV"]}
+    prepare("manifest", write_source(source, rows, signals={"ecg": ecg, "rr": RR}), tmp_path / "table")
+    table = load_table(tmp_path / "table")
+    rows = {row["subject"]: row for split in table.data.values() for row in split}
+    found = table.signals(rows["s1"])
+    assert (found["ecg"].sampling_rate, found["ecg"].num_samples) == (100.0, 2000)
+    assert 22 <= found["rr"].num_samples <= 25
+    np.testing.assert_allclose(found["rr"].values, 800.0, atol=6)

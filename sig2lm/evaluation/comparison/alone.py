@@ -9,7 +9,7 @@ from sig2lm.templates.task import Task
 
 
 def as_comparison(evaluation: Evaluation, table: Table, task: Task, seed: int = 0) -> dict[str, Any]:
-    """Return the report of a comparison with one method, the run itself, and one baseline, the probe of its encoder."""
+    """Return the report of a comparison with one method, the run itself, and its baselines."""
     report = evaluation.report
     own = {key: report[key] for key in ("accuracy", "macro_f1", "auroc", "ece", "ci", "confusion", "reliability")}
     own |= {key: report.get(key) for key in ("mae", "quadratic_kappa", "seconds_per_answer")}
@@ -27,7 +27,7 @@ def as_comparison(evaluation: Evaluation, table: Table, task: Task, seed: int = 
         "lm": report["lm"],
         "template": report["template"],
         "methods": [{"method": 4, "name": "the LM reads the signal", **own, "notes": report["notes"]}],
-        "baselines": [probe],
+        "baselines": [probe, *({"method": None, **rival, "notes": []} for rival in report["baselines"])],
         "controls": report["controls"],
         "paraphrases": report["paraphrases"],
         "windows": windows(table, report["split"], evaluation.predictions, seed),

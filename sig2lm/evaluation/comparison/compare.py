@@ -14,6 +14,7 @@ from sig2lm.datasets import Table
 from sig2lm.encoder import load_encoder
 from sig2lm.encoder.loading import own_folder
 from sig2lm.encoder.protocol import PatchEncoder
+from sig2lm.encoder.tables import closed_rows
 from sig2lm.errors import Sig2LMError
 from sig2lm.evaluation.baselines import encoder_probe, majority
 from sig2lm.evaluation.comparison.methods import (
@@ -98,6 +99,7 @@ def compare(
     """
     settings = settings or ComparisonSettings()
     _check(model, settings)
+    table = closed_rows(table, progress)
     rows = drawn_rows(len(table.data[split]), settings.questions, settings.seed)
     table = replace(table, data=DatasetDict({**table.data, split: table.data[split].select(rows)}))
     seconds = None if training is None else float(training["seconds"])
