@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from sig2lm.cli.few_steps import warn_of_few_steps
 from sig2lm.cli.groups import MODEL, Placement, takes_groups
 from sig2lm.cli.options import ENCODER, LEARNING, QUESTION, Augment, LearningRate, SeedOption, named
 
@@ -132,6 +131,7 @@ def train_adapter(
     from sig2lm.model.adapter import AdapterConfig
     from sig2lm.templates import Task
     from sig2lm.training.curriculum import Curriculum, read_weights
+    from sig2lm.training.train_adapter import rows_of
     from sig2lm.training.train_adapter import train_adapter as train
     from sig2lm.training.trainer import TrainSettings, adapted, default_virtual_tokens
 
@@ -171,10 +171,10 @@ def train_adapter(
         patience=patience,
         align_steps=align_steps,
     )
-    settings = adapted(settings, frozen)
+    settings = adapted(settings, frozen, rows_of(tables, rows))
     first = not int(os.environ.get("RANK", "0"))  # of several processes the first one speaks
     if first:
-        _show_settings(settings, frozen)
+        _show_settings(settings, frozen, rows_of(tables, rows))
     outcome = train(
         tables,
         named(encoder, list(dict.fromkeys(name for table in tables for name in table.info.signals)), "--encoder"),
@@ -193,16 +193,18 @@ def train_adapter(
     typer.echo(summary)
     if outcome.losses is not None:
         _show_losses(outcome.losses)
-    warn_of_few_steps(outcome.steps)
 
 
-def _show_settings(settings: "TrainSettings", lm: "FrozenLM") -> None:
-    """Say what was chosen to suit the LM."""
+def _show_settings(settings: "TrainSettings", lm: "FrozenLM", rows: int) -> None:
+    """Say what was chosen to suit the LM and the data, and how long the training will be."""
+    from sig2lm.training.trainer import schedule
+
     assert settings.adapter is not None
+    assert settings.batch_size is not None
     typer.echo(
         f"'{lm.name}' has {lm.num_parameters / 1e6:.1f} M parameters, embeddings of width {lm.width} and norm "
-        f"{lm.embedding_norm:.2f}; epochs {settings.epochs:g}, batches of {settings.batch_size}, "
-        f"{settings.adapter.num_virtual_tokens} virtual tokens",
+        f"{lm.embedding_norm:.2f}; {settings.adapter.num_virtual_tokens} virtual tokens; "
+        f"{schedule(settings, settings.batch_size, rows)}",
         err=True,
     )
 

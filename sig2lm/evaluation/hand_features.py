@@ -7,6 +7,7 @@ becomes the training median.
 """
 
 from collections.abc import Mapping
+from importlib.util import find_spec
 from itertools import pairwise
 
 import numpy as np
@@ -17,6 +18,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 
 from sig2lm.datasets import Table
+from sig2lm.errors import SignalError
 from sig2lm.metrics import Predictions, label_numbers
 from sig2lm.pretraining.augmentations.channels import is_interval_series, vector_devices
 from sig2lm.signals import Contract, Signal
@@ -113,8 +115,21 @@ def _intervals(signal: Signal) -> list[Numbers]:
     """RR intervals: those that the signal is, or those of its ECG; none of any other signal."""
     if is_interval_series(_contract(signal)):
         return [signal.values[0].astype(np.float64)]
-    lead = ecg_lead(signal)
-    return [] if lead is None else [find_heart_beats(signal, lead).intervals.values[0].astype(np.float64)]
+    try:
+        lead = ecg_lead(signal)
+    except SignalError:  # several voltages, of which nothing says which is an ECG
+        return []
+    return [] if lead is None else [_of_beats(signal, lead)]
+
+
+def _of_beats(signal: Signal, lead: str) -> Numbers:
+    """RR intervals of an ECG; none where noise, a lead that is off or a low rate leaves no beats to find."""
+    try:
+        return find_heart_beats(signal, lead).intervals.values[0].astype(np.float64)
+    except SignalError:
+        if find_spec("sleepecg") is None:
+            raise
+        return np.zeros(0)
 
 
 def _of_intervals(intervals: Numbers) -> Numbers:

@@ -70,16 +70,16 @@ class Schedule:
     epochs: float
 
     @classmethod
-    def plan(cls, windows: int, batch_size: int, wanted: float | None, usual: float) -> Self:
-        """Take the epochs that are wanted, or the usual ones, or as many as make 300 steps where these do not.
+    def plan(cls, windows: int, batch_size: int, wanted: float | None, usual: float, least: int = LEAST_STEPS) -> Self:
+        """Take the epochs that are wanted, or the usual ones, or as many as make at least 300 steps, or ``least``.
 
         Examples
         --------
         >>> Schedule.plan(windows=100, batch_size=32, wanted=None, usual=5).epochs
         75
         """
-        steps = math.ceil(windows / batch_size)
-        return cls(windows, batch_size, max(usual, math.ceil(LEAST_STEPS / steps)) if wanted is None else wanted)
+        steps = max(1, math.ceil(windows / batch_size))
+        return cls(windows, batch_size, max(usual, math.ceil(least / steps)) if wanted is None else wanted)
 
     @property
     def steps(self) -> int:

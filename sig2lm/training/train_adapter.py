@@ -130,6 +130,12 @@ def check_labels(table: Table, task: Task) -> None:
         )
 
 
+def rows_of(tables: Sequence[Table], most: int | None = None) -> int:
+    """Rows that a training learns from, of which each table gives ``most`` at most."""
+    counts = [len(table.data["train"]) if "train" in table.data else 0 for table in tables]
+    return sum(counts if most is None else (min(count, most) for count in counts))
+
+
 def train_adapter(
     table: Table | Sequence[Table],
     encoders: Mapping[str, str | Path | PatchEncoder],
@@ -167,7 +173,7 @@ def train_adapter(
         When ``out`` exists, the data does not fit the encoders or the template, or there is nothing to resume.
     """
     lm = lm if isinstance(lm, FrozenLM) else FrozenLM.from_pretrained(lm)
-    settings = adapted(settings or TrainSettings(), lm)
+    settings = settings or TrainSettings()
     out = Path(out).expanduser()
     check_logger(settings.report_to)
     processes = PartialState(cpu=not torch.accelerator.is_available())  # one, or those of `accelerate launch`
@@ -176,6 +182,7 @@ def train_adapter(
         check_new(out)
     processes.wait_for_everyone()
     tables = [take_rows(one, "train", settings.rows) for one in ([table] if isinstance(table, Table) else table)]
+    settings = adapted(settings, lm, rows_of(tables))
     if settings.patience is not None and not any("validation" in one.data for one in tables):
         raise Sig2LMError(f"--patience needs a validation split, found none in '{tables[0].path}'; leave it out")
     templates = [template] if isinstance(template, Template) else list(template)

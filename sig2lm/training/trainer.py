@@ -22,7 +22,7 @@ from sig2lm.model.checkpoint import load_trained
 from sig2lm.model.examples import Example
 from sig2lm.model.signal_lm import SignalLM
 from sig2lm.pretraining.augmentations import Compose, default_pipeline
-from sig2lm.pretraining.optimisation import quiet
+from sig2lm.pretraining.optimisation import FEW_STEPS, Schedule, quiet
 from sig2lm.tensors import read_tensors, write_tensors
 from sig2lm.training.alignment import AlignmentSettings
 from sig2lm.training.callbacks import StopWithCheckpoint
@@ -95,20 +95,30 @@ def default_virtual_tokens(lm: FrozenLM) -> int:
     return 8 if lm.is_large else 16
 
 
-def adapted(settings: TrainSettings, lm: FrozenLM) -> TrainSettings:
+def adapted(settings: TrainSettings, lm: FrozenLM, rows: int | None = None) -> TrainSettings:
     """Fill in what suits an LM's size where a setting is None.
 
     A step costs in proportion to the LM's parameters and to the tokens that it reads. Up to 20 million parameters five
     epochs in batches of 32 take minutes; a larger LM gets one epoch in batches of 16, since aligned adapters need few
-    steps, and half as many virtual tokens.
+    steps, and half as many virtual tokens. Where the rows to learn from are known and these epochs are fewer than a
+    hundred steps, there are more of them.
     """
-    epochs, batch_size = (1.0, 16) if lm.is_large else (5.0, 32)
+    usual, batch_size = (1.0, 16) if lm.is_large else (5.0, 32)
+    batch_size = settings.batch_size or batch_size
     return replace(
         settings,
         adapter=settings.adapter or AdapterConfig(num_virtual_tokens=default_virtual_tokens(lm)),
-        epochs=epochs if settings.epochs is None else settings.epochs,
-        batch_size=settings.batch_size or batch_size,
+        epochs=schedule(settings, batch_size, rows, usual).epochs,
+        batch_size=batch_size,
     )
+
+
+def schedule(settings: TrainSettings, batch_size: int, rows: int | None, usual: float = 1.0) -> Schedule:
+    """How long a training on so many rows is; where these are not known, it has the usual epochs."""
+    step = batch_size * settings.gradient_accumulation
+    if rows is None:
+        return Schedule(0, step, usual if settings.epochs is None else settings.epochs)
+    return Schedule.plan(rows, step, settings.epochs, usual, least=FEW_STEPS)
 
 
 class AdapterTrainer(Trainer):

@@ -137,6 +137,8 @@ def test_a_diverged_pretraining_leaves_its_last_good_encoder(table: Table, tmp_p
         *(name for name in OBJECTIVES if name != "byol"),
         "contrastive --positives subject",
         "contrastive --momentum-encoder",
+        "masked --architecture conv_transformer",
+        "latent --architecture patch_transformer",
         "byol --learning-rate 1e-4 --subject-invariant 0.5",  # its batch normalisation magnifies rounding as it learns
     ],
 )

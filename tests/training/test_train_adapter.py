@@ -26,7 +26,7 @@ from sig2lm.training import train_adapter as train_module
 from sig2lm.training.checkpoints import newest
 from sig2lm.training.reliance import Losses
 from sig2lm.training.train_adapter import TrainOutcome, train_adapter
-from sig2lm.training.trainer import AdapterTrainer, TrainSettings
+from sig2lm.training.trainer import AdapterTrainer, TrainSettings, adapted
 
 ADAPTER = AdapterConfig("resampler", num_virtual_tokens=3, hidden=16, depth=1, heads=2)
 SETTINGS = TrainSettings(ADAPTER, epochs=2, batch_size=16, learning_rate=3e-3, align_steps=4)
@@ -96,6 +96,14 @@ def test_training_stops_early_with_the_best_weights_and_learns_from_the_rows_ask
     assert measured[-1] > min(measured)
     assert outcome.losses is not None
     assert outcome.losses.own == pytest.approx(min(measured), rel=0.05)
+
+
+def test_few_rows_are_learned_from_for_a_hundred_steps_unless_epochs_are_named() -> None:
+    lm = build_lm()
+    assert adapted(TrainSettings(), lm, rows=40).epochs == 50.0
+    assert adapted(TrainSettings(), lm, rows=40_000).epochs == 5.0
+    assert adapted(TrainSettings(epochs=1.0), lm, rows=40).epochs == 1.0
+    assert adapted(TrainSettings(batch_size=8, gradient_accumulation=4), lm, rows=40).epochs == 50.0
 
 
 def test_a_run_that_does_not_read_its_signals_is_called_out() -> None:
