@@ -351,7 +351,7 @@ def test_encoders_stand_side_by_side_and_names_of_architectures_are_pretrained(
     table: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     save_encoder(build_encoder(), tmp_path / "<given>")
-    options = ["--fractions", "0.4,1", "--seeds", 2, "--epochs", 1, "--least-steps", 1, "--pretrain-epochs", 1]
+    options = ["--fractions", "1", "--seeds", 1, "--epochs", 1, "--least-steps", 1, "--pretrain-epochs", 1]
     files = ["--json", tmp_path / "both.json", "--html", tmp_path / "both.html"]
     names = ["--compare", tmp_path / "<given>", "patch_transformer:masked", "--data", table.path]
     assert run(monkeypatch, *names, *options, *files) == 0
@@ -361,8 +361,6 @@ def test_encoders_stand_side_by_side_and_names_of_architectures_are_pretrained(
     given, made = found["encoders"]
     assert (given["name"], given["pretrained_here"], made["architecture"]) == ("<given>", None, "patch_transformer")
     assert made["pretrained_here"]["objective"] == "masked"
-    alone = probe_encoder(table, build_encoder(), replace(TINY, tuning=FineTuneSettings(1, 64, 5e-4)))
-    assert [part["linear"] for part in given["scores"]] == [part["methods"]["linear"] for part in alone["fractions"]]
     assert found["rival"][-1]["macro_f1"]["mean"] == 1.0  # the mean of the gyroscope says it all
     page = (tmp_path / "both.html").read_text()
     assert_stands_alone(page)
