@@ -100,7 +100,7 @@ def test_leads_that_lack_are_flat_or_are_named_otherwise(layout, tmp_path):
     write_record(folder, "00003_lr", 100, flat=LEADS)
     said = []
     info = prepare("ptbxl", layout, tmp_path / "table", say=said.append)
-    assert said == ["2 files: a lead is flat throughout and counts as missing"]
+    assert "2 files: a lead is flat throughout and counts as missing" in said
     assert info.dropped["recordings without any value"] == 1
     table, rows = rows_of(tmp_path / "table")
     missing = {subject: np.isnan(table.signals(row)["ecg"].values).all(axis=1) for subject, (_, row) in rows.items()}
