@@ -52,7 +52,7 @@ def find_candidate(
     ----------
     text
         A folder, ``sig2lm:NAME`` or ``LIBRARY:NAME``; or an architecture, an objective, or ``ARCHITECTURE:OBJECTIVE``,
-        by which one is pretrained.
+        by which one is pretrained. A folder of such a name is written ``./masked``.
     pretraining
         Of what the text leaves open.
 
