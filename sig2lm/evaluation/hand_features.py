@@ -125,7 +125,7 @@ def _intervals(signal: Signal) -> list[Numbers]:
 def _of_beats(signal: Signal, lead: str) -> Numbers:
     """RR intervals of an ECG; none where noise, a lead that is off or a low rate leaves no beats to find."""
     try:
-        return find_heart_beats(signal, lead).intervals.values[0].astype(np.float64)
+        return np.asarray(find_heart_beats(signal, lead).intervals.values[0], dtype=np.float64)
     except SignalError:
         if find_spec("sleepecg") is None:
             raise
