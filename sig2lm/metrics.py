@@ -2,7 +2,7 @@
 
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -63,6 +63,16 @@ class Predictions:
                 np.concatenate([getattr(one, name) for one in several])
                 for name in ("truth", "probabilities", "subjects")
             ),
+        )
+
+    def of_rows(self, rows: Sequence[int]) -> Self:
+        """Return what was answered about some of the rows."""
+        chosen = list(rows)
+        return replace(
+            self,
+            truth=self.truth[chosen],
+            probabilities=self.probabilities[chosen],
+            subjects=self.subjects[chosen],
         )
 
     @property

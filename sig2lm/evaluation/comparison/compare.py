@@ -87,8 +87,8 @@ def compare(
     training
         The run's ``train.json``, for the seconds that its training took.
     tuned
-        What :func:`fine_tuned_result` said of the same rows, where it is at hand; else an encoder is fine-tuned as it
-        was pretrained.
+        What :func:`fine_tuned_result` said of all rows of the split, where it is at hand; else an encoder is
+        fine-tuned as it was pretrained.
     progress
         Called with a line for each part that begins.
 
@@ -110,6 +110,8 @@ def compare(
     for method in sorted(set(settings.methods)):
         progress(f"method {method}: {METHODS[method]}")
         entries[method] = _method_result(context, method, seconds)
+    if tuned is not None:
+        tuned = replace(tuned, predictions=tuned.predictions.of_rows(rows))
     baselines = _baselines(context, tuned, progress) if settings.baselines else []
     task = context.task
     methods = [entry.report(task) for entry in entries.values()]
