@@ -1,6 +1,7 @@
 """What every test may use; nothing is downloaded."""
 
 import atexit
+import gc
 import os
 import shutil
 import tempfile
@@ -33,6 +34,12 @@ atexit.register(shutil.rmtree, os.environ["SIG2LM_CACHE"], ignore_errors=True)
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
 os.environ["HF_DATASETS_DISABLE_PROGRESS_BARS"] = "1"
+
+
+def pytest_collection_finish() -> None:
+    """Set what was imported apart from garbage: each training collects it, which would look at all of it every time."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -21,7 +21,7 @@ from sig2lm.datasets import load_table
 from sig2lm.datasets.public import synthetic
 from sig2lm.signals import Signal, save_signal
 
-SETTINGS = ["--epochs", "1", "--num-virtual-tokens", "2"]
+SETTINGS = ["--epochs", "1", "--num-virtual-tokens", "2", "--align-steps", "4", "--calibration-examples", "8"]
 
 
 @dataclass
@@ -70,7 +70,7 @@ def road(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "--out",
         home / "run",
     ]
-    said = sig2lm(*command, *SETTINGS).stdout
+    said = sig2lm(*command, *SETTINGS, "--rows", 96).stdout
     assert "parameters" in said
     table = load_table(data)
     row = table.data["test"].with_format("numpy")[0]

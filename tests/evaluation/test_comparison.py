@@ -20,10 +20,12 @@ from sig2lm.evaluation.predictions import predictions_of
 from sig2lm.metrics import scores
 from sig2lm.model.signal_lm import SignalLM
 from sig2lm.pages.comparison import to_html
+from sig2lm.pretraining.fine_tuning import FineTuneSettings
 from sig2lm.templates.task import Question, Task
 from sig2lm.templates.template import load_template
 
-SETTINGS = ComparisonSettings(questions=20, training_rows=24, tuned_tokens=3, context=300)
+QUICK = FineTuneSettings(epochs=1)
+SETTINGS = ComparisonSettings(questions=20, training_rows=24, tuned_tokens=3, context=300, fine_tuning=QUICK)
 
 
 @pytest.fixture(scope="module")

@@ -193,7 +193,7 @@ def test_without_recordings_new_wordings_are_taken_for_average_ones(
             tmp_path / name,
             lm=build_lm(),
             template=paraphrase,
-            settings=replace(TRAINING, calibration_examples=calibration_examples, epochs=0.1),
+            settings=replace(TRAINING, calibration_examples=calibration_examples, epochs=0.1, rows=32),
         )
         model = SignalLM.from_pretrained(tmp_path / name, lm=build_lm())
         assert model.calibrations[0].recordings == ()

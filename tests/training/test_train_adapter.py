@@ -45,24 +45,28 @@ def train(simulated: Path, table: Table, out: Path, lm: FrozenLM | None = None, 
     )
 
 
-def test_training_leaves_the_lm_bit_for_bit_and_writes_the_adapter_alone(
-    simulated: Path, days: Table, tmp_path: Path
-) -> None:
-    lm = build_lm()
-    before = {name: tensor.clone() for name, tensor in lm.model.state_dict().items()}
-    outcome = train(simulated, days, tmp_path / "run", lm)
-    for name, tensor in lm.model.state_dict().items():
+@pytest.fixture(scope="module")
+def whole(simulated: Path, days: Table, tmp_path_factory: pytest.TempPathFactory) -> tuple[TrainOutcome, Path]:
+    """A training that nothing stopped, and its folder."""
+    out = tmp_path_factory.mktemp("whole") / "run"
+    return train(simulated, days, out), out
+
+
+def test_training_leaves_the_lm_bit_for_bit_and_writes_the_adapter_alone(whole: tuple[TrainOutcome, Path]) -> None:
+    outcome, out = whole
+    before = build_lm().model.state_dict()
+    for name, tensor in outcome.model.lm.model.state_dict().items():
         assert torch.equal(tensor, before[name]), name
-    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == [
+    assert sorted(path.name for path in out.iterdir()) == [
         "adapter.safetensors",
         "calibration.safetensors",
         "config.json",
         "train.json",
     ]
-    tensors = load_file(tmp_path / "run" / "adapter.safetensors")
+    tensors = load_file(out / "adapter.safetensors")
     assert all(name.startswith("daily.adapter.") for name in tensors)
     assert sum(tensor.numel() for tensor in tensors.values()) == outcome.trained_parameters
-    record = json.loads((tmp_path / "run" / "train.json").read_text())
+    record = json.loads((out / "train.json").read_text())
     assert record["steps"] == 12
     assert record["alignment"]["steps"] > 0
     assert record["losses"]["without_signal"] == record["loss_without_signal"] > losses_of(record)[-1]
@@ -112,9 +116,9 @@ def test_a_run_that_does_not_read_its_signals_is_called_out() -> None:
         assert "does not read its signals" in str(blind.advice)
 
 
-def test_a_run_comes_back_with_the_same_answers(simulated: Path, days: Table, tmp_path: Path) -> None:
-    outcome = train(simulated, days, tmp_path / "run")
-    loaded = SignalLM.from_pretrained(tmp_path / "run", lm=build_lm())
+def test_a_run_comes_back_with_the_same_answers(days: Table, whole: tuple[TrainOutcome, Path]) -> None:
+    outcome, out = whole
+    loaded = SignalLM.from_pretrained(out, lm=build_lm())
     row = days.data["test"].with_format("numpy")[0]
     assert loaded.ask(days.signals(row)) == outcome.model.ask(days.signals(row))
 
@@ -133,17 +137,18 @@ def test_what_else_is_trained_comes_back_too(
     assert outcome.trained_parameters > sum(tensor.numel() for tensor in plain.values())
     files = {path.suffix for path in (tmp_path / "run").rglob("*") if path.is_file()}
     assert files <= {".json", ".safetensors", ".md"}  # no pickle is left behind
+    assert has_moved(simulated, outcome) == ("train_encoder" in changes)
 
 
-@pytest.mark.parametrize(("rate", "moves"), [(0.0, False), (1e-3, True)])
-def test_an_encoder_learns_at_a_rate_of_its_own(
-    simulated: Path, days: Table, tmp_path: Path, rate: float, moves: bool
-) -> None:
-    settings = {"train_encoder": True, "encoder_learning_rate": rate, "epochs": 1}
-    outcome = train(simulated, days, tmp_path / "run", settings=settings)
+def test_an_encoder_learns_at_a_rate_of_its_own(simulated: Path, days: Table, tmp_path: Path) -> None:
+    settings = {"train_encoder": True, "encoder_learning_rate": 0.0, "rows": 32, "epochs": 1}
+    assert not has_moved(simulated, train(simulated, days, tmp_path / "run", settings=settings))
+
+
+def has_moved(simulated: Path, outcome: TrainOutcome) -> bool:
+    """Whether the encoder is another than training began with."""
     before, after = load_encoder(simulated / "encoder"), outcome.model.branch("daily").encoder
-    pairs = zip(before.parameters(), after.parameters(), strict=True)
-    assert any(not torch.equal(one, other) for one, other in pairs) == moves
+    return any(not torch.equal(one, other) for one, other in zip(before.parameters(), after.parameters(), strict=True))
 
 
 class Interrupt(TrainerCallback):
@@ -167,11 +172,16 @@ class Interrupt(TrainerCallback):
     ],
 )
 def test_an_interrupted_run_resumes_to_the_same_weights(
-    simulated: Path, days: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any]
+    simulated: Path,
+    days: Table,
+    whole: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    changes: dict[str, Any],
 ) -> None:
     """Ctrl-C within the first epoch; the adapter has dropout, so that random numbers must go on where they were."""
     before = signal.getsignal(signal.SIGINT)
-    whole = train(simulated, days, tmp_path / "whole", settings=changes)
+    unstopped = whole[0] if not changes else train(simulated, days, tmp_path / "whole", settings=changes)
     stop = train_module.StopWithCheckpoint
     with monkeypatch.context() as patched:
 
@@ -182,31 +192,32 @@ def test_an_interrupted_run_resumes_to_the_same_weights(
         patched.setattr(train_module, "StopWithCheckpoint", StopAtFour)
         halted = train(simulated, days, tmp_path / "run", settings=changes)
     assert halted.interrupted
-    assert 0 < halted.steps < whole.steps
+    assert 0 < halted.steps < unstopped.steps
     usable = SignalLM.from_pretrained(tmp_path / "run", lm=build_lm())
     assert usable.tasks[0].labels == ("stressed", "calm")
     assert usable.calibrations == {}
     assert signal.getsignal(signal.SIGINT) is before
     resumed = train(simulated, days, tmp_path / "run", settings=changes, resume=True)
-    assert resumed.steps == whole.steps
-    found, expected = (outcome.model.trained_tensors() for outcome in (resumed, whole))
+    assert resumed.steps == unstopped.steps
+    found, expected = (outcome.model.trained_tensors() for outcome in (resumed, unstopped))
     for name in expected:
         assert torch.equal(found[name], expected[name]), name
-    assert resumed.model.calibrations[0].average == whole.model.calibrations[0].average
+    assert resumed.model.calibrations[0].average == unstopped.model.calibrations[0].average
     assert not (tmp_path / "run" / "checkpoints").exists()
 
 
 def test_a_run_stopped_before_its_first_checkpoint_begins_again(simulated: Path, days: Table, tmp_path: Path) -> None:
-    whole = train(simulated, days, tmp_path / "whole", settings={"epochs": 1})
+    few = {"epochs": 1, "rows": 32}
+    whole = train(simulated, days, tmp_path / "whole", settings=few)
     broken = tmp_path / "run" / "checkpoints" / "checkpoint-2"
     broken.mkdir(parents=True)
     (broken / "adapter.safetensors").write_bytes(b"half of it")
-    again = train(simulated, days, tmp_path / "run", settings={"epochs": 1}, resume=True)
+    again = train(simulated, days, tmp_path / "run", settings=few, resume=True)
     assert again.steps == whole.steps
     for name, tensor in whole.model.trained_tensors().items():
         assert torch.equal(again.model.trained_tensors()[name], tensor), name
     with pytest.raises(CheckpointError, match="found a finished one"):
-        train(simulated, days, tmp_path / "run", settings={"epochs": 1}, resume=True)
+        train(simulated, days, tmp_path / "run", settings=few, resume=True)
 
 
 def test_a_run_killed_behind_an_epoch_s_last_step_resumes_to_the_same_weights(
@@ -246,7 +257,7 @@ def test_a_full_disk_ends_in_a_line_and_leaves_the_older_checkpoint(
     assert last.name == "checkpoint-2"
 
 
-def test_resuming_needs_a_checkpoint_and_the_same_settings(
+def test_resuming_needs_a_checkpoint_and_all_that_the_training_began_with(
     simulated: Path, days: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(CheckpointError, match="without --resume"):
@@ -257,6 +268,12 @@ def test_resuming_needs_a_checkpoint_and_the_same_settings(
         train(simulated, days, tmp_path / "run", resume=True, settings={"learning_rate": 1.0})
     with pytest.raises(CheckpointError, match="began with lm"):
         train(simulated, days, tmp_path / "run", build_lm(seed=1), resume=True)
+    reordered = Table(DatasetDict({**days.data, "train": days.data["train"].shuffle(seed=1)}), days.info, days.path)
+    with pytest.raises(CheckpointError, match="began with data"):
+        train(simulated, reordered, tmp_path / "run", resume=True)
+    other = load_template("stress").model_copy(update={"system": "Answer."})
+    with pytest.raises(CheckpointError, match="began with template"):
+        train(simulated, days, tmp_path / "run", resume=True, template=other)
 
 
 def test_a_run_on_another_lm_is_refused_with_both_fingerprints(run: Path) -> None:
@@ -287,7 +304,7 @@ def test_damaged_and_foreign_runs_are_refused(run: Path, tmp_path: Path) -> None
 def test_a_moved_encoder_is_asked_for_and_must_be_the_same(simulated: Path, days: Table, tmp_path: Path) -> None:
     encoder = tmp_path / "encoder"
     shutil.copytree(simulated / "encoder", encoder)
-    settings = TrainSettings(**{**vars(SETTINGS), "epochs": 1})
+    settings = TrainSettings(**{**vars(SETTINGS), "epochs": 1, "rows": 32})
     template = load_template("stress")
     train_adapter(days, {"daily": encoder}, tmp_path / "run", lm=build_lm(), template=template, settings=settings)
     encoder.rename(tmp_path / "moved")
@@ -333,7 +350,7 @@ def test_several_tasks_share_one_run(simulated: Path, days: Table, tmp_path: Pat
         tmp_path / "run",
         lm=build_lm(),
         template=[load_template("stress"), load_template("af_rr")],
-        settings=SETTINGS,
+        settings=TrainSettings(**{**vars(SETTINGS), "epochs": 1, "rows": 64}),
     )
     model = SignalLM.from_pretrained(tmp_path / "run", lm=build_lm())
     assert set(model.branches) == {"daily", "rr"}
@@ -371,16 +388,3 @@ def test_a_logger_that_is_not_here_is_refused_before_training(simulated: Path, d
     with pytest.raises(Sig2LMError, match="report_to is 'nonsense'"):
         train(simulated, days, tmp_path / "run", settings={"report_to": "nonsense"})
     assert not (tmp_path / "run").exists()
-
-
-def test_a_resumed_run_must_have_the_same_data_and_paraphrase(
-    simulated: Path, days: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(train_module.StopWithCheckpoint, "on_step_begin", Interrupt(2).on_step_begin, raising=False)
-    train(simulated, days, tmp_path / "run")
-    reordered = Table(DatasetDict({**days.data, "train": days.data["train"].shuffle(seed=1)}), days.info, days.path)
-    with pytest.raises(CheckpointError, match="began with data"):
-        train(simulated, reordered, tmp_path / "run", resume=True)
-    other = load_template("stress").model_copy(update={"system": "Answer."})
-    with pytest.raises(CheckpointError, match="began with template"):
-        train(simulated, days, tmp_path / "run", resume=True, template=other)

@@ -200,7 +200,7 @@ def _baselines(context: ComparisonContext, tuned: MethodResult | None, progress:
     encoders = {name: _pretrained(context.model.branch(name)) for name in table.info.signals}
     shares, probe = majority(table, split, task.labels), encoder_probe(context.model, table, split, encoders)
     if tuned is None:
-        settings = FineTuneSettings(seed=context.settings.seed)
+        settings = context.settings.fine_tuning or FineTuneSettings(seed=context.settings.seed)
         started = time.perf_counter()
         classifier = fine_tune(table, encoders, task.labels, settings)
         tuned = fine_tuned_result(classifier, table, split, task.labels, time.perf_counter() - started)

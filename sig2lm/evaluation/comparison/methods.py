@@ -22,6 +22,7 @@ from sig2lm.model.calibration import Calibration, calibrate
 from sig2lm.model.examples import Example
 from sig2lm.model.signal_lm import SignalLM
 from sig2lm.model.table_examples import TableExamples
+from sig2lm.pretraining.fine_tuning import FineTuneSettings
 from sig2lm.templates.task import Question, Task
 from sig2lm.training.trainer import TrainSettings, build_trainer
 
@@ -48,6 +49,8 @@ class ComparisonSettings:
         Of training; of all draws.
     baselines
         Whether those without an LM are measured, too.
+    fine_tuning
+        Of the encoder without an LM; its defaults, with ``seed``, where there is none.
     """
 
     methods: tuple[int, ...] = (1, 2, 3, 4, 5)
@@ -63,6 +66,7 @@ class ComparisonSettings:
     batch_size: int = 16
     seed: int = 0
     baselines: bool = True
+    fine_tuning: FineTuneSettings | None = None
 
 
 @dataclass(frozen=True)
