@@ -221,11 +221,16 @@ def place(home: Home, out: Path) -> Path:
 SLOW: dict[str, Any] = {
     "bench_annotate": annotate,
     "bench_bridge": command("bench_bridge", "all", "--rounds", "1", "--sentences", "1"),
+    "bench_curriculum": command(
+        *("bench_curriculum", "tiny", har, encoder, place, "--lm", lm, "--rows", "48", "--windows", "4"),
+        *("--epochs", "0.2", "--virtual-tokens", "2"),
+    ),
     "bench_ecg_as_rr": ecg_as_rr,
     "bench_encoder": command(
         *("bench_encoder", "speed", har, "--windows", "64", "--rounds", "1", "--objective", "masked", "--width", "16")
     ),
     "bench_encoders": encoders,
+    "bench_lm_size": command("bench_lm_size", "--only", "pocket", "--rounds", "1", "--rows", "1"),
     "bench_missing": command(
         *("bench_missing", har, place, "--every", "24", "--test-every", "24", "--epochs", "0.2", "--lm", lm),
         *("--way", "supervised"),
