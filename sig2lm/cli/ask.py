@@ -5,17 +5,8 @@ from typing import Annotated
 import typer
 
 from sig2lm.cli.checks import say_checks
-from sig2lm.cli.groups import RunPlaces, Writing, takes_groups
-from sig2lm.cli.options import (
-    QUESTION,
-    ChoicesOption,
-    FactOption,
-    RunArgument,
-    SignalOption,
-    facts,
-    paths_of,
-    split_choices,
-)
+from sig2lm.cli.groups import Asked, RunPlaces, Writing, takes_groups
+from sig2lm.cli.options import QUESTION, RunArgument, SignalOption, paths_of
 from sig2lm.cli.output import JsonOption, write_output
 from sig2lm.cli.recordings import RunRecordings
 
@@ -24,11 +15,6 @@ from sig2lm.cli.recordings import RunRecordings
 def ask(
     run: RunArgument,
     signal: SignalOption,
-    question: Annotated[
-        str | None, typer.Argument(metavar="QUESTION", help="By default the template's first.", show_default=False)
-    ] = None,
-    choices: ChoicesOption = None,
-    fact: FactOption = None,
     coverage: Annotated[
         float | None,
         typer.Option(
@@ -37,6 +23,7 @@ def ask(
     ] = None,
     json_file: JsonOption = None,
     *,
+    asked: Asked,
     writing: Writing,
     places: RunPlaces,
     reading: RunRecordings,
@@ -58,9 +45,7 @@ def ask(
     signals = load_signals(model, signal, reading)
     torch.manual_seed(writing.seed)
     started = time.perf_counter()
-    answer = model.ask(
-        signals, question, split_choices(choices), facts=facts(fact), coverage=coverage, **writing.stated
-    )
+    answer = model.ask(signals, asked.question, asked.labels, facts=asked.facts, coverage=coverage, **writing.stated)
     content = {
         "text": answer.text,
         "label": answer.label,

@@ -95,7 +95,8 @@ def cross_validate(
     from sig2lm.evaluation.comparison import ComparisonSettings
     from sig2lm.evaluation.cross_validation import CrossValidationSettings
     from sig2lm.evaluation.cross_validation import cross_validate as validate
-    from sig2lm.pages.cross_validation import write_html
+    from sig2lm.pages.base import write_page
+    from sig2lm.pages.cross_validation import to_html
     from sig2lm.pretraining import PretrainSettings
     from sig2lm.pretraining.fine_tuning import FineTuneSettings
     from sig2lm.templates.template import list_templates, load_template
@@ -128,7 +129,7 @@ def cross_validate(
     except KeyboardInterrupt:
         typer.echo("interrupted; continue with the same command and --resume", err=True)
         raise typer.Exit(130) from None
-    write_html(report, out / "report.html")
+    write_page(to_html(report), out / "report.html")
     show(report)
     typer.echo(f"-> {out / 'report.json'}, {out / 'report.html'}")
 

@@ -136,10 +136,11 @@ def evaluate(
         write_predictions(frame, predictions)
     if html is not None:
         from sig2lm.evaluation.comparison.alone import as_comparison
-        from sig2lm.pages.comparison import write_html
+        from sig2lm.pages.base import write_page
+        from sig2lm.pages.comparison import to_html
 
         task = model.task(table.info.signals)
-        write_html(report if evaluated is None else as_comparison(evaluated, table, task, seed), html)
+        write_page(to_html(report if evaluated is None else as_comparison(evaluated, table, task, seed)), html)
 
 
 def _progress(line: str) -> None:

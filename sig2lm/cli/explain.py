@@ -7,17 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sig2lm.cli.checks import say_checks
-from sig2lm.cli.groups import RunPlaces, Writing, takes_groups
-from sig2lm.cli.options import (
-    QUESTION,
-    ChoicesOption,
-    FactOption,
-    RunArgument,
-    SignalOption,
-    facts,
-    paths_of,
-    split_choices,
-)
+from sig2lm.cli.groups import Asked, RunPlaces, Writing, takes_groups
+from sig2lm.cli.options import QUESTION, RunArgument, SignalOption, paths_of
 from sig2lm.cli.output import PANEL, JsonOption, write_output
 from sig2lm.cli.recordings import RunRecordings
 
@@ -32,11 +23,6 @@ _BLOCKS = "▁▂▃▄▅▆▇█"
 def explain(
     run: RunArgument,
     signal: SignalOption,
-    question: Annotated[
-        str | None, typer.Argument(metavar="QUESTION", help="By default the template's first.", show_default=False)
-    ] = None,
-    choices: ChoicesOption = None,
-    fact: FactOption = None,
     stretches: Annotated[
         int, typer.Option(min=1, help="Stretches of time that are hidden in turn.", rich_help_panel=QUESTION)
     ] = 16,
@@ -45,6 +31,7 @@ def explain(
     ] = None,
     json_file: JsonOption = None,
     *,
+    asked: Asked,
     writing: Writing,
     places: RunPlaces,
     reading: RunRecordings,
@@ -68,15 +55,15 @@ def explain(
     torch.manual_seed(writing.seed)
     answer = model.explain(
         signals,
-        question,
-        split_choices(choices),
-        facts=facts(fact),
+        asked.question,
+        asked.labels,
+        facts=asked.facts,
         stretches=stretches,
         **writing.stated,
     )
     assert answer.evidence is not None
     content: dict[str, Any] = {
-        "question": question or model.task(signals).template.question[0],
+        "question": asked.question or model.task(signals).template.question[0],
         "text": answer.text,
         "label": answer.label,
         "probabilities": answer.probabilities,

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
 import typer
 
+from sig2lm.cli.options import ChoicesOption, FactOption, facts, named, split_choices
+
 if TYPE_CHECKING:
     from sig2lm.lm import FrozenLM
     from sig2lm.model.signal_lm import SignalLM
@@ -116,12 +118,32 @@ class RunPlaces(Placement):
 
     def load_run(self, run: str) -> "SignalLM":
         """Load a run."""
-        from sig2lm.cli.options import named
         from sig2lm.model.checkpoint import run_signals
         from sig2lm.model.signal_lm import SignalLM
 
         places = named(self.encoder, run_signals(run), "--encoder") if self.encoder else {}
         return SignalLM.from_pretrained(run, lm=self.lm, encoders=places, **self.stated)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question about a recording, and what else is known."""
+
+    question: Annotated[
+        str | None, typer.Argument(metavar="QUESTION", help="By default the template's first.", show_default=False)
+    ] = None
+    choices: ChoicesOption = None
+    fact: FactOption = None
+
+    @property
+    def labels(self) -> list[str] | None:
+        """The choices, apart."""
+        return split_choices(self.choices)
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """What is known, by name."""
+        return facts(self.fact)
 
 
 @dataclass(frozen=True)

@@ -107,8 +107,9 @@ def probe(
         (show_comparison if compare else show_probe)(report)
     if html is not None:
         from sig2lm.pages import encoders, probing
+        from sig2lm.pages.base import write_page
 
-        (encoders if compare else probing).write_html(report, html)
+        write_page((encoders if compare else probing).to_html(report), html)
 
 
 def _progress(line: str) -> None:

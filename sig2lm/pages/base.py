@@ -41,6 +41,12 @@ def render(page: str, style: str | None = None, **content: Any) -> str:
 
 
 def write_page(page: str, path: str | Path) -> None:
-    """Write a rendered page to a file, whole or not at all."""
+    """Write a rendered page to a file, whole or not at all; an older file is replaced, its folder is made.
+
+    Raises
+    ------
+    Sig2LMError
+        If the file cannot be written.
+    """
     with replaced_file(path) as temporary:
         temporary.write_text(page, encoding="utf-8")

@@ -3,38 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from sig2lm.formatting import number
 from sig2lm.pages import plots, scoreboard, windows
-from sig2lm.pages.base import render, write_page
+from sig2lm.pages.base import render
 
 POCKET = "pocket"
 _SHORT = 3  # characters of a label that can stand above a column of counts
 _SMALL = 6  # tables of more labels than this take the width of the page
 
 
-def write_html(report: dict[str, Any], path: str | Path) -> None:
-    """Write the comparison's page to a file, whole or not at all.
-
-    Parameters
-    ----------
-    report
-        What ``evaluate --compare --json`` writes; a number that does not apply is None.
-    path
-        The file; an older one is replaced, its folder is made.
-
-    Raises
-    ------
-    Sig2LMError
-        When the file cannot be written.
-    """
-    write_page(to_html(report), path)
-
-
 def to_html(report: dict[str, Any]) -> str:
-    """Render the comparison's report (see `write_html`) as one page that stands alone; all its text is escaped."""
+    """Render what ``evaluate --compare --json`` writes as one page that stands alone; all its text is escaped.
+
+    A number that does not apply is None.
+    """
     entries = [*report["methods"], *(report.get("baselines") or [])]
     shown, wrong = report.get("windows") or [], report.get("mistakes") or []
     return render(

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from sig2lm.formatting import DASH, duration, number
-from sig2lm.pages.base import render, write_page
+from sig2lm.pages.base import render
 from sig2lm.pages.scoreboard import CONTROL_NAMES
 
 _TITLES = {
@@ -23,24 +22,6 @@ _WAYS = {
     "of_training": "in paraphrases of training",
     "uncalibrated": "not calibrated",
 }
-
-
-def write_html(report: dict[str, Any], path: str | Path) -> None:
-    """Write the page to a file, whole or not at all.
-
-    Parameters
-    ----------
-    report
-        What :func:`sig2lm.evaluation.cross_validation.cross_validate` returns.
-    path
-        The file; an older one is replaced, its folder is made.
-
-    Raises
-    ------
-    Sig2LMError
-        If the file cannot be written.
-    """
-    write_page(to_html(report), path)
 
 
 def to_html(report: dict[str, Any]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,33 +9,15 @@ from markupsafe import Markup
 
 from sig2lm.formatting import DASH, duration, number
 from sig2lm.pages import plots
-from sig2lm.pages.base import render, write_page
+from sig2lm.pages.base import render
 from sig2lm.pages.probing import column, measures, score
 from sig2lm.pages.windows import key
 
 _RIVAL = "extra trees on hand features"
 
 
-def write_html(report: dict[str, Any], path: str | Path) -> None:
-    """Write the page to a file, whole or not at all.
-
-    Parameters
-    ----------
-    report
-        What ``sig2lm probe --compare A B --json`` writes.
-    path
-        The file; an older one is replaced, its folder is made.
-
-    Raises
-    ------
-    Sig2LMError
-        If the file cannot be written.
-    """
-    write_page(to_html(report), path)
-
-
 def to_html(report: dict[str, Any]) -> str:
-    """Render a report (see `write_html`) as one page that needs nothing else; all its text is escaped."""
+    """Render what ``sig2lm probe --compare --json`` writes as one page that needs nothing else; all its text is escaped."""
     encoders = report["encoders"]
     tables = [(report["methods"][method], _rows(report, method)) for method in report["methods"]]
     return render(

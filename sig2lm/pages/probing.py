@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ from markupsafe import Markup
 
 from sig2lm.formatting import DASH, number
 from sig2lm.pages import plots
-from sig2lm.pages.base import render, write_page
+from sig2lm.pages.base import render
 from sig2lm.pages.windows import key
 
 WHEN = {"test": "at test time", "training": "in training", "both": "in both"}
@@ -23,26 +22,8 @@ _ALIGNMENT = {
 _DRAWN = ("fine_tuned", "scratch", "linear", "random", "knn", "self_trained")  # in the order of colours
 
 
-def write_html(report: dict[str, Any], path: str | Path) -> None:
-    """Write the page to a file, whole or not at all.
-
-    Parameters
-    ----------
-    report
-        What ``sig2lm probe --json`` writes.
-    path
-        The file; an older one is replaced, its folder is made.
-
-    Raises
-    ------
-    Sig2LMError
-        When the file cannot be written.
-    """
-    write_page(to_html(report), path)
-
-
 def to_html(report: dict[str, Any]) -> str:
-    """Render a report (see `write_html`) as one page that needs nothing else; all its text is escaped."""
+    """Render what ``sig2lm probe --json`` writes as one page that needs nothing else; all its text is escaped."""
     fractions, methods = report["fractions"], report["methods"]
     drawn = [(place, methods[method], key(place)) for place, method in enumerate(_drawn(report))]
     return render(

@@ -50,7 +50,7 @@ class Comparison:
     Attributes
     ----------
     report
-        Ready for JSON, what :func:`sig2lm.pages.comparison.write_html` shows.
+        Ready for JSON, what :func:`sig2lm.pages.comparison.to_html` shows.
     results
         The methods and then the baselines, with their answers.
     table
