@@ -106,6 +106,19 @@ class Tiny(FrozenLM):
         return build_lm()
 
 
+def shipped_encoders(home: Home, out: Path) -> None:
+    """Of simulated movement in the place of MotionSense, and not into the package."""
+    (out / "work" / "tables").mkdir(parents=True)
+    (out / "work" / "tables" / "motionsense").symlink_to(home.har)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(
+            importlib.import_module("build_encoders"), "pocket_encoder", lambda name: out / "shipped" / name
+        )
+        options = ("--only", "movement", "--minutes", "0.01", "--size", "tiny")
+        call("build_encoders", out / "data", out / "work", *options)
+    assert (out / "shipped" / "movement" / "encoder.safetensors").is_file()
+
+
 def annotate(home: Home, out: Path) -> None:
     table, recording = load_table(home.har), out.with_suffix(".npz")
     signal = table.signals(table.data["test"].with_format("numpy")[0])["motion"]
@@ -220,7 +233,7 @@ def place(home: Home, out: Path) -> Path:
 
 SLOW: dict[str, Any] = {
     "bench_annotate": annotate,
-    "bench_bridge": command("bench_bridge", "all", "--rounds", "1", "--sentences", "1"),
+    "bench_bridge": command("bench_bridge", "ask", "--rounds", "1"),
     "bench_curriculum": command(
         *("bench_curriculum", "tiny", har, encoder, place, "--lm", lm, "--rows", "48", "--windows", "4"),
         *("--epochs", "0.2", "--virtual-tokens", "2"),
@@ -230,6 +243,7 @@ SLOW: dict[str, Any] = {
         *("bench_encoder", "speed", har, "--windows", "64", "--rounds", "1", "--objective", "masked", "--width", "16")
     ),
     "bench_encoders": encoders,
+    "bench_length": command("bench_length", "--size", "tiny", "--rounds", "1", "--length", "300"),
     "bench_lm_size": command("bench_lm_size", "--only", "pocket", "--rounds", "1", "--rows", "1"),
     "bench_missing": command(
         *("bench_missing", har, place, "--every", "24", "--test-every", "24", "--epochs", "0.2", "--lm", lm),
@@ -251,6 +265,7 @@ SLOW: dict[str, Any] = {
         *("bench_transfer", "tiny", har, encoder, place, "--lm", lm, "--rows", "48", "--epochs", "1"),
         *("--windows", "24"),
     ),
+    "build_encoders": shipped_encoders,
     "build_pocket_lm": pocket_lm,
     "build_pocket_run": pocket_run,
     "exam_pocket_lm": exam,

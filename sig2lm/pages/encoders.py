@@ -17,7 +17,7 @@ _RIVAL = "extra trees on hand features"
 
 
 def to_html(report: dict[str, Any]) -> str:
-    """Render what ``sig2lm probe --compare --json`` writes as one page that needs nothing else; all its text is escaped."""
+    """Render what ``sig2lm probe --compare --json`` writes as one page that stands alone; all its text is escaped."""
     encoders = report["encoders"]
     tables = [(report["methods"][method], _rows(report, method)) for method in report["methods"]]
     return render(
