@@ -91,7 +91,7 @@ class Progress:
         return ", ".join(part for part in parts if part)
 
     def _told(self) -> str:
-        return ", ".join(f"{name.replace('_', ' ')} {value:.3g}" for name, value in self.figures.items())
+        return ", ".join(f"{name.replace('_', ' ')} {_figure(value)}" for name, value in self.figures.items())
 
     def _left(self) -> str:
         steps = self.done - self._first
@@ -99,3 +99,8 @@ class Progress:
             return ""
         seconds = (time.monotonic() - self._started) / steps * max(0, self.total - self.done)
         return f"{seconds / 60:.0f} min left" if seconds >= 90 else f"{seconds:.0f} s left"
+
+
+def _figure(value: float) -> str:
+    """A count in full, a measure to three digits."""
+    return f"{value:,}" if isinstance(value, int) else f"{value:.3g}"

@@ -34,11 +34,13 @@ ALLOWED: dict[str, set[str]] = {
     "encoder": BASE | {"signals", "datasets"},
     "pretraining": DATA | {"encoder"},
     "model": DATA | {"encoder", "lm"},
+    "cohort": DATA | {"encoder", "lm", "model"},
     "training": DATA | {"encoder", "pretraining", "lm", "model"},
     "evaluation": DATA | {"encoder", "pretraining", "lm", "model", "training"},
 }
 ENTRANCES = {"__init__", "__main__", "cli"}  # these may import every room
-WITHOUT_TORCH = set(ALLOWED) - {"hub", "tensors", "lm", "encoder", "pretraining", "model", "training", "evaluation"}
+WITH_TORCH = {"hub", "tensors", "lm", "encoder", "pretraining", "model", "cohort", "training", "evaluation"}
+WITHOUT_TORCH = set(ALLOWED) - WITH_TORCH
 # Named exceptions: a module that may import torch, imported by nobody at its top level.
 TORCH_EXCEPTIONS = {"sig2lm.tokenization.embeddings"}
 

@@ -5,18 +5,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sig2lm.cli.cohort import ManyRecordings, say_cohort
 from sig2lm.cli.groups import RunPlaces, takes_groups
 from sig2lm.cli.options import (
     ChoicesOption,
     FactOption,
     RunArgument,
-    SignalOption,
     facts,
     paths_of,
     split_choices,
 )
 from sig2lm.cli.output import PANEL, JsonOption, write_output
 from sig2lm.cli.recordings import RunRecordings, say_notes
+from sig2lm.errors import Sig2LMError
 
 if TYPE_CHECKING:
     from sig2lm.model.annotate import Annotation
@@ -27,8 +28,12 @@ if TYPE_CHECKING:
 @takes_groups
 def annotate(
     run: RunArgument,
-    signal: SignalOption,
-    out: Annotated[Path, typer.Option(help="A CSV file: start_s, end_s, label, and each label's probability.")],
+    out: Annotated[
+        Path,
+        typer.Option(
+            help="A CSV file: start_s, end_s, label, each label's probability; with --signals a folder of Parquet."
+        ),
+    ],
     question: Annotated[
         str | None,
         typer.Argument(
@@ -36,6 +41,10 @@ def annotate(
             help="By default the template's first. Others are closed only with --choices.",
             show_default=False,
         ),
+    ] = None,
+    signal: Annotated[
+        list[str] | None,
+        typer.Option("--signal", metavar="[NAME=]FILE", help="A recording of any format that `sig2lm formats` lists."),
     ] = None,
     choices: ChoicesOption = None,
     window: Annotated[
@@ -51,12 +60,17 @@ def annotate(
     fact: FactOption = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Windows asked about at once.")] = 64,
     *,
+    many: ManyRecordings,
     places: RunPlaces,
     reading: RunRecordings,
 ) -> None:
     """Ask about each window of a recording of any length; one row a window, and a timeline.
 
+    With --signals, of many recordings: a Parquet file each, and a list of those that failed (exit code 1).
+
     Example: sig2lm annotate pocket-har --signal walk.csv --sampling-rate 50 --out walk_labels.csv --html walk.html
+
+    Example: sig2lm annotate pocket-har --signals 'data/**/*.csv' --out labels/ --workers 4 --resume
     """
     from sig2lm.cli.loading import read_signals, say_beats
     from sig2lm.files import check_outputs, replaced_file
@@ -64,19 +78,20 @@ def annotate(
     from sig2lm.progress import Progress
     from sig2lm.signals.annotation_rows import row_file
 
+    asked = {"question": question, "choices": split_choices(choices), "facts": facts(fact)}
+    asked |= {"window": window, "stride": stride, "batch_size": batch_size}
+    if many.meant(signal):
+        if html is not None:
+            raise Sig2LMError("--html shows one recording; leave it out with --signals")
+        check_outputs({"--json": json_file})
+        say_cohort(*many.annotate(run, out, asked, places, reading), out, json_file)
+        return
+    assert signal is not None
     check_outputs({"--out": out, "--html": html, "--json": json_file}, paths_of(signal))
     model = places.load_run(run)
     readings = read_signals(model, signal, reading)
     signals = {name: read.signal for name, read in readings.items()}
-    annotation = model.annotate(
-        signals,
-        question,
-        split_choices(choices),
-        window=window,
-        stride=stride,
-        facts=facts(fact),
-        batch_size=batch_size,
-    )
+    annotation = model.annotate(signals, **asked)
     for read in readings.values():
         say_notes(read.file, read.notes)
     for track in annotation.tracks.values():

@@ -1,6 +1,5 @@
 """Loading a run, and recordings for it, from what a command line says."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ from sig2lm.errors import Sig2LMError, SignalError
 
 if TYPE_CHECKING:
     from sig2lm.datasets import Table
+    from sig2lm.model.reading import Reading
     from sig2lm.model.signal_lm import SignalLM
     from sig2lm.signals import Signal
     from sig2lm.templates import Template
@@ -43,31 +43,15 @@ def load_signals(model: "SignalLM", texts: list[str], reading: RunRecordings) ->
     return found
 
 
-@dataclass(frozen=True)
-class Reading:
-    """A recording as it is, its file, and what is to be said of it."""
-
-    file: Path
-    signal: "Signal"
-    notes: tuple[str, ...]
-
-
-def read_signals(model: "SignalLM", texts: list[str], reading: RunRecordings) -> dict[str, Reading]:
+def read_signals(model: "SignalLM", texts: list[str], reading: RunRecordings) -> "dict[str, Reading]":
     """Read ``[NAME=]FILE`` texts as they are; refuse values that cannot be, unless they are believed."""
-    from sig2lm.encoder.compatibility import seen_by
-    from sig2lm.signals import read_signal_for
-    from sig2lm.signals.plausibility import check_plausible
+    from sig2lm.model.reading import read_recording
 
-    found = {}
-    for name, file in signal_files(model, texts).items():
-        encoder, owner = model.branch(name).encoder, f"the encoder of '{name}'"
-        signal = read_signal_for(file, encoder.contract, read_options(reading, name, list(model.branches)))
-        try:
-            odd = check_plausible(signal, encoder.contract, seen_by(encoder), owner=owner, believe=reading.believe)
-        except SignalError as error:
-            raise SignalError(f"'{file}': {error}") from error
-        found[name] = Reading(file, signal, (*signal.notes, *odd))
-    return found
+    names = list(model.branches)
+    return {
+        name: read_recording(model, name, file, read_options(reading, name, names), believe=reading.believe)
+        for name, file in signal_files(model, texts).items()
+    }
 
 
 def say_beats(count: int, lead: str | None) -> None:

@@ -8,6 +8,8 @@ only named, since their licence is not ours to give.
 """
 
 import datetime
+import hashlib
+import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -34,6 +36,7 @@ from sig2lm.tensors import check_shapes, read_tensors, write_tensors
 
 FORMAT = 2
 CALIBRATION = "calibration.safetensors"
+_PLACES = ("source", "relative")  # of an encoder: where it lies, not what it is
 _logger = logging.getLogger(__name__)
 
 
@@ -117,6 +120,19 @@ def run_signals(name: str | Path) -> list[str]:
     """Return the names of the signals that a run reads, without loading it."""
     folder = fetch_run(name)
     return list(read_json(folder / "config.json", f"a run of sig2lm in '{folder}'").get("branches", {}))
+
+
+def run_fingerprint(name: str | Path) -> str:
+    """SHA-256 (16 hex digits) of what a run answers with, wherever it lies: trained tensors, tasks, LM and encoders."""
+    folder = fetch_run(name)
+    config = read_json(folder / "config.json", f"a run of sig2lm in '{folder}'")
+    for branch in config.get("branches", {}).values():
+        branch["encoder"] = {key: value for key, value in branch["encoder"].items() if key not in _PLACES}
+    digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode())
+    for path in sorted([*folder.glob("*.safetensors"), *(folder / "lora").glob("*.safetensors")]):
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()[:16]
 
 
 def read_run(

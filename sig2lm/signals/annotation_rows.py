@@ -32,6 +32,20 @@ class WindowRow:
     probabilities: Mapping[str, float] | None
 
 
+def row_columns(choices: Sequence[str], others: Sequence[str] = ()) -> list[str]:
+    """Return the columns of a table of rows: start_s, end_s, label, and each choice.
+
+    Raises
+    ------
+    PromptError
+        If a choice has the name of one of these, or of ``others`` that stand beside them.
+    """
+    taken = (*others, *COLUMNS)
+    if wrong := [choice for choice in choices if choice in taken]:
+        raise PromptError(f"expected choices that can name columns beside {', '.join(taken)}, found {wrong[0]!r}")
+    return [*COLUMNS, *choices]
+
+
 @contextmanager
 def row_file(path: str | Path, choices: Sequence[str] | None) -> Iterator[Callable[[WindowRow], None]]:
     """Yield what writes a row of a CSV file, which appears under its name when the block ends, and not if it fails.
@@ -46,11 +60,10 @@ def row_file(path: str | Path, choices: Sequence[str] | None) -> Iterator[Callab
     Sig2LMError
         When the file cannot be written.
     """
-    if taken := set(choices or ()) & set(COLUMNS):
-        raise PromptError(f"expected choices that can name columns beside {', '.join(COLUMNS)}, found {taken.pop()!r}")
+    columns = row_columns(choices or ())
     with replaced_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow([*COLUMNS, *(choices or ())])
+        writer.writerow(columns)
 
         def write(row: WindowRow) -> None:
             known = row.probabilities or {}
