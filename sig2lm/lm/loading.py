@@ -5,11 +5,13 @@ Weights are read from safetensors only and code from a repository is never run.
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from huggingface_hub import ModelCard, try_to_load_from_cache
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 from transformers.utils import logging
@@ -22,6 +24,7 @@ from sig2lm.lm.placement import Placement
 from sig2lm.pocket import POCKET, pocket_folder
 from sig2lm.tensors import fingerprint
 
+_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 _HUB_FILES = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
 
 
@@ -109,6 +112,24 @@ def load_model(folder: Path, placement: Placement) -> tuple[Any, PreTrainedToken
             f"(first: {missing[0]}); {advice}"
         )
     return model, tokenizer
+
+
+def lm_licence(name: str) -> str | None:
+    """Return the licence that an LM's own card states, as far as it lies on this machine; None where it does not.
+
+    >>> lm_licence("pocket"), lm_licence("somebody/unknown")
+    ('apache-2.0', None)
+    """
+    if name == SMOLLM2:
+        return "apache-2.0"
+    place = pocket_folder() if name == POCKET else Path(name)
+    cached = None if place.is_dir() or not _HUB_ID.fullmatch(name) else try_to_load_from_cache(name, "README.md")
+    card = Path(cached) if isinstance(cached, str) else place / "README.md"
+    try:
+        licence = ModelCard.load(card, ignore_metadata_errors=True).data.license if card.is_file() else None
+    except (ValueError, OSError):  # a card that is none
+        return None
+    return str(licence) if licence else None
 
 
 def fingerprint_folder(folder: Path) -> str:

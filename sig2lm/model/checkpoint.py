@@ -2,7 +2,8 @@
 
 ``config.json`` holds the format, the LM, the branches and the tasks; ``adapter.safetensors`` the trained tensors;
 ``lora/`` the LoRA layers, if any (peft's format); ``calibration.safetensors`` what makes probabilities of scores, if
-anything (:mod:`sig2lm.model.calibration`); ``train.json`` how it came about. The LM is never in it. A frozen
+anything (:mod:`sig2lm.model.calibration`); ``train.json`` how it came about; ``report.json``, where somebody put it
+there, what ``sig2lm evaluate --json`` found. The LM is never in it. A frozen
 encoder is named by folder, or carried in ``encoders/`` when the run is to be shared; those of other libraries are
 only named, since their licence is not ours to give.
 """
@@ -36,6 +37,7 @@ from sig2lm.tensors import check_shapes, read_tensors, write_tensors
 
 FORMAT = 2
 CALIBRATION = "calibration.safetensors"
+REPORT = "report.json"
 _PLACES = ("source", "relative")  # of an encoder: where it lies, not what it is
 _logger = logging.getLogger(__name__)
 
@@ -52,6 +54,8 @@ class RunParts:
         Encoder and adapter of each named signal; the weights of adapters are still to be filled.
     tasks, calibrations
         What it is asked, and what makes probabilities of scores.
+    provenance, report
+        ``train.json``, and ``report.json`` where there is one.
     trained
         The tensors that training changed.
     what
@@ -62,6 +66,8 @@ class RunParts:
     branches: Mapping[str, SignalBranch]
     tasks: Sequence[Task]
     calibrations: Mapping[int, Calibration]
+    provenance: Mapping[str, Any]
+    report: Mapping[str, Any] | None
     trained: Mapping[str, Tensor]
     what: str
 
@@ -166,9 +172,15 @@ def read_run(
         branches,
         tasks,
         _read_calibrations(folder, tasks, what),
+        _read_beside(folder / "train.json", what) or {},
+        _read_beside(folder / REPORT, what),
         read_tensors(folder / "adapter.safetensors", what),
         what,
     )
+
+
+def _read_beside(path: Path, what: str) -> dict[str, Any] | None:
+    return read_json(path, what) if path.is_file() else None
 
 
 def load_trained(model: QuestionAnswerer, tensors: Mapping[str, Tensor], what: str) -> None:

@@ -3,19 +3,23 @@
 from collections.abc import Callable, Mapping, Sequence
 from inspect import Parameter, signature
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import MappingProxyType
 from typing import Any, Self
 
 import torch
-from huggingface_hub import ModelHubMixin, snapshot_download
+from huggingface_hub import ModelCard, ModelHubMixin, snapshot_download
 
 from sig2lm.arguments import check_known
 from sig2lm.encoder import PatchEncoder
+from sig2lm.files import write_json
 from sig2lm.lm import FrozenLM, PlacementRequest
 from sig2lm.model.annotate import Annotation, annotate
 from sig2lm.model.answer import Answer
 from sig2lm.model.answering import QuestionAnswerer, Signals
+from sig2lm.model.card import run_card
 from sig2lm.model.chat import Chat
-from sig2lm.model.checkpoint import fetch_run, load_trained, read_run, write_run
+from sig2lm.model.checkpoint import REPORT, fetch_run, load_trained, read_run, write_run
 from sig2lm.model.explaining import explain
 
 _OURS = {"pretrained_model_name_or_path", "repo_id", "repo_type", "local_dir", "allow_patterns", "ignore_patterns"}
@@ -27,7 +31,16 @@ class SignalLM(
     library_name="sig2lm",
     tags=["biosignals", "time-series", "soft-prompt"],
 ):
-    """A frozen LM that reads signals: a :class:`QuestionAnswerer` that converses, annotates and is kept on disk."""
+    """A frozen LM that reads signals: a :class:`QuestionAnswerer` that converses, annotates and is kept on disk.
+
+    Attributes
+    ----------
+    provenance, report
+        How it was trained, and how it was evaluated, as they stood beside the run that it was loaded from.
+    """
+
+    provenance: Mapping[str, Any] = MappingProxyType({})
+    report: Mapping[str, Any] | None = None
 
     def chat(self, signals: Signals, facts: Mapping[str, str] | None = None, **stated: Any) -> Chat:
         """Begin a conversation about recordings, which are read once; arguments as in :class:`Chat`."""
@@ -101,7 +114,7 @@ class SignalLM(
         )
 
     def save_pretrained(self, save_directory: str | Path, **options: Any) -> str | None:
-        """Write the run into a folder, with its frozen encoders but never the LM.
+        """Write the run into a folder, with its frozen encoders and a model card but never the LM.
 
         Parameters
         ----------
@@ -115,13 +128,34 @@ class SignalLM(
         ArgumentError
             When an option is unknown.
         """
-        known = [*_names(ModelHubMixin.save_pretrained), *_names(self.push_to_hub)]
+        known = [*_names(ModelHubMixin.save_pretrained), *_names(ModelHubMixin.push_to_hub)]
         check_known("option", options, [name for name in known if name != "save_directory"])
-        found: str | None = super().save_pretrained(save_directory, **options)
+        named = {"name": Path(save_directory).resolve().name}
+        found: str | None = super().save_pretrained(save_directory, **{"model_card_kwargs": named, **options})
         return found
 
     def _save_pretrained(self, save_directory: Path) -> None:
-        write_run(self, save_directory, bundle_encoders=True)
+        write_run(self, save_directory, dict(self.provenance), bundle_encoders=True)
+        (save_directory / REPORT).unlink(missing_ok=True)
+        if self.report is not None:
+            write_json(save_directory / REPORT, self.report)
+
+    def push_to_hub(self, repo_id: str, **options: Any) -> str:
+        """Upload what :meth:`save_pretrained` writes; options are those of ``ModelHubMixin.push_to_hub``."""
+        found: str = super().push_to_hub(repo_id, **{"model_card_kwargs": {"name": repo_id}, **options})
+        return found
+
+    def generate_model_card(self, name: str | None = None) -> ModelCard:
+        """Return the card that is written beside a run, unless somebody has put one there.
+
+        Parameters
+        ----------
+        name
+            What users load the run by.
+        """
+        with TemporaryDirectory() as folder:
+            self._save_pretrained(Path(folder))
+            return run_card(Path(folder), name)
 
     @classmethod
     def from_pretrained(
@@ -165,6 +199,7 @@ class SignalLM(
         placement = PlacementRequest(device, dtype, quantization, attn_implementation)
         run = read_run(fetch_run(pretrained_model_name_or_path, revision, **download), lm, encoders or {}, placement)
         model = cls(run.lm, run.branches, run.tasks, run.calibrations)
+        model.provenance, model.report = run.provenance, run.report
         load_trained(model, run.trained, run.what)
         model.branches.to(run.lm.device)
         return model.eval()

@@ -34,6 +34,13 @@ if TYPE_CHECKING:
 
 LIBRARIES = ("transformers", "moment", "chronos", "mantis")
 """What may stand before the colon of a ``SPEC``."""
+LICENCES = {
+    "transformers": "that of its checkpoint",
+    "moment": "MIT",
+    "chronos": "Apache-2.0",
+    "mantis": "Apache-2.0, its weights MIT",
+}
+"""Of code and published weights."""
 
 
 def load_external(library: str, name: str, contract: "Contract") -> "ExternalEncoder":
