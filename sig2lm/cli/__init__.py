@@ -10,11 +10,13 @@ import typer
 
 from sig2lm.cli.annotate import annotate
 from sig2lm.cli.ask import ask
+from sig2lm.cli.card import card
 from sig2lm.cli.chat import chat
 from sig2lm.cli.cross_validate import cross_validate
 from sig2lm.cli.demo import demo
 from sig2lm.cli.evaluate import evaluate
 from sig2lm.cli.explain import explain
+from sig2lm.cli.export_onnx import export_onnx
 from sig2lm.cli.fine_tune_encoder import fine_tune_encoder
 from sig2lm.cli.formats import formats
 from sig2lm.cli.mistakes import UsageError, mistake
@@ -46,6 +48,8 @@ app.command()(ask)
 app.command()(chat)
 app.command()(explain)
 app.command()(annotate)
+app.command()(card)
+app.command()(export_onnx)
 app.command()(quantities)
 app.command()(questions)
 app.command()(tokenizer_report)

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
@@ -36,7 +36,7 @@ class CohortJob:
     run: str
     signal: str
     question: str | None = None
-    choices: tuple[str, ...] | None = None
+    choices: Sequence[str] | None = None
     window: float | None = None
     stride: float | None = None
     facts: Mapping[str, str] = field(default_factory=dict)

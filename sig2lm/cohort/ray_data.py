@@ -90,7 +90,9 @@ class _Actor:
 
 def _ray() -> Any:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent to anybody
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # what went wrong with a recording is said of that recording
+    os.environ.setdefault(
+        "RAY_BACKEND_LOG_LEVEL", "fatal"
+    )  # what went wrong with a recording is said of that recording
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

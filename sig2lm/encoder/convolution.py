@@ -124,7 +124,7 @@ class ConvolutionalStem(nn.Module):
 def any_in_each(mask: Tensor, stride: int) -> Tensor:
     """Shorten a float mask (B, 1, T) to (B, 1, ceil(T / stride)): 1 where any of ``stride`` steps is."""
     short = -mask.shape[-1] % stride
-    shortened: Tensor = pad(mask, (0, short)).reshape(len(mask), 1, -1, stride).amax(-1)
+    shortened: Tensor = pad(mask, (0, short)).reshape(mask.shape[0], 1, -1, stride).amax(-1)
     return shortened
 
 

@@ -191,4 +191,4 @@ def mean_and_deviation(values: Tensor, sample_mask: Tensor) -> tuple[Tensor, Ten
 
 def by_group(x: Tensor, groups: int) -> Tensor:
     """Patches or their mask, (B, P, ...) in the encoder's order, as (B, times, groups, ...)."""
-    return x.reshape(len(x), -1, groups, *x.shape[2:])
+    return x.reshape(x.shape[0], -1, groups, *x.shape[2:])

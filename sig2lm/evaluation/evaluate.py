@@ -29,6 +29,7 @@ from sig2lm.metrics import (
 )
 from sig2lm.model.signal_lm import SignalLM
 from sig2lm.templates.task import Task
+from sig2lm.tensors import fingerprint
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,7 @@ def evaluate(
         "seconds_per_answer": seconds_per_answer(model, table, split),
         "lm": {"name": model.lm.name, "fingerprint": model.lm.fingerprint},
         "encoder": {name: encoder_fingerprint(model.branch(name).encoder) for name in table.info.signals},
+        "adapter": fingerprint({}, model.trained_tensors()),
         "template": {"task": task.template.task, "version": task.template.version},
         "notes": [] if note is None else [f"the answers are {note}"],
     }

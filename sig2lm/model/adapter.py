@@ -139,7 +139,7 @@ class Resampler(Adapter):
         """Return soft_prompt (B, K, D) and a mask (B, K) that is True throughout."""
         entered = self.enter(self.dropout(self.patch_norm(patches)))
         entered = entered + sinusoids(entered.shape[1], entered.shape[2], entered)
-        batch = len(patches)
+        batch = patches.shape[0]
         if self.training and self.config.patch_dropout:
             patch_mask = patch_mask & (torch.rand_like(patch_mask, dtype=torch.float) >= self.config.patch_dropout)
         memory = torch.cat([self.nothing.expand(batch, 1, -1), entered], dim=1)

@@ -51,7 +51,6 @@ def run_card(folder: Path, name: str | None = None) -> ModelCard:
     trained = read_tensors(folder / "adapter.safetensors", f"a run of sig2lm in '{folder}'")
     report, no_scores = _report(folder, config, fingerprint({}, trained))
     branches: Mapping[str, Any] = config["branches"]
-    sizes = {part: sum(t.numel() for key, t in trained.items() if f".{part}." in key) for part in ("adapter", "encoder")}
     text = _template().render(
         name=name,
         signals=[_signal(signal, branch["encoder"]["config"]) for signal, branch in branches.items()],
@@ -63,14 +62,14 @@ def run_card(folder: Path, name: str | None = None) -> ModelCard:
         lm=_lm(config["lm"]),
         encoders=[_encoder(signal, branch["encoder"]) for signal, branch in branches.items()],
         adapter="; ".join(f"{signal}: {_adapter(branch['adapter'])}" for signal, branch in branches.items()),
-        adapter_parameters=sizes["adapter"],
+        adapter_parameters=sum(tensor.numel() for key, tensor in trained.items() if ".adapter." in key),
         examples_kept=(folder / CALIBRATION).is_file(),
     )
     return ModelCard(f"---\n{_metadata(name, config, report).to_yaml()}\n---\n\n{text}")
 
 
 def _template() -> jinja2.Template:
-    environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True, finalize=_plain, autoescape=False)  # noqa: S701
+    environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True, finalize=_plain, autoescape=False)
     return environment.from_string(files("sig2lm.model").joinpath("card.md.j2").read_text(encoding="utf-8"))
 
 
@@ -81,18 +80,22 @@ def _plain(value: Any) -> Any:
 
 def _metadata(name: str, config: Mapping[str, Any], report: Mapping[str, Any] | None) -> ModelCardData:
     lm = config["lm"]["name"]
-    results = [
-        EvalResult(
-            task_type="time-series-classification",
-            dataset_type=report["task"],
-            dataset_name=report.get("data", report["task"]),
-            dataset_split=report["split"],
-            metric_type=hub,
-            metric_value=report[ours],
-        )
-        for ours, hub in _METRICS.items()
-        if report.get(ours) is not None
-    ] if report else []
+    results = (
+        [
+            EvalResult(
+                task_type="time-series-classification",
+                dataset_type=report["task"],
+                dataset_name=report.get("data", report["task"]),
+                dataset_split=report["split"],
+                metric_type=hub,
+                metric_value=report[ours],
+            )
+            for ours, hub in _METRICS.items()
+            if report.get(ours) is not None
+        ]
+        if report
+        else []
+    )
     return ModelCardData(
         library_name="sig2lm",
         tags=["biosignals", "time-series", "soft-prompt"],
@@ -113,7 +116,7 @@ def _report(folder: Path, config: Mapping[str, Any], adapter: str) -> tuple[dict
         report.get("lm", {}).get("fingerprint") == config["lm"]["fingerprint"]
         and report.get("adapter", adapter) == adapter
         and dict(report.get("encoder", {})).items() <= encoders.items()
-        and {"controls", "accuracy", "ci"} <= report.keys()
+        and all(report.get(part) is not None for part in ("controls", "accuracy", "ci"))
     )
     return (report, "") if ours else (None, f"The {REPORT} beside this run is not an evaluation of it and is left out.")
 
@@ -160,7 +163,10 @@ def _task(task: Mapping[str, Any]) -> dict[str, Any]:
 def _table(table: Mapping[str, Any]) -> dict[str, Any]:
     counts = table["splits"]
     if all(isinstance(split, Mapping) for split in counts.values()):
-        said = [f"{split['examples']:,} examples of {split['subjects']:,} subjects ({name})" for name, split in counts.items()]
+        said = [
+            f"{split['examples']:,} examples of {split['subjects']:,} subjects ({name})"
+            for name, split in counts.items()
+        ]
         return {**table, "splits": ", ".join(said)}
     return {"name": table["name"], "splits": "subjects were not counted when this run was made"}
 

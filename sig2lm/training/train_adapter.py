@@ -238,7 +238,8 @@ def train_adapter(
             model.calibrations = calibrate_all(model, train_sets, eval_sets, settings.calibration_examples)
         losses = asdict(outcome.losses) if outcome.losses else None
         ending = {**{key: value for key, value in vars(outcome).items() if key != "model"}, "losses": losses}
-        write_run(model, out, {**identity, **start, **ending, "history": state.log_history})
+        learned = {"tables": [_described(one) for one in tables], "history": state.log_history}
+        write_run(model, out, {**identity, **start, **ending, **learned})
         if not outcome.interrupted:
             shutil.rmtree(checkpoints)
     return outcome
@@ -293,6 +294,17 @@ def _examples(model: SignalLM, tables: Sequence[Table], split: str, settings: Tr
 def _measured(examples: TableExamples) -> Subset[Example]:
     """The rows that are measured while training: all of a small split, some of a large one."""
     return Subset(examples, spread_rows(examples.row_labels, examples.subjects, _MEASURED))
+
+
+def _described(table: Table) -> dict[str, Any]:
+    """What a run says of its data; subjects are counted, and never named."""
+    counts = {name: {"examples": len(rows), "subjects": len(set(rows["subject"]))} for name, rows in table.data.items()}
+    return {
+        "name": table.info.name,
+        "licence": table.info.licence,
+        "citation": table.info.citation,
+        "splits": counts,
+    }
 
 
 def _identity(model: SignalLM, tables: Sequence[Table], settings: TrainSettings) -> dict[str, Any]:

@@ -3,9 +3,10 @@
 import json
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
-from functools import partial
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -60,12 +61,12 @@ def job(home: Path, **settings: object) -> CohortJob:
     return CohortJob(str(home / "run"), "motion", placement={"device": "cpu"}, **settings)
 
 
-def check_parts(home: Path, out: Path, pattern: str = "*/*.npz", **settings: object) -> None:
+def check_parts(home: Path, out: Path, pattern: str | Path = "data/*/*.npz", **settings: object) -> None:
     """Every part holds what `annotate` says of its recording, window by window, and no row stands twice."""
     model = SignalLM.from_pretrained(home / "run", device="cpu")
     table = pd.read_parquet(out)
     choices = list(table.columns[4:])
-    sources = find_sources(str(home / "data" / pattern)).sources
+    sources = find_sources(str(home / pattern)).sources
     assert sorted(set(table["recording"])) == [source.name for source in sources]
     for source in sources:
         rows = list(model.annotate(read_signal(source.path), **settings))
@@ -212,36 +213,129 @@ def test_the_command_says_what_became_of_the_recordings(
         ([], "expected --signal FILE or --signals PATTERN"),
         (["--signal", "x", "--signals", "y"], "one of them"),
         (["--signal", "x", "--resume"], "are for many recordings"),
-        (["--signals", "{home}/data/a/walk.npz", "{home}/data/b/walk.npz"], "put the pattern behind --signals in quotes"),
+        (
+            ["--signals", "{home}/data/a/walk.npz", "{home}/data/b/walk.npz"],
+            "put the pattern behind --signals in quotes",
+        ),
         (["--signals", "{home}/data/*", "--html", "x.html"], "--html shows one recording"),
         (["--signals", "{home}/data/*.edf"], "found none"),
     ],
 )
-def test_mistakes_are_refused_and_leave_nothing(
-    options: list[str], message: str, home: Path, tmp_path: Path
-) -> None:
+def test_mistakes_are_refused_and_leave_nothing(options: list[str], message: str, home: Path, tmp_path: Path) -> None:
     told = sig2lm(home, "--out", tmp_path / "out", *(option.format(home=home) for option in options), code=2)
     assert message in told
     assert list(tmp_path.iterdir()) == []
 
 
-def many(home: Path, count: int, samples: int) -> Path:
-    folder = home / "many" / str(samples)
-    folder.mkdir(parents=True, exist_ok=True)
-    for number in range(count):
-        save_signal(motion(samples, number), folder / f"{number}.npz")
-    return folder
+ENGINES = ["local", "ray"]
+
+
+def skip_without(engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if engine == "ray":
+        pytest.importorskip("ray", reason="the extra ray is not installed")
+        monkeypatch.setenv("RAY_worker_niceness", "0")  # a busy machine would leave workers standing
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("engine", ["local", "ray"])
-def test_engines_give_the_rows_of_annotate(engine: str, home: Path, tmp_path: Path) -> None:
-    if engine == "ray":
-        pytest.importorskip("ray", reason="the extra ray is not installed")
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("engine", ENGINES)
+def test_engines_give_the_rows_of_annotate(
+    engine: str, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    skip_without(engine, monkeypatch)
     sources = find_sources(str(home / "data/**/*")).sources
     summary = annotate_cohort(job(home), sources, tmp_path / "out", engine=engine, workers=2)
     assert (summary.annotated, summary.failed, summary.windows) == (2, 2, 7)
     check_parts(home, tmp_path / "out")
+    broken = job(home, question="Left or right?", choices=("left",))
     with pytest.raises(Sig2LMError, match="choices"):
-        broken = job(home, question="Left or right?", choices=("left",))
         annotate_cohort(broken, sources, tmp_path / "other", engine=engine, workers=2)
+
+
+@pytest.fixture(scope="module")
+def long(home: Path) -> Path:
+    """Recordings that take a worker seconds each, by which it can be caught."""
+    for number in range(4):
+        place = home / "long" / f"{number}.npz"
+        place.parent.mkdir(exist_ok=True)
+        save_signal(motion(64 * 400, number), place)
+    return home / "long"
+
+
+def holder_of(out: Path, deadline: float) -> psutil.Process:
+    """Wait for half a part, and return the process that writes it."""
+    while time.monotonic() < deadline:
+        for path in out.glob(".*.partial"):
+            for process in psutil.process_iter():
+                with suppress(psutil.Error):
+                    if str(path) in [file.path for file in process.open_files()]:
+                        return process
+        time.sleep(0.02)
+    raise AssertionError("no worker began to write")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_worker_that_is_killed_loses_nothing_and_repeats_nothing(
+    engine: str, home: Path, long: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    skip_without(engine, monkeypatch)
+    sources, out = find_sources(str(long / "*")).sources, tmp_path / "out"
+    killed: list[int] = []
+
+    def kill() -> None:
+        process = holder_of(out, time.monotonic() + 600)
+        process.kill()
+        killed.append(process.pid)
+
+    thread = threading.Thread(target=kill)
+    thread.start()
+    summary = annotate_cohort(job(home), sources, out, engine=engine, workers=2)
+    thread.join()
+    assert len(killed) == 1
+    assert (summary.annotated, summary.failed) == (4, 0)
+    check_parts(home, out, long / "*", batch_size=128)
+    assert list(out.glob(".*")) == []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_command_that_is_killed_goes_on(home: Path, long: Path, tmp_path: Path) -> None:
+    """Its workers leave with it; what is whole is not written again."""
+    out = tmp_path / "out"
+    command = ["annotate", home / "run", "--signals", long / "*", "--out", out, "--workers", 2, "--device", "cpu"]
+    process = subprocess.Popen([sys.executable, "-m", "sig2lm", *map(str, command)])
+    while not list(out.glob("*.parquet")):
+        time.sleep(0.02)
+        assert process.poll() is None
+    workers = psutil.Process(process.pid).children(recursive=True)
+    process.kill()
+    process.wait()
+    assert psutil.wait_procs(workers, timeout=60)[1] == []
+    whole = {path: path.stat().st_mtime_ns for path in out.glob("*.parquet")}
+    assert 0 < len(whole) < 4
+    done = subprocess.run([sys.executable, "-m", "sig2lm", *map(str, command), "--resume"], check=False)
+    assert done.returncode == 0
+    assert {path: path.stat().st_mtime_ns for path in whole} == whole
+    check_parts(home, out, long / "*", batch_size=128)
+    assert list(out.glob(".*")) == []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_what_kills_every_worker_is_a_failure(home: Path, long: Path, tmp_path: Path) -> None:
+    source, stop = find_sources(str(long / "0.npz")).sources, threading.Event()
+
+    def kill() -> None:
+        while not stop.is_set():
+            with suppress(psutil.Error, AssertionError):
+                holder_of(tmp_path / "out", time.monotonic() + 1).kill()
+
+    thread = threading.Thread(target=kill)
+    thread.start()
+    summary = annotate_cohort(job(home), source, tmp_path / "out", workers=2)
+    stop.set()
+    thread.join()
+    assert summary.failed == 1
+    assert "2 workers died while they read it (the last: killed by signal 9" in summary.failures.read_text()

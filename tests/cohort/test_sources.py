@@ -62,7 +62,9 @@ def test_what_was_written_is_no_recording(tmp_path: Path) -> None:
 def test_a_recording_of_several_files_is_one(tmp_path: Path) -> None:
     touch(tmp_path, "100.hea", "100.dat", "100.atr", "100.csv", "e4/BVP.csv", "e4/ACC.csv", "e4/tags.csv", "alone.dat")
     (tmp_path / "e4" / "BVP.csv").write_text("1544027337.0\n64.0\n" + "0.1\n" * 70)
-    (tmp_path / "e4" / "ACC.csv").write_text("1544027337.0,1544027337.0,1544027337.0\n32.0,32.0,32.0\n" + "1,2,3\n" * 40)
+    (tmp_path / "e4" / "ACC.csv").write_text(
+        "1544027337.0,1544027337.0,1544027337.0\n32.0,32.0,32.0\n" + "1,2,3\n" * 40
+    )
     assert names(tmp_path / "**/*") == ["100.csv", "100.hea", "alone.dat", "e4"]
     assert names(tmp_path / "**/*.csv") == ["100.csv", "e4/ACC.csv", "e4/BVP.csv", "e4/tags.csv"]
 
