@@ -1,7 +1,7 @@
 """``sig2lm annotate``."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -78,7 +78,7 @@ def annotate(
     from sig2lm.progress import Progress
     from sig2lm.signals.annotation_rows import row_file
 
-    asked = {"question": question, "choices": split_choices(choices), "facts": facts(fact)}
+    asked: dict[str, Any] = {"question": question, "choices": split_choices(choices), "facts": facts(fact)}
     asked |= {"window": window, "stride": stride, "batch_size": batch_size}
     if many.meant(signal):
         if html is not None:
