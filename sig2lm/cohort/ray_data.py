@@ -103,6 +103,8 @@ def _ray() -> Any:
             f'expected the package ray for the engine ray, found none that loads ({error}); pip install "sig2lm[ray]", '
             "or take --engine local"
         ) from error
+    warnings.filterwarnings("ignore", module=r"ray\.")  # of what it calls in itself
+    warnings.filterwarnings("ignore", message="`ray_remote_args` is deprecated")  # no other way to bound retries yet
     return ray
 
 
