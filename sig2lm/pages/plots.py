@@ -211,6 +211,20 @@ def curves(amounts: Sequence[float], shown: Sequence[Curve], amount: str, score:
     return _inline(figure, description)
 
 
+@_settings()
+def falls(amounts: Floats, values: Floats, floor: float, amount: str, score: str, description: str) -> Markup:
+    """Draw a score as something grows from nothing, (N,) each, and a dashed line that it must reach."""
+    figure, axes = _canvas(400.0, 150.0, below=34.0)
+    axes.axhline(floor, color=_HARM, linewidth=1, dashes=(3, 3))
+    axes.plot(amounts, values, color=_INK, linewidth=1.6, clip_on=False)
+    _dots(axes, amounts, values, _INK, size=6)
+    axes.set_xlim(0.0, float(amounts[-1]))
+    axes.set_ylim(0.0, 1.0)
+    axes.set_xlabel(amount, labelpad=3)
+    axes.set_ylabel(score, labelpad=4)
+    return _inline(figure, description)
+
+
 def envelope(
     time: NDArray[np.floating[Any]], values: ArrayLike, columns: int = _COLUMNS
 ) -> tuple[NDArray[np.floating[Any]], Floats]:
