@@ -46,8 +46,9 @@ library_name: sig2lm
 ---
 # {name}
 
-{what}. `python scripts/build_encoders.py` made it: an encoder of the architecture {architecture} with {parameters:,}
-weights, {epochs} epochs of the objective {objective} over {windows:,} windows, without labels, in {seconds:.0f} s.
+{what}. `python scripts/build_encoders.py` made it: an encoder of the architecture
+{architecture} with {parameters:,} weights, {epochs} epochs of the objective {objective} over {windows:,} windows,
+without labels.
 
 | data set | people | windows | licence |
 | --- | --- | --- | --- |
@@ -194,7 +195,6 @@ def build(name: str, arguments: argparse.Namespace, out: Path) -> Path:
         rows="\n".join(rows),
         windows=len(table.data["train"]),
         epochs=settings.epochs,
-        seconds=provenance["seconds"],
     )
     (out / "README.md").write_text(told, encoding="utf-8")
     return out
