@@ -10,7 +10,8 @@ from pathlib import Path
 import sig2lm
 
 PACKAGE = Path(sig2lm.__file__).parent
-BASE = {"_version", "arguments", "errors", "files", "formatting", "hub", "pocket", "tensors", "metrics", "progress"}
+BASE = {"_version", "arguments", "errors", "files", "formatting", "hub", "metrics", "pocket", "progress", "schema"}
+BASE |= {"tensors"}
 DATA = BASE | {"signals", "quantities", "datasets", "templates", "tokenization"}
 # What each room of the package may import of the others, in functions and for type checkers too.
 ALLOWED: dict[str, set[str]] = {
@@ -21,7 +22,8 @@ ALLOWED: dict[str, set[str]] = {
     "progress": set(),
     "pocket": set(),
     "files": {"errors"},
-    "hub": {"errors"},
+    "schema": {"errors"},
+    "hub": {"errors", "files"},
     "tensors": {"errors", "files"},
     "metrics": set(),
     "templates": BASE,

@@ -19,7 +19,7 @@ from sig2lm.cli.explain import explain
 from sig2lm.cli.export_onnx import export_onnx
 from sig2lm.cli.fine_tune_encoder import fine_tune_encoder
 from sig2lm.cli.formats import formats
-from sig2lm.cli.mistakes import UsageError, mistake
+from sig2lm.cli.mistakes import UsageError, mistake, trouble
 from sig2lm.cli.prepare import prepare
 from sig2lm.cli.pretrain_encoder import pretrain_encoder
 from sig2lm.cli.probe import probe
@@ -91,6 +91,9 @@ def main() -> None:
             sys.exit(app(prog_name="sig2lm", standalone_mode=False))
     except Sig2LMError as error:
         typer.echo(f"sig2lm: error: {error}", err=True)
+        sys.exit(2)
+    except (OSError, MemoryError) as error:
+        typer.echo(f"sig2lm: error: {trouble(error)}", err=True)
         sys.exit(2)
     except UsageError as error:
         if type(error).__name__ == "NoArgsIsHelpError":
