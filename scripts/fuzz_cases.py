@@ -130,7 +130,7 @@ def read_with(rng: Rng, folder: Path, file: Path | str) -> list[str]:
         motion = {"sampling_rate": 50, "channels": ["x"], "units": ["m/s^2"]}
         (source / "dataset.yaml").write_text(yaml.safe_dump({"task": "har", "signals": {"motion": motion}}))
         name = Path(file).name
-        (source / "manifest.csv").write_text(f"file,subject,label\n{name},s1,a\n{name},s2,b\n")
+        (source / "manifest.csv").write_text(f"file,subject,label\n{name},s1,a\n{name},s2,b\n", errors="ignore")
         return ["prepare", "manifest", "source", "out"]
     further = ["--out", "out"] if command == "annotate" else []
     return [command, "pocket-har", "--signal", str(file), *further]
@@ -406,7 +406,7 @@ def nested(rng: Rng) -> str:
     )
     deep = int(draw(rng, (900, 5000, 100_000)))
     return str(
-        draw(rng, ("[" * deep, '{"a":' * deep, "a: &a [*a]\n", "&a {a: *a}", laughs, "- " * deep, "!!python/name:os.exit x",
+        draw(rng, ("[" * deep, '{"a":' * deep, "a: &a [*a]\n", "&a {a: *a}", laughs, "- " * deep, "!!python/none x",
                    "? " * 2000, "a: " + "9" * 5000, "{a: .inf, b: 2024-99-99}", "\0", "\ufeff", "--- a\n--- b\n"))
     )  # fmt: skip
 

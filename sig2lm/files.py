@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import tempfile
+import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -66,9 +67,13 @@ def check_writable(path: str | Path) -> Path:
     return path
 
 
-# What the first bytes of a file that this program wrote hold: a page, a report, the rows of an annotation.
-_SIGNATURES = (b'<meta name="generator" content="sig2lm', b'"sig2lm":', b"start_s,end_s,label")
+# What the first bytes of a file that this program wrote hold: a page, a report, rows of an annotation or evaluation.
+_SIGNATURES = (
+    *(b'<meta name="generator" content="sig2lm', b'"sig2lm":', b"start_s,end_s,label"),
+    *(b"subject,source,start,truth,answer", b"# What tokenizers do to these numbers", b'"tokenizers":'),
+)
 _HEAD = 4096
+_PARQUET, _FOOTER = b"PAR1", 1 << 16
 
 
 def check_outputs(outputs: Mapping[str, str | Path | None], inputs: Iterable[str | Path] = ()) -> None:
@@ -115,6 +120,9 @@ def _is_ours(path: Path) -> bool:
         return True
     with path.open("rb") as file:
         head = file.read(_HEAD)
+        if head.startswith(_PARQUET):  # what it says of itself stands at its end
+            file.seek(max(0, path.stat().st_size - _FOOTER))
+            return b"sig2lm" in file.read()
     return not head or any(signature in head for signature in _SIGNATURES)
 
 
@@ -148,7 +156,8 @@ def replaced_file(path: str | Path) -> Iterator[Path]:
         When the file cannot be written there.
     """
     path = expanded(path)
-    temporary = path.with_name(f".{path.name}.partial")
+    writer = f"{os.getpid()}-{threading.get_ident()}"  # others may write the same file at the same time
+    temporary = path.with_name(f".{path.name}.{writer}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary

@@ -11,6 +11,7 @@ import typer
 from sig2lm.cli.annotate import annotate
 from sig2lm.cli.ask import ask
 from sig2lm.cli.card import card
+from sig2lm.cli.cache import cache
 from sig2lm.cli.chat import chat
 from sig2lm.cli.cross_validate import cross_validate
 from sig2lm.cli.demo import demo
@@ -54,6 +55,7 @@ app.command()(quantities)
 app.command()(questions)
 app.command()(tokenizer_report)
 app.command()(formats)
+app.command()(cache)
 
 
 @app.callback(invoke_without_command=True)

@@ -90,12 +90,12 @@ def evaluate(
     from sig2lm.evaluation.degradation import reliance_gate as gate
     from sig2lm.evaluation.evaluate import evaluate as score
     from sig2lm.evaluation.predictions import check_suffix, prediction_frame, write_predictions
-    from sig2lm.files import check_outputs, check_writable
+    from sig2lm.files import check_outputs
     from sig2lm.pretraining.classifier import is_classifier, load_classifier
 
-    check_outputs({"--json": json_file, "--html": html}, [data])
+    check_outputs({"--json": json_file, "--html": html, "--predictions": predictions}, [data])
     if predictions is not None:
-        check_writable(check_suffix(predictions))
+        check_suffix(predictions)
     if html is not None and questions:
         raise Sig2LMError("--html shows labels; leave out --questions")
     if missing and compare:

@@ -53,7 +53,7 @@ def own_folder(source: str | Path) -> Path | None:
     """Return the folder of an encoder of sig2lm's own, also of ``sig2lm:NAME``; None where it holds none."""
     text = str(source)
     name = text.removeprefix(f"{READY}:")
-    folder = Path(text).expanduser() if name == text else pocket_encoder(name)
+    folder = expanded(text) if name == text else pocket_encoder(name)
     return folder if (folder / "encoder.safetensors").is_file() else None
 
 
