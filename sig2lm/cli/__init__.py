@@ -10,8 +10,8 @@ import typer
 
 from sig2lm.cli.annotate import annotate
 from sig2lm.cli.ask import ask
-from sig2lm.cli.card import card
 from sig2lm.cli.cache import cache
+from sig2lm.cli.card import card
 from sig2lm.cli.chat import chat
 from sig2lm.cli.cross_validate import cross_validate
 from sig2lm.cli.demo import demo
