@@ -29,6 +29,10 @@ def say_reliance(reliance: "Reliance | None") -> None:
 
 def without_signal(reliance: "Reliance") -> str:
     """Say that an answer does not rest on the signal, and by which measure."""
+    from sig2lm.model.reliance import NOTHING_OBSERVED
+
+    if reliance is NOTHING_OBSERVED:
+        return "does not rely on the signal: every sample is missing"
     return (
         "does not rely on the signal: other recordings make this answer as likely "
         f"(log-odds {reliance.change:+.2f}, expected {reliance.threshold:.2f} or more)"

@@ -13,7 +13,7 @@ from torch import Tensor
 from transformers import GenerationConfig
 
 from sig2lm.arguments import check_known, unknown
-from sig2lm.errors import ArgumentError, SignalError
+from sig2lm.errors import ArgumentError, PromptError, SignalError
 from sig2lm.lm import Context, FrozenLM
 from sig2lm.lm.generation import OPTIONS
 from sig2lm.model.answer import Answer
@@ -22,7 +22,7 @@ from sig2lm.model.calibration import Calibration
 from sig2lm.model.conformal import Conformity
 from sig2lm.model.examples import Example, Prompter, SignalInput, describe
 from sig2lm.model.fusion import SignalFusion
-from sig2lm.model.reliance import Reliance, changes
+from sig2lm.model.reliance import NOTHING_OBSERVED, Reliance, changes
 from sig2lm.model.signal_branch import Branch
 from sig2lm.quantities import Check, check_numbers, measure, stated_numbers
 from sig2lm.signals import Signal
@@ -87,7 +87,14 @@ class QuestionAnswerer(SignalFusion):
 
         Where labels are asked for, their scores are calibrated (:mod:`sig2lm.model.calibration`); in words that are new
         this takes as long as some further questions, once.
+
+        Raises
+        ------
+        PromptError
+            When the question is empty.
         """
+        if text is not None and not text.strip():
+            raise PromptError("expected a question, found an empty one; ask something, or leave it out")
         text = text or task.template.question[0]
         closed = task.choices(text, choices)
         calibration = self.calibrations.get(self.tasks.index(task))
@@ -173,7 +180,7 @@ class QuestionAnswerer(SignalFusion):
         answers = []
         for batch in batched(examples, batch_size):
             for example, answer in zip(batch, self.answer(batch, asked, **options), strict=True):
-                if asked.offsets is not None or len(recordings) == 1:
+                if asked.offsets is not None or len(recordings) == 1:  # others would take as long again
 
                     def write(others: Mapping[SignalPlace, SignalInput]) -> Example:
                         return prompter.example(others, asked.text, fields=told[0])
@@ -283,6 +290,8 @@ class QuestionAnswerer(SignalFusion):
         write
             Writes the same question about given recordings.
         """
+        if not any(one.values is None or np.isfinite(one.values).any() for one in recordings.values()):
+            return NOTHING_OBSERVED
         calibration = self.calibrations.get(self.tasks.index(question.task))
         if calibration is None or calibration.reliance is None or not calibration.recordings or not answer.text:
             return None

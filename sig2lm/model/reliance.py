@@ -42,6 +42,10 @@ class Reliance:
         return self.change >= self.threshold
 
 
+NOTHING_OBSERVED = Reliance(0.0, 0.1)
+"""Of an answer about recordings of which every sample is missing, whatever a run knows."""
+
+
 @dataclass(frozen=True)
 class RelianceRule:
     """From which change of the log-odds on an answer rests on its signal.
