@@ -28,6 +28,7 @@ from sig2lm.cli.quantities import quantities
 from sig2lm.cli.questions import questions
 from sig2lm.cli.tokenizer_report import tokenizer_report
 from sig2lm.cli.train_adapter import train_adapter
+from sig2lm.cli.web import web
 from sig2lm.errors import Sig2LMError
 
 app = typer.Typer(
@@ -56,6 +57,7 @@ app.command()(questions)
 app.command()(tokenizer_report)
 app.command()(formats)
 app.command()(cache)
+app.command()(web)
 
 
 @app.callback(invoke_without_command=True)
