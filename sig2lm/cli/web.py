@@ -4,20 +4,14 @@ from typing import Annotated
 
 import typer
 
-from sig2lm.cli.options import (
-    DeviceOption,
-    DtypeOption,
-    EncoderPlaces,
-    LMOption,
-    QuantizationOption,
-    RunArgument,
-    say,
-)
+from sig2lm.cli.groups import RunPlaces, takes_groups
+from sig2lm.cli.options import RunArgument, say
 from sig2lm.errors import Sig2LMError
 
 _PANEL = "Server"
 
 
+@takes_groups
 def web(
     run: RunArgument,
     host: Annotated[
@@ -38,11 +32,8 @@ def web(
         list[str] | None,
         typer.Option(metavar="NAME_OR_FOLDER", help="A further one for the tab with numbers as text; repeatable."),
     ] = None,
-    lm: LMOption = None,
-    device: DeviceOption = "auto",
-    dtype: DtypeOption = "auto",
-    quantization: QuantizationOption = "none",
-    encoder: EncoderPlaces = None,
+    *,
+    places: RunPlaces,
 ) -> None:
     """Open a page on this machine: drop a recording, look at it, and ask. Ctrl-C ends it and deletes what was uploaded.
 
@@ -52,14 +43,13 @@ def web(
 
     if find_spec("gradio") is None:
         raise Sig2LMError("the page needs the package gradio, which is not installed; pip install 'sig2lm[web]'")
-    from sig2lm.cli.loading import load_run
     from sig2lm.web.numbers_as_text import tokenizers_of
     from sig2lm.web.server import Limits, address, build_app, is_loopback, listening, serve
     from sig2lm.web.sessions import Sessions
 
     limits = Limits(max_megabytes, time_limit, idle_minutes)
     with listening(host, port) as found:
-        model = load_run(run, lm, encoder, device=device, dtype=dtype, quantization=quantization)
+        model = places.load_run(run)
         tokenizers = tokenizers_of(model, tokenizer or [])
         sessions = Sessions(model, limits.seconds, 60 * limits.idle_minutes, limits.sessions)
         try:

@@ -10,6 +10,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -113,7 +114,7 @@ class Sessions:
                 self._holders[file].discard(secret)
                 if not self._holders[file]:
                     del self._holders[file]
-                    shutil.rmtree(file.parent, ignore_errors=True)  # named after its content, with nothing else in it
+                    _delete(file)
         if session is not None:
             session.conversation.stop()
             shutil.rmtree(session.folder, ignore_errors=True)
@@ -123,6 +124,13 @@ class Sessions:
         for secret in list(self._open):
             self.end(secret)
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _delete(file: Path) -> None:
+    """Delete a file, and the folder that it had for itself."""
+    file.unlink(missing_ok=True)
+    with suppress(OSError):  # not empty
+        file.parent.rmdir()
 
 
 def _link(file: Path, own: Path) -> None:

@@ -74,7 +74,7 @@ class SlotPanel:
         drawn = [self.plot, self.start, self.end]
         self._on(self.files.upload, self.upload, [self.files, *inputs], everything, show_progress="full")
         self._on(again.click, self.reread, inputs, everything)
-        self._on(self.example.input, self.take_example, [self.example], drawn)
+        self._on(self.example.select, self.take_example, [self.example], drawn)
         self._on(self.plot.select, self.follow, [], drawn, trigger_mode="always_last")
         self._on(self.whole.click, self.take_whole, [], drawn)
         for field in (self.start, self.end):
