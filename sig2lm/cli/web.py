@@ -20,7 +20,9 @@ def web(
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="0 takes any that is free.", rich_help_panel=_PANEL)
     ] = 7860,
-    max_megabytes: Annotated[float, typer.Option(min=0.001, help="Of an uploaded file.", rich_help_panel=_PANEL)] = 64.0,
+    max_megabytes: Annotated[
+        float, typer.Option(min=0.001, help="Of an uploaded file.", rich_help_panel=_PANEL)
+    ] = 64.0,
     time_limit: Annotated[
         float, typer.Option(min=1.0, help="Seconds that an answer may take to be written.", rich_help_panel=_PANEL)
     ] = 120.0,

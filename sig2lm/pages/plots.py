@@ -23,7 +23,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 from numpy.typing import ArrayLike, NDArray
 
-SERIES_COLOURS = 6  # --s0 ... --s5 of palette.css: Okabe and Ito's palette, made darker (lighter) to stand out from a card
+SERIES_COLOURS = (
+    6  # --s0 ... --s5 of palette.css: Okabe and Ito's palette, made darker (lighter) to stand out from a card
+)
 _SERIES = tuple(f"#00000{number}" for number in range(SERIES_COLOURS))  # stand-ins, replaced after drawing
 _LINE, _SOFT, _HARM, _INK = "#00000a", "#00000b", "#00000c", "#00000d"
 _COLOURS = {stand_in: f"var(--s{number})" for number, stand_in in enumerate(_SERIES)}

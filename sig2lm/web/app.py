@@ -107,7 +107,9 @@ class ConversationPanel:
         with gr.Accordion("Closed answers, and how free ones are written", open=False):
             self.choices = gr.Textbox(label="Choose among (--choices)", placeholder="walking, running", max_lines=1)
             with gr.Row():
-                self.longest = gr.Number(64, label="Tokens at most", precision=0, minimum=1, maximum=1024, min_width=120)
+                self.longest = gr.Number(
+                    64, label="Tokens at most", precision=0, minimum=1, maximum=1024, min_width=120
+                )
                 self.temperature = gr.Slider(
                     0.0, 2.0, 0.0, step=0.1, label="Temperature, 0 for the likeliest words", min_width=160
                 )

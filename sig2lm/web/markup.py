@@ -75,7 +75,10 @@ def header(model: SignalLM, run: str) -> str:
     lm = model.lm
     facts = [
         ("Run", [run]),
-        ("Language model", [f"{lm.name}, {_count(lm.num_parameters)} parameters, frozen", f"{lm.precision} on {lm.device}"]),
+        (
+            "Language model",
+            [f"{lm.name}, {_count(lm.num_parameters)} parameters, frozen", f"{lm.precision} on {lm.device}"],
+        ),
     ]
     for name in model.branches:
         facts.append((f"Reads {name.replace('_', ' ')}", _contract(model.branch(name).encoder.contract)))

@@ -139,7 +139,9 @@ def default_window(recording: Recording, contract: Contract) -> Span:
     return Span(0.0, min(round(length, _PRECISION), whole.end))
 
 
-def read_upload(files: Sequence[Path], name: str, encoder: PatchEncoder, options: ReadOptions, believe: bool) -> Recording:
+def read_upload(
+    files: Sequence[Path], name: str, encoder: PatchEncoder, options: ReadOptions, believe: bool
+) -> Recording:
     """Read what was uploaded for one of a run's signals, as it was recorded.
 
     Parameters
@@ -193,9 +195,7 @@ def examples(contracts: Mapping[str, Contract]) -> dict[str, tuple[str, str]]:
 def simulated(task: str, label: str, seed: int) -> dict[str, Recording]:
     """Simulate a recording of somebody who does not exist; one that is sampled is several windows long."""
     parts = [simulate(task, label, seed=seed + 1000 * number, subject_seed=seed) for number in range(_LONG)]
-    return {
-        name: Recording(_joined([part[name] for part in parts]), f"simulated: {label}") for name in parts[0]
-    }
+    return {name: Recording(_joined([part[name] for part in parts]), f"simulated: {label}") for name in parts[0]}
 
 
 def _joined(parts: Sequence[Signal]) -> Signal:

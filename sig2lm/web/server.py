@@ -28,9 +28,7 @@ from sig2lm.web.theme import theme
 _GRACE = 3  # seconds that open connections have when the server ends
 _QUEUE = 64  # questions that may wait
 # The page asks this server only, whatever Gradio's components or a text might refer to.
-_POLICY = (
-    "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; object-src 'none'; base-uri 'self'; form-action 'self'"
-)
+_POLICY = "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; object-src 'none'; base-uri 'self'; form-action 'self'"
 _HEADERS = (
     (b"content-security-policy", _POLICY.encode()),
     (b"referrer-policy", b"no-referrer"),

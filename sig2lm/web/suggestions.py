@@ -8,7 +8,6 @@ from sig2lm.templates.questions import QuestionPlan, phrase_book
 from sig2lm.templates.task import Task
 
 
-
 def suggestions(task: Task, begun: bool = False) -> list[str]:
     """Questions of a task: for its label in two ways, a description, the reasons.
 

@@ -64,7 +64,9 @@ def visit(server, chromium):
         )
         page = context.new_page()
         page.set_default_timeout(PATIENCE)
-        page.on("request", lambda one: None if one.url.startswith((address, "data:", "blob:")) else outside.append(one.url))
+        page.on(
+            "request", lambda one: None if one.url.startswith((address, "data:", "blob:")) else outside.append(one.url)
+        )
         page.on("pageerror", lambda error: failures.append(str(error)))
         page.goto(address)
         page.get_by_role("heading", name="Ask about a signal").wait_for()

@@ -229,7 +229,12 @@ def test_what_files_and_people_write_is_shown_as_text():
     slot = Slot()
     slot.place({HOSTILE: Recording(signal, HOSTILE)}, {HOSTILE: Contract((HOSTILE,), ("g",), 50.0)})
     exchange = Exchange(HOSTILE, about=HOSTILE, text=HOSTILE, ranked=[(HOSTILE, 0.7), ("b", 0.3)], stopped=HOSTILE)
-    for shown in (markup.plot(slot), markup.conversation([exchange]), markup.line(HOSTILE), markup.questions([HOSTILE])):
+    for shown in (
+        markup.plot(slot),
+        markup.conversation([exchange]),
+        markup.line(HOSTILE),
+        markup.questions([HOSTILE]),
+    ):
         page = Page(shown)
         assert "img" not in page.tags and "script" not in page.tags
         assert "onerror=alert(1)&gt;" in shown
