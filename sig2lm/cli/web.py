@@ -45,13 +45,15 @@ def web(
 
     if find_spec("gradio") is None:
         raise Sig2LMError("the page needs the package gradio, which is not installed; pip install 'sig2lm[web]'")
-    from sig2lm.web.numbers_as_text import tokenizers_of
-    from sig2lm.web.server import Limits, address, build_app, is_loopback, listening, serve
-    from sig2lm.web.sessions import Sessions
+    from sig2lm.web.ports import address, is_loopback, listening
 
-    limits = Limits(max_megabytes, time_limit, idle_minutes)
     with listening(host, port) as found:
         model = places.load_run(run)
+        from sig2lm.web.numbers_as_text import tokenizers_of
+        from sig2lm.web.server import Limits, build_app, serve
+        from sig2lm.web.sessions import Sessions
+
+        limits = Limits(max_megabytes, time_limit, idle_minutes)
         tokenizers = tokenizers_of(model, tokenizer or [])
         sessions = Sessions(model, limits.seconds, 60 * limits.idle_minutes, limits.sessions)
         try:

@@ -21,7 +21,8 @@ def render(page: str, style: str | None = None, **content: Any) -> str:
     page
         Name of the template, ``PAGE.html.j2``, which extends ``base.html.j2``.
     style
-        Name of its style, ``STYLE.css``, which comes after ``palette.css`` and ``base.css``; that of the page by default.
+        Name of its style, ``STYLE.css``, which comes after ``palette.css`` and ``base.css``; that of the page by
+        default.
     content
         What the template shows; strings are escaped unless they are `Markup`.
     """

@@ -43,16 +43,16 @@ def build_page(model: SignalLM, run: str, sessions: Sessions, tokenizers: dict[s
         gr.HTML(markup.header(model, run), js_on_load=None)
         with gr.Tab("Ask"), gr.Row(elem_classes="desk"):
             with gr.Column(scale=6, min_width=320):
-                _recordings(model, sessions)
+                first = _recordings(model, sessions)
             with gr.Column(scale=5, min_width=320):
-                ConversationPanel(model, sessions).wire()
+                ConversationPanel(model, sessions).wire(first)
         with gr.Tab("Numbers as text"):
             _numbers_as_text(sessions, tokenizers)
         page.unload(leave)
     return page
 
 
-def _recordings(model: SignalLM, sessions: Sessions) -> None:
+def _recordings(model: SignalLM, sessions: Sessions) -> SlotPanel:
     first = SlotPanel(model, sessions, 0, "Drop a recording")
     with gr.Accordion("A second recording beside the first", open=False):
         second = SlotPanel(model, sessions, 1, "Drop another recording")
@@ -65,6 +65,7 @@ def _recordings(model: SignalLM, sessions: Sessions) -> None:
         again = gr.Button("Read the file again", size="sm")
     for slot in (first, second):
         slot.wire(stated, again)
+    return first
 
 
 def _numbers_as_text(sessions: Sessions, tokenizers: dict[str, TextTokenizer]) -> None:
@@ -103,6 +104,7 @@ class ConversationPanel:
         with gr.Row():
             self.ask_button = gr.Button("Ask", variant="primary", min_width=90)
             self.stop_button = gr.Button("Stop", min_width=90)
+            self.why_button = gr.Button("What does it rest on?", min_width=180)
             self.new_button = gr.Button("New conversation", min_width=180)
         with gr.Accordion("Closed answers, and how free ones are written", open=False):
             self.choices = gr.Textbox(label="Choose among (--choices)", placeholder="walking, running", max_lines=1)
@@ -114,8 +116,8 @@ class ConversationPanel:
                     0.0, 2.0, 0.0, step=0.1, label="Temperature, 0 for the likeliest words", min_width=160
                 )
 
-    def wire(self) -> None:
-        """Say what follows which event."""
+    def wire(self, first: SlotPanel) -> None:
+        """Say what follows which event; what an answer rests on is shown in the first recording."""
         outputs = [self.log, self.offered, self.question, self.message]
         asking: dict[str, Any] = {
             "fn": guarded(self.ask, self.message),
@@ -126,6 +128,19 @@ class ConversationPanel:
         }
         gr.on([self.ask_button.click, self.question.submit], **asking, **_HIDDEN)
         self.offered.select(guarded(self.put, self.message), None, outputs, **_HIDDEN).then(**asking, **_HIDDEN)
+        explaining: dict[str, Any] = {
+            "outputs": [self.log, self.message, first.plot],
+            "concurrency_limit": 1,
+            "concurrency_id": "lm",
+        }
+
+        def explain(request: gr.Request) -> Updates:
+            session = self._session(request)
+            session.conversation.explain(session.slots)
+            shown = {self.log: markup.conversation(session.conversation.exchanges)}
+            return {**shown, first.plot: markup.plot(session.slots[0])}
+
+        self.why_button.click(guarded(explain, self.message), None, **explaining, **_HIDDEN)
         self.stop_button.click(guarded(self.stop, self.message), None, outputs, **_HIDDEN)
         self.new_button.click(guarded(self.restart, self.message), None, outputs, **_HIDDEN)
 

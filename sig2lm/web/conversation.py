@@ -3,14 +3,35 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from sig2lm.errors import PromptError
 from sig2lm.model.chat import Chat
+from sig2lm.model.evidence import SignalEvidence
 from sig2lm.model.signal_lm import SignalLM
 from sig2lm.quantities import Check
 from sig2lm.web.recordings import Slot
+
+
+@dataclass(frozen=True)
+class Explained:
+    """What an answer to the question rests on, when it is asked alone.
+
+    Attributes
+    ----------
+    text
+        The answer.
+    change
+        By how much the signals raise its log-odds, nats.
+    peaks
+        For each signal its name, and from where to where hiding it changes the most; in words.
+    """
+
+    text: str
+    change: float
+    peaks: tuple[str, ...]
 
 
 @dataclass
@@ -29,6 +50,10 @@ class Exchange:
         The numbers that the answer states, beside what was measured.
     seconds
         How long it took; None while it is being written.
+    choices
+        What was to be chosen among, where the question named it.
+    evidence
+        What the question's answer rests on, where it was looked for.
     stopped
         Why the answer ends early; empty where it does not.
     """
@@ -39,6 +64,8 @@ class Exchange:
     ranked: list[tuple[str, float]] = field(default_factory=list)
     checks: tuple[Check, ...] = ()
     seconds: float | None = None
+    choices: tuple[str, ...] | None = None
+    evidence: Explained | None = None
     stopped: str = ""
 
 
@@ -63,7 +90,7 @@ class Conversation:
 
     def ask(
         self, slots: Sequence[Slot], question: str, choices: Sequence[str] | None = None, **options: Any
-    ) -> Iterator[Exchange]:
+    ) -> Generator[Exchange, None, None]:
         """Ask about the recordings as they are now, and yield the exchange whenever more of the answer is there.
 
         It goes on from what was said, also when a second recording has come since; about another window, or another
@@ -77,7 +104,7 @@ class Conversation:
         """
         self._stopping = False
         chat = self._chat_about(slots)
-        exchange = Exchange(question.strip(), self._heading)
+        exchange = Exchange(question.strip(), self._heading, choices=tuple(choices) if choices else None)
         self.exchanges.append(exchange)
         started = time.monotonic()
         try:
@@ -98,6 +125,27 @@ class Conversation:
     def stop(self) -> None:
         """End the answer that is being written, at its next word."""
         self._stopping = True
+
+    def explain(self, slots: Sequence[Slot]) -> Exchange:
+        """Find what the last answer rests on, and shade it: its question is asked again, alone, of the first recording.
+
+        Raises
+        ------
+        Sig2LMError
+            If nothing was asked, or there is no recording.
+        """
+        answered = [exchange for exchange in self.exchanges if exchange.seconds is not None]
+        slot = slots[0]
+        if not answered:
+            raise PromptError("expected an answer to explain, found none; ask something first")
+        exchange = answered[-1]
+        answer = self.model.explain(slot.signals(), exchange.question, exchange.choices)
+        assert answer.evidence is not None
+        slot.shades = {}
+        for found in answer.evidence.signals:
+            slot.shade(found)
+        exchange.evidence = Explained(answer.text, answer.evidence.change, tuple(map(_peak, answer.evidence.signals)))
+        return exchange
 
     def reset(self) -> None:
         """Forget what was said."""
@@ -134,3 +182,8 @@ class Conversation:
             chat.add(slot.signals())
         self._chat, self._about, self._heading = chat, about, heading
         return chat
+
+
+def _peak(found: SignalEvidence) -> str:
+    start, end = found.peak
+    return f"{found.name}, {start:.3g} to {end:.3g} {found.clock} of the window"

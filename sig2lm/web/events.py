@@ -33,7 +33,8 @@ def guarded(handler: Handler, message: Any) -> Handler:
     @wraps(handler)
     def once(*values: Any) -> Updates:
         try:
-            return {message: ""} | handler(*values)
+            updates: Updates = handler(*values)
+            return {message: ""} | updates
         except Exception as error:
             return {message: markup.line(_words(error))}
 

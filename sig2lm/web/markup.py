@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from sig2lm.formatting import duration, percent, unit_symbol
 from sig2lm.model.signal_lm import SignalLM
 from sig2lm.pages import plots
+from sig2lm.pages.explanation import changed
 from sig2lm.pages.windows import choices, key
 from sig2lm.quantities.quantity import unit_words
 from sig2lm.signals import Contract
@@ -36,7 +37,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"duration": duration, "percent": percent, "words": unit_words}
+    environment.filters |= {"duration": duration, "percent": percent, "words": unit_words, "changed": changed}
     return environment
 
 
@@ -73,15 +74,14 @@ def questions(texts: Iterable[str]) -> str:
 def header(model: SignalLM, run: str) -> str:
     """Show what answers: run, LM, encoders and labels."""
     lm = model.lm
+    where = f"{lm.precision} on {lm.device}"
     facts = [
         ("Run", [run]),
-        (
-            "Language model",
-            [f"{lm.name}, {_count(lm.num_parameters)} parameters, frozen", f"{lm.precision} on {lm.device}"],
-        ),
+        ("Language model", [f"{lm.name}, {_count(lm.num_parameters)} parameters, frozen", where]),
     ]
-    for name in model.branches:
-        facts.append((f"Reads {name.replace('_', ' ')}", _contract(model.branch(name).encoder.contract)))
+    facts += [
+        (f"Reads {name.replace('_', ' ')}", _contract(model.branch(name).encoder.contract)) for name in model.branches
+    ]
     for task in model.tasks:
         answers = ", ".join(task.labels) or "in free text"
         facts.append(("Answers", [answers, f"template {task.template.task}, version {task.template.version}"]))
@@ -151,7 +151,7 @@ def _figure(name: str, recording: Recording, slot: Slot, width: float) -> dict[s
                 "channels": list(enumerate(channels)) if len(channels) <= _KEY else [],
                 "number": len(channels),
                 "missing": float(np.mean(~np.isfinite(rows))),
-                "drawing": plots.panel(shown, unit == units[-1], width, _HEIGHT),
+                "drawing": plots.panel(shown, unit == units[-1], _shades(slot, name, view), width, _HEIGHT),
             }
         )
     return {
@@ -161,8 +161,18 @@ def _figure(name: str, recording: Recording, slot: Slot, width: float) -> dict[s
         "notes": signal.notes,
         "panels": panels,
         "shared": shared,
+        "shaded": slot.shades.get(name) is not None,
         "window": slot.window.shares(slot.view) if shared else None,
     }
+
+
+def _shades(slot: Slot, name: str, view: Span) -> plots.Shades | None:
+    """What is shaded in view."""
+    shades = slot.shades.get(name)
+    if shades is None:
+        return None
+    edges = np.clip(shades.edges, view.start, view.end)
+    return plots.Shades(edges, np.where(np.diff(edges) > 0, shades.strength, np.nan))
 
 
 def _facts(recording: Recording) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 
 from markupsafe import Markup
@@ -26,10 +27,8 @@ def tokenizers_of(model: SignalLM, names: list[str]) -> dict[str, TextTokenizer]
         If one that is named cannot be loaded.
     """
     found: dict[str, TextTokenizer] = {}
-    try:
+    with suppress(TokenizerError):  # a slow one; the others can still be shown
         found[f"{model.lm.name}, which answers"] = as_tokenizer(model.lm.dialogue.tokenizer)
-    except TokenizerError:  # a slow one; the others can still be shown
-        pass
     found |= {name: load_tokenizer(name) for name in names}
     if model.lm.name != "pocket":
         found["pocket"] = pocket_tokenizer()

@@ -10,6 +10,7 @@ const ground = (node) => (node.querySelector(".ground") || node.querySelector(".
 const keys = { "+": "in", "=": "in", "-": "out", ArrowLeft: "left", ArrowRight: "right", 0: "all", Home: "all" };
 
 let drag = null;
+let wheeled = 0;
 let refocus = null;
 
 element.addEventListener("click", (event) => {
@@ -31,6 +32,8 @@ element.addEventListener("wheel", (event) => {
   const node = lines(event.target);
   if (!node || !(event.ctrlKey || event.metaKey || event.shiftKey)) return;
   event.preventDefault();
+  if (event.timeStamp - wheeled < 120) return; // each turn of a wheel is many of these
+  wheeled = event.timeStamp;
   const delta = event.deltaY || event.deltaX;
   if (event.shiftKey) send(delta > 0 ? "right" : "left");
   else send(delta > 0 ? "out" : "in", { at: share(ground(node), event.clientX) });

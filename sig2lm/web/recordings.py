@@ -11,6 +11,8 @@ import numpy as np
 from sig2lm.encoder.compatibility import seen_by
 from sig2lm.encoder.protocol import PatchEncoder
 from sig2lm.errors import SignalError
+from sig2lm.model.evidence import SignalEvidence
+from sig2lm.pages.plots import Shades
 from sig2lm.pages.windows import time_axis
 from sig2lm.signals import Contract, ReadOptions, Signal, read_signal_for
 from sig2lm.signals.plausibility import check_plausible
@@ -85,12 +87,15 @@ class Slot:
         What is shown.
     width
         Of what is drawn, in CSS pixels; the browser says it.
+    shades
+        What stretches of the window add to an answer, by the signal's name; they go with the window.
     """
 
     recordings: dict[str, Recording] = field(default_factory=dict)
     window: Span = field(default=Span(0.0, 0.0))
     view: Span = field(default=Span(0.0, 0.0))
     width: float = 700.0
+    shades: dict[str, Shades] = field(default_factory=dict)
 
     @property
     def first(self) -> Recording:
@@ -107,12 +112,29 @@ class Slot:
 
     def place(self, found: Mapping[str, Recording], contracts: Mapping[str, Contract]) -> None:
         """Put recordings in; a new first one is shown whole, with the window that its encoder was made for."""
-        before = self.recordings
+        before, self.shades = self.recordings, {}
         self.recordings = before | dict(found)
         if not before or next(iter(before)) in found:
             name = next(iter(self.recordings))
             self.view = self.first.whole
             self.window = default_window(self.first, contracts[name])
+
+    def choose(self, window: Span) -> None:
+        """Ask about another window from now on."""
+        self.window, self.shades = window, {}
+
+    def shade(self, found: SignalEvidence) -> bool:
+        """Shade what stretches of the window add to an answer; say whether the recording has the evidence's clock."""
+        one = self.recordings[found.name]
+        signal = one.signal
+        seconds = 1 / signal.sampling_rate if signal.sampling_rate else signal.period
+        if (seconds is not None) != (found.clock == "s"):
+            return False  # beats were found in an ECG: their numbers are no times
+        start = self.window.start if one.clock == self.first.clock else 0.0
+        edges = start + found.edges / (seconds or 1.0) * one.step
+        strongest = float(np.nanmax(np.abs(found.by_time), initial=0.0)) or 1.0
+        self.shades[found.name] = Shades(edges, found.by_time / strongest)
+        return True
 
     def signals(self) -> dict[str, Signal]:
         """What is asked about, by name."""

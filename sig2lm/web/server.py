@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import socket
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,18 +15,21 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from sig2lm.errors import Sig2LMError
 from sig2lm.model.signal_lm import SignalLM
 from sig2lm.tokenization.tokenizer import TextTokenizer
 from sig2lm.web import markup
 from sig2lm.web.app import build_page
+from sig2lm.web.ports import is_loopback
 from sig2lm.web.sessions import Sessions
 from sig2lm.web.theme import theme
 
 _GRACE = 3  # seconds that open connections have when the server ends
 _QUEUE = 64  # questions that may wait
 # The page asks this server only, whatever Gradio's components or a text might refer to.
-_POLICY = "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; object-src 'none'; base-uri 'self'; form-action 'self'"
+_POLICY = (
+    "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; object-src 'none'; base-uri 'self'; "
+    "form-action 'self'"
+)
 _HEADERS = (
     (b"content-security-policy", _POLICY.encode()),
     (b"referrer-policy", b"no-referrer"),
@@ -108,7 +109,7 @@ def build_app(
     page = build_page(model, run, sessions, tokenizers)
     page.queue(max_size=_QUEUE, api_open=False)
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    app = gr.mount_gradio_app(
+    gr.mount_gradio_app(
         app,
         page,
         path="/",
@@ -129,49 +130,7 @@ def build_app(
     return app
 
 
-def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches an address.
-
-    >>> is_loopback("127.0.0.1"), is_loopback("localhost"), is_loopback("0.0.0.0")
-    (True, True, False)
-    """
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-@contextmanager
-def listening(host: str, port: int) -> Iterator[socket.socket]:
-    """Take a port before anything slow happens; 0 takes any that is free.
-
-    Raises
-    ------
-    Sig2LMError
-        If the port is taken, or the host is no address of this machine.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as found:
-        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            found.bind((host, port))
-            found.listen(128)
-        except (OSError, OverflowError) as error:
-            reason = getattr(error, "strerror", None) or str(error)
-            raise Sig2LMError(
-                f"expected a free port, found that {host}:{port} cannot be used ({reason.lower()}); "
-                "choose another with --port, or --port 0 for any that is free"
-            ) from error
-        yield found
-
-
 def serve(app: FastAPI, found: socket.socket) -> None:
     """Answer requests until an interruption."""
     config = uvicorn.Config(app, log_level="error", access_log=False, timeout_graceful_shutdown=_GRACE)
     uvicorn.Server(config).run(sockets=[found])
-
-
-def address(found: socket.socket) -> str:
-    """The address to open in a browser."""
-    host, port = found.getsockname()[:2]
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}"

@@ -32,6 +32,8 @@ class Session:
         The files that were dropped last, by slot.
     used
         When somebody did something there, by the monotonic clock.
+    lock
+        Held while recordings are changed and drawn, so that what is drawn last shows the last change.
     number, simulated
         Where the people who are simulated begin, and how many were.
     """
@@ -41,6 +43,7 @@ class Session:
     slots: list[Slot] = field(default_factory=lambda: [Slot() for _ in range(SLOTS)])
     uploads: dict[int, list[Path]] = field(default_factory=dict)
     used: float = field(default_factory=time.monotonic)
+    lock: threading.RLock = field(default_factory=threading.RLock)
     number: int = field(default_factory=lambda: secrets.randbelow(1_000_000))
     simulated: int = 0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -74,8 +75,8 @@ class SlotPanel:
         drawn = [self.plot, self.start, self.end]
         self._on(self.files.upload, self.upload, [self.files, *inputs], everything, show_progress="full")
         self._on(again.click, self.reread, inputs, everything)
-        self._on(self.example.select, self.take_example, [self.example], drawn)
-        self._on(self.plot.select, self.follow, [], drawn, trigger_mode="always_last")
+        self._on(self.example.change, self.take_example, [self.example], drawn)
+        self._on(self.plot.select, self.follow, [], drawn, trigger_mode="multiple")
         self._on(self.whole.click, self.take_whole, [], drawn)
         for field in (self.start, self.end):
             self._on(field.submit, self.choose, [self.start, self.end], drawn)
@@ -83,7 +84,7 @@ class SlotPanel:
 
     def _on(self, event: Any, handler: Handler, inputs: Sequence[Any], outputs: Sequence[Any], **how: Any) -> None:
         event(
-            guarded(handler, self.message),
+            guarded(self._in_turn(handler), self.message),
             list(inputs),
             [*outputs, self.message],
             **{"show_progress": "hidden"} | how,
@@ -91,6 +92,17 @@ class SlotPanel:
             concurrency_limit=_AT_ONCE,
             concurrency_id="recordings",
         )
+
+    def _in_turn(self, handler: Handler) -> Handler:
+        """Let the requests of one page follow each other."""
+
+        @wraps(handler)
+        def run(request: gr.Request, *values: Any) -> Updates:
+            with self._session(request).lock:
+                found: Updates = handler(request, *values)
+                return found
+
+        return run
 
     def _session(self, request: gr.Request) -> Session:
         return self.sessions.get(str(request.session_hash))
@@ -144,11 +156,12 @@ class SlotPanel:
         slot = self._slot(request)
         if not slot.recordings or (start, end) == markup.shown_span(slot.window):
             return {}
-        slot.window = checked_span(start, end, slot.first.whole)
+        slot.choose(checked_span(start, end, slot.first.whole))
         return self._drawn(slot)
 
     def take_whole(self, request: gr.Request) -> Updates:
         """Choose all of the recording."""
         slot = self._slot(request)
-        slot.window = slot.view = slot.first.whole
+        slot.view = slot.first.whole
+        slot.choose(slot.first.whole)
         return self._drawn(slot)

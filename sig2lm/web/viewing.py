@@ -45,7 +45,7 @@ def follow(slot: Slot, message: Mapping[str, Any]) -> None:
     elif action == "choose":
         chosen = view.part(_number(message, "from", 0.0), _number(message, "to", 0.0))
         if chosen.length >= slot.first.step:
-            slot.window = chosen
+            slot.choose(chosen)
 
 
 def _number(message: Mapping[str, Any], name: str, default: float) -> float:

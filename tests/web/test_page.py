@@ -123,7 +123,8 @@ def test_a_recording_is_dropped_seen_and_asked_about(visit, tmp_path):
     answer = answered(page)
     assert "walking" in answer.inner_text()
     shares = [float(text.strip("<>%")) for text in answer.locator(".track small").all_inner_texts()]
-    assert len(shares) == 6 and sum(shares) == pytest.approx(100, abs=1)
+    assert len(shares) == 6
+    assert sum(shares) == pytest.approx(100, abs=1)
     page.get_by_label("Your question").fill("Describe the movement.")
     page.keyboard.press("Enter")
     page.locator(".writing").wait_for(state="attached")  # it is there while it is written
@@ -248,7 +249,7 @@ def test_sessions_are_apart_and_leave_nothing(visit, server, tmp_path):
     first, second = visit(), visit()
     drop(first, secret)
     first.locator(".plots figcaption", has_text="secret.npz").wait_for()
-    lying = [path for path in folder.rglob("secret.npz")]
+    lying = list(folder.rglob("secret.npz"))
     assert lying
     for path in lying:  # nobody is handed a file, not even who knows its name
         assert second.request.get(f"{address}/gradio_api/file={path}").status == 404
@@ -287,5 +288,6 @@ def test_what_keeps_it_from_starting_is_one_line(server, arguments, message):
     command = [sys.executable, "-m", "sig2lm", "web", *(text.format(port=port) for text in arguments)]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert ended.returncode == 2
-    assert re.match(r"sig2lm: error: ", ended.stderr) and re.search(message, ended.stderr)
+    assert re.match(r"sig2lm: error: ", ended.stderr)
+    assert re.search(message, ended.stderr)
     assert ended.stderr.count("\n") == 1

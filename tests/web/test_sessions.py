@@ -68,7 +68,8 @@ def test_messages_of_the_browser_move_the_view_and_never_out_of_the_recording():
     slot = walk()
     whole = slot.first.whole
     follow(slot, {"action": "in", "at": 1.0})
-    assert slot.view.end == whole.end and slot.view.length == whole.length / 2
+    assert slot.view.end == whole.end
+    assert slot.view.length == whole.length / 2
     follow(slot, {"action": "right"})
     assert slot.view.end == whole.end
     follow(slot, {"action": "pan", "by": -0.5})
@@ -105,7 +106,8 @@ def test_a_conversation_goes_on_with_a_second_recording_and_begins_again_with_an
     conversation = Conversation(model, time_limit=30.0)
     slots = [walk(), Slot()]
     last = list(conversation.ask(slots, "Say more.", max_new_tokens=4))[-1]
-    assert last.seconds is not None and last.about == "walk.csv, 0 to 2 s"
+    assert last.seconds is not None
+    assert last.about == "walk.csv, 0 to 2 s"
     slots[1] = walk(title="run.csv")
     (*_, last) = conversation.ask(slots, model.tasks[0].template.question[0])
     assert last.about == "with run.csv, 0 to 2 s"
@@ -133,7 +135,8 @@ def test_nothing_is_left_of_a_question_that_cannot_be_answered(model):
 def test_an_answer_ends_when_its_time_is_over_when_it_is_stopped_and_when_nobody_listens(model):
     hurried = Conversation(model, time_limit=0.0)
     (*_, last) = hurried.ask([walk()], "Tell.", max_new_tokens=400)
-    assert last.stopped == "stopped after 0 s" and last.text
+    assert last.stopped == "stopped after 0 s"
+    assert last.text
     assert hurried._chat.turns == []
     conversation = Conversation(model, time_limit=30.0)
     answer = conversation.ask([walk()], "Tell.", max_new_tokens=400)
@@ -148,6 +151,27 @@ def test_an_answer_ends_when_its_time_is_over_when_it_is_stopped_and_when_nobody
     assert list(conversation.ask([walk()], "Tell.", max_new_tokens=2))[-1].seconds is not None
 
 
+def test_what_an_answer_rests_on_is_shaded_where_it_lies_and_goes_with_the_window(model):
+    conversation = Conversation(model, time_limit=30.0)
+    slots = [walk(), Slot()]
+    with pytest.raises(PromptError, match=r"^expected an answer to explain, found none"):
+        conversation.explain(slots)
+    slots[0].choose(Span(4.0, 6.0))
+    list(conversation.ask(slots, model.tasks[0].template.question[0]))
+    explained = conversation.explain(slots).evidence
+    shades = slots[0].shades["motion"]
+    assert (shades.edges[0], shades.edges[-1]) == (4.0, pytest.approx(6.0))
+    assert np.nanmax(np.abs(shades.strength)) == 1.0
+    assert explained.text in markup.conversation(conversation.exchanges)
+    plain = markup.plot(walk())
+    assert markup.plot(slots[0]).count("<path") > plain.count("<path")
+    follow(slots[0], {"action": "in", "at": 0.0})  # 0 to 6.4 s
+    follow(slots[0], {"action": "in", "at": 0.0})  # 0 to 3.2 s: nothing of it is in view
+    assert markup.plot(slots[0]).count("<path") <= plain.count("<path") + 2
+    slots[0].choose(Span(0.0, 2.0))
+    assert slots[0].shades == {}
+
+
 def upload(folder: Path, content: bytes, name: str = "walk.npz") -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / name).write_bytes(content)
@@ -158,11 +182,15 @@ def test_uploads_are_deleted_with_the_session_and_equal_ones_with_the_last(sessi
     shared = upload(tmp_path / "hash", b"equal")
     (first,) = sessions.take("one", 0, [shared])
     (second,) = sessions.take("two", 0, [str(shared)])
-    assert first != second and first.read_bytes() == second.read_bytes() == b"equal"
+    assert first != second
+    assert first.read_bytes() == second.read_bytes() == b"equal"
     sessions.end("one")
-    assert not first.exists() and second.exists() and shared.exists()
+    assert not first.exists()
+    assert second.exists()
+    assert shared.exists()
     sessions.end("two")
-    assert not second.exists() and not shared.exists()
+    assert not second.exists()
+    assert not shared.exists()
     assert len(sessions) == 0
 
 
@@ -170,7 +198,9 @@ def test_another_upload_takes_the_place_of_the_one_before(sessions, tmp_path):
     (first,) = sessions.take("one", 0, [upload(tmp_path / "a", b"1")])
     (other,) = sessions.take("one", 1, [upload(tmp_path / "b", b"2")])
     (later,) = sessions.take("one", 0, [upload(tmp_path / "c", b"3")])
-    assert not first.exists() and other.exists() and later.exists()
+    assert not first.exists()
+    assert other.exists()
+    assert later.exists()
 
 
 def test_an_upload_that_is_gone_is_said(sessions, tmp_path):
@@ -184,7 +214,8 @@ def test_a_thousand_sessions_make_no_more_than_there_may_be(model, tmp_path):
         sessions.get(f"page {number}").slots[0] = walk(64)
     assert len(sessions) == 20
     assert len(list(sessions.folder.iterdir())) == 20
-    assert sessions.get("page 999").slots[0].recordings and not sessions.get("page 0").slots[0].recordings
+    assert sessions.get("page 999").slots[0].recordings
+    assert not sessions.get("page 0").slots[0].recordings
     sessions.close()
     assert not sessions.folder.exists()
 
@@ -194,7 +225,8 @@ def test_a_session_that_nobody_uses_ends_and_others_never_see_it(model, tmp_path
     sessions.get("one").slots[0] = walk()
     (taken,) = sessions.take("one", 0, [upload(tmp_path / "a", b"1")])
     assert not sessions.get("two").slots[0].recordings
-    assert not taken.exists() and len(sessions) == 1
+    assert not taken.exists()
+    assert len(sessions) == 1
     sessions.close()
 
 
@@ -208,7 +240,8 @@ def test_an_upload_is_read_as_recorded_and_errors_name_the_file_alone(model, tmp
     broken = upload(tmp_path / "x", b"\x00\x01not a table", "holiday.csv")
     with pytest.raises(SignalError) as caught:
         read_upload([broken], "motion", encoder, read_options([""] * 5), believe=False)
-    assert "holiday.csv" in str(caught.value) and str(tmp_path) not in str(caught.value)
+    assert "holiday.csv" in str(caught.value)
+    assert str(tmp_path) not in str(caught.value)
     assert "\n" not in str(caught.value)
     with pytest.raises(SignalError, match=r"found 2 files; drop one recording at a time$"):
         read_upload([file, broken], "motion", encoder, read_options([""] * 5), believe=False)
@@ -236,7 +269,8 @@ def test_what_files_and_people_write_is_shown_as_text():
         markup.questions([HOSTILE]),
     ):
         page = Page(shown)
-        assert "img" not in page.tags and "script" not in page.tags
+        assert "img" not in page.tags
+        assert "script" not in page.tags
         assert "onerror=alert(1)&gt;" in shown
 
 
