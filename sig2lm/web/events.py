@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import wraps
 from inspect import isgeneratorfunction
 from typing import Any
@@ -19,7 +19,7 @@ _LOGGER = logging.getLogger("sig2lm.web")
 _FAILED = "something went wrong here, not with what you did; the server's terminal has the details"
 
 
-def guarded(handler: Handler, message: Any) -> Handler:
+def guarded(handler: Handler, message: Any, emptied: Sequence[Any] = ()) -> Handler:
     """Let an error of a handler be said in a component, which is empty otherwise.
 
     Parameters
@@ -28,23 +28,26 @@ def guarded(handler: Handler, message: Any) -> Handler:
         A function, or a generator function, that gives updates; the rest of the page stays as it is.
     message
         The component.
+    emptied
+        Components that are empty afterwards, whatever happens.
     """
+    always = {message: "", **dict.fromkeys(emptied)}
 
     @wraps(handler)
     def once(*values: Any) -> Updates:
         try:
             updates: Updates = handler(*values)
-            return {message: ""} | updates
+            return always | updates
         except Exception as error:
-            return {message: markup.line(_words(error))}
+            return always | {message: markup.line(_words(error))}
 
     @wraps(handler)
     def several(*values: Any) -> Iterator[Updates]:
         try:
             for updates in handler(*values):
-                yield {message: ""} | updates
+                yield always | updates
         except Exception as error:
-            yield {message: markup.line(_words(error))}
+            yield always | {message: markup.line(_words(error))}
 
     return several if isgeneratorfunction(handler) else once
 

@@ -73,7 +73,7 @@ class SlotPanel:
         inputs = [self.signal, *stated]
         everything = [self.files, self.example, self.plot, self.start, self.end]
         drawn = [self.plot, self.start, self.end]
-        self._on(self.files.upload, self.upload, [self.files, *inputs], everything, show_progress="full")
+        self._on(self.files.upload, self.upload, [self.files, *inputs], everything, [self.files], show_progress="full")
         self._on(again.click, self.reread, inputs, everything)
         self._on(self.example.change, self.take_example, [self.example], drawn)
         self._on(self.plot.select, self.follow, [], drawn, trigger_mode="multiple")
@@ -82,9 +82,17 @@ class SlotPanel:
             self._on(field.submit, self.choose, [self.start, self.end], drawn)
             self._on(field.blur, self.choose, [self.start, self.end], drawn)
 
-    def _on(self, event: Any, handler: Handler, inputs: Sequence[Any], outputs: Sequence[Any], **how: Any) -> None:
+    def _on(
+        self,
+        event: Any,
+        handler: Handler,
+        inputs: Sequence[Any],
+        outputs: Sequence[Any],
+        emptied: Sequence[Any] = (),
+        **how: Any,
+    ) -> None:
         event(
-            guarded(self._in_turn(handler), self.message),
+            guarded(self._in_turn(handler), self.message, emptied),
             list(inputs),
             [*outputs, self.message],
             **{"show_progress": "hidden"} | how,
@@ -117,7 +125,7 @@ class SlotPanel:
     def upload(self, request: gr.Request, files: Sequence[str] | None, *stated: Any) -> Updates:
         """Read what was dropped."""
         taken = self.sessions.take(str(request.session_hash), self.place, files or [])
-        return {**self._read(self._session(request), taken, stated), self.files: None}
+        return self._read(self._session(request), taken, stated)
 
     def reread(self, request: gr.Request, *stated: Any) -> Updates:
         """Read it again, since more is stated of it now."""

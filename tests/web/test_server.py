@@ -1,5 +1,6 @@
 """What the server answers, without a browser."""
 
+import asyncio
 import re
 import warnings
 
@@ -26,13 +27,19 @@ def test_it_serves_its_own_page_and_no_uploaded_file():
     pytest.importorskip("gradio", reason="needs the extra 'web'")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # those of Gradio and what it uses are not ours
+        from fastapi import FastAPI
         from starlette.testclient import TestClient
 
         from sig2lm.web.server import Limits, build_app
 
         sessions = Sessions(build_signal_lm(), time_limit=1.0, idle=60.0, most=5)
         limits = Limits(megabytes=0.01)
-        app = build_app(sessions.model, "tiny", sessions, {"pocket": pocket_tokenizer()}, limits, "127.0.0.1")
+        tokenizers = {"pocket": pocket_tokenizer()}
+
+        async def make() -> FastAPI:  # in a loop that is closed again: without one, Gradio leaves its own open
+            return build_app(sessions.model, "tiny", sessions, tokenizers, limits, "127.0.0.1")
+
+        app = asyncio.run(make())
         with TestClient(app, base_url="http://127.0.0.1") as client:
             page = client.get("/")
             assert page.status_code == 200
