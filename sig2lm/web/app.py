@@ -104,8 +104,9 @@ class ConversationPanel:
         with gr.Row():
             self.ask_button = gr.Button("Ask", variant="primary", min_width=90)
             self.stop_button = gr.Button("Stop", min_width=90)
-            self.why_button = gr.Button("What does it rest on?", min_width=180)
-            self.new_button = gr.Button("New conversation", min_width=180)
+        with gr.Row():
+            self.why_button = gr.Button("What does it rest on?", min_width=150)
+            self.new_button = gr.Button("New conversation", min_width=150)
         with gr.Accordion("Closed answers, and how free ones are written", open=False):
             self.choices = gr.Textbox(label="Choose among (--choices)", placeholder="walking, running", max_lines=1)
             with gr.Row():

@@ -11,8 +11,10 @@ from sig2lm.errors import ArgumentError, PromptError, Sig2LMError, SignalError
 from sig2lm.model.signal_lm import SignalLM
 from sig2lm.signals import Contract, Signal, save_signal
 from sig2lm.signals.simulation import TASKS
+from sig2lm.tokenization import pocket_tokenizer
 from sig2lm.web import markup
 from sig2lm.web.conversation import Conversation, Exchange
+from sig2lm.web.numbers_as_text import framed_report
 from sig2lm.web.recordings import Recording, Slot, default_window, examples, read_upload, simulated
 from sig2lm.web.sessions import Sessions
 from sig2lm.web.spans import Span, checked_span
@@ -272,6 +274,15 @@ def test_what_files_and_people_write_is_shown_as_text():
         assert "img" not in page.tags
         assert "script" not in page.tags
         assert "onerror=alert(1)&gt;" in shown
+
+
+def test_numbers_of_a_file_of_any_name_are_shown_as_a_tokenizer_reads_them():
+    slot = walk(title=f"a.b {HOSTILE}.csv")
+    slot.choose(Span(0.0, 0.2))
+    frame = framed_report(slot, pocket_tokenizer())
+    page = Page(frame)
+    assert page.tags == ["iframe"]
+    assert "onerror=alert(1)&amp;gt;" in frame  # escaped in the page, and again in the frame
 
 
 def test_a_plot_is_as_wide_as_the_page_and_shows_the_window_where_it_is():
