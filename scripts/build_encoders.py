@@ -259,7 +259,6 @@ def judge_all(arguments: argparse.Namespace) -> None:
                     "macro-F1": round(probed(table, source, recipe.contract, encoder), 4),
                     "untrained": round(probed(table, source, recipe.contract, untrained(encoder, 0)), 4),
                     "pretraining epochs": record_of["settings"]["epochs"],
-                    "seconds": record_of["seconds"],
                 }
             )
             print(rows[-1])
