@@ -46,9 +46,10 @@ library_name: sig2lm
 ---
 # {name}
 
-{what}. `python scripts/build_encoders.py` made it: an encoder of the architecture
-{architecture} with {parameters:,} weights, {epochs} epochs of the objective {objective} over {windows:,} windows,
-without labels.
+{what}.
+
+`python scripts/build_encoders.py` made it: an encoder of the architecture {architecture} with {parameters:,} weights,
+{epochs} epochs of the objective {objective} over {windows:,} windows, without labels.
 
 | data set | people | windows | licence |
 | --- | --- | --- | --- |
