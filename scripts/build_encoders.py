@@ -1,6 +1,6 @@
 """Pretrain the encoders that ship with the package, each on several public data sets together, without labels.
 
-    python scripts/build_encoders.py DATA WORK [--only movement] [--minutes 4] [--left-out wisdm_watch]
+    python scripts/build_encoders.py DATA WORK [--only movement] [--minutes 4] [--left-out wisdm_watch] [--judge]
 
 DATA holds the data sets in their official layouts, each in a folder of its name (`motionsense`, `afdb`, ...); those
 that a recipe wants and that are not there are left out, and the card says which were used. Every data set is brought to
@@ -9,6 +9,8 @@ on its other people stay honest. Epochs are as many as `--minutes` of processor 
 Prepared tables and finished encoders stay in WORK and are not made again, so that it can be interrupted; a finished
 encoder is copied into the package. `--left-out NAME` builds `movement` without a data set instead, ships nothing, and
 records what the encoder is worth there with the labels of one, three and ten people, beside training from scratch.
+`--judge` builds nothing and records what a linear probe reads from each shipped encoder about the test people of the
+data sets it learned from, beside the same encoder with random weights.
 """
 
 import argparse
@@ -18,18 +20,23 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from datasets import DatasetDict, concatenate_datasets
 from results import record
 from timing import machine
 from transformers import TrainerCallback
 
 from sig2lm.datasets import Table, load_table, prepare
-from sig2lm.encoder import load_encoder, save_encoder
+from sig2lm.encoder import SignalEncoder, load_encoder, save_encoder
 from sig2lm.encoder.tables import as_read, renamed
 from sig2lm.evaluation.probing import ProbeSettings, probe_encoder
+from sig2lm.evaluation.probing.classifiers import linear_probe
+from sig2lm.evaluation.probing.features import untrained, window_features
 from sig2lm.files import read_json
-from sig2lm.pocket import pocket_encoder
+from sig2lm.metrics import Predictions, label_numbers, scores
+from sig2lm.pocket import pocket_encoder, ready_encoders
 from sig2lm.pretraining import PretrainSettings, pretrain_encoder
+from sig2lm.pretraining.windows import WindowDataset
 from sig2lm.signals import Contract
 
 TIMED = 12  # steps
@@ -39,8 +46,10 @@ library_name: sig2lm
 ---
 # {name}
 
-{what}. `python scripts/build_encoders.py` made it: an encoder of the architecture {architecture} with {parameters:,}
-weights, {epochs} epochs of the objective {objective} over {windows:,} windows, without labels, in {seconds:.0f} s.
+{what}.
+
+`python scripts/build_encoders.py` made it: an encoder of the architecture {architecture} with {parameters:,} weights,
+{epochs} epochs of the objective {objective} over {windows:,} windows, without labels.
 
 | data set | people | windows | licence |
 | --- | --- | --- | --- |
@@ -187,7 +196,6 @@ def build(name: str, arguments: argparse.Namespace, out: Path) -> Path:
         rows="\n".join(rows),
         windows=len(table.data["train"]),
         epochs=settings.epochs,
-        seconds=provenance["seconds"],
     )
     (out / "README.md").write_text(told, encoding="utf-8")
     return out
@@ -214,6 +222,51 @@ def judge(encoder: Path, table: Table, left_out: str) -> None:
     )
 
 
+def probed(table: Table, source: Source, contract: Contract, encoder: SignalEncoder) -> float:
+    """Macro-F1 on the test people of logistic regression on an encoder's features of the training people."""
+    read = as_read(
+        renamed(table, source.signal, "signal"),
+        "signal",
+        replace(contract, channels=source.channels or contract.channels),
+    )
+    labels = table.info.labels
+    features, truth = {}, {}
+    for split in ("train", "test"):
+        rows = [row for row, label in enumerate(read.data[split]["label"]) if label is not None]
+        features[split] = window_features(encoder, WindowDataset(read, "signal", split), rows)
+        truth[split] = label_numbers([read.data[split]["label"][row] for row in rows], labels)
+    answers = linear_probe(features["train"], truth["train"], features["test"], len(labels))
+    found = scores(Predictions(labels, truth["test"], answers, np.arange(len(answers)).astype(str)))["macro_f1"]
+    assert found is not None
+    return found
+
+
+def judge_all(arguments: argparse.Namespace) -> None:
+    """Record what linear probes read from the shipped encoders."""
+    rows = []
+    for name in ready_encoders():
+        encoder, recipe = load_encoder(pocket_encoder(name)), RECIPES[name]
+        record_of = read_json(pocket_encoder(name) / "train.json", "its record")
+        for source in recipe.sources:
+            table = prepared(arguments.data, arguments.work, source.dataset)
+            if table is None:
+                continue
+            rows.append(
+                {
+                    "encoder": f"sig2lm:{name}",
+                    "data": ".".join([source.dataset, source.signal, *(source.channels or ())]),
+                    "labels": len(table.info.labels),
+                    "test people": len(set(table.data["test"]["subject"])),
+                    "macro-F1": round(probed(table, source, recipe.contract, encoder), 4),
+                    "untrained": round(probed(table, source, recipe.contract, untrained(encoder, 0)), 4),
+                    "pretraining epochs": record_of["settings"]["epochs"],
+                }
+            )
+            print(rows[-1])
+    notes = ["linear probe on mean and maximum of the patches, fitted on all training people, frozen encoder"]
+    record("ready_encoders", rows, "Encoders that ship, on people that they never saw", notes)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path)
@@ -223,7 +276,11 @@ def main() -> None:
     parser.add_argument("--size", default="small")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--left-out")
+    parser.add_argument("--judge", action="store_true")
     arguments = parser.parse_args()
+    if arguments.judge:
+        judge_all(arguments)
+        return
     if arguments.left_out:
         encoder = build("movement", arguments, arguments.work / "encoders" / f"movement-without-{arguments.left_out}")
         table = prepared(arguments.data, arguments.work, arguments.left_out)

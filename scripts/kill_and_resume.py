@@ -20,17 +20,20 @@ from typing import Any
 os.environ["OMP_NUM_THREADS"] = "1"  # threads do not survive a fork
 
 import numpy as np
+import torch
 from results import record
+from transformers import AutoModelForCausalLM, LlamaConfig
 
 from sig2lm.datasets import load_table, prepare
-from sig2lm.encoder import save_encoder
+from sig2lm.datasets.public import synthetic
+from sig2lm.encoder import PatchTransformerConfig, SignalEncoder, save_encoder
 from sig2lm.lm import FrozenLM
 from sig2lm.model.adapter import AdapterConfig
-from sig2lm.pretraining import PretrainSettings, pretrain_encoder
 from sig2lm.templates import load_template
 from sig2lm.training.train_adapter import train_adapter
 from sig2lm.training.trainer import TrainSettings
 
+LM: FrozenLM  # loaded once, before the forks
 WRITES = ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "shutil.rmtree")
 
 
@@ -66,20 +69,32 @@ def forked(work: Callable[[], None], after: float | None = None) -> int:
 
 
 def make_data(out: Path) -> None:
-    """A simulated table and an encoder of its own."""
+    """A small simulated table, an untrained encoder for it, and what is measured of the LM."""
+    synthetic.RECORDINGS.update({"har": 1, "af_rr": 1, "stress": 8})
     prepare("synthetic", None, out / "data", seed=0)
-    encoder, _ = pretrain_encoder(load_table(out / "data" / "stress"), PretrainSettings(epochs=1, width=16, depth=1))
-    save_encoder(encoder, out / "encoder")
+    contract = load_table(out / "data" / "stress").info.signals["daily"]
+    config = PatchTransformerConfig(contract, 1, 1, 16, 1, 2, normalisation="instance")
+    save_encoder(SignalEncoder(config), out / "encoder")
+    _ = tiny_lm().capabilities
+
+
+def tiny_lm() -> FrozenLM:
+    """The pocket LM's words in a Llama of random weights: what is killed is the training, whatever it trains for."""
+    tokenizer = FrozenLM.from_pretrained("pocket").dialogue.tokenizer
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1, "num_attention_heads": 2}
+    config = LlamaConfig(vocab_size=len(tokenizer), max_position_embeddings=1024, **sizes)
+    return FrozenLM(AutoModelForCausalLM.from_config(config), tokenizer, "tiny")
 
 
 def training(out: Path, arguments: argparse.Namespace, resume: bool) -> None:
     settings = TrainSettings(
         AdapterConfig(num_virtual_tokens=2, hidden=16, depth=1, heads=2),
         epochs=2,
-        batch_size=16,
-        rows=96,
-        save_steps=3,
-        align_steps=4,
+        batch_size=8,
+        rows=32,
+        save_steps=2,
+        align_steps=2,
         lora_rank=arguments.lora_rank,
         train_encoder=arguments.train_encoder,
         calibration_examples=4,
@@ -88,7 +103,7 @@ def training(out: Path, arguments: argparse.Namespace, resume: bool) -> None:
         load_table(arguments.out / "data" / "stress"),
         {"daily": arguments.out / "encoder"},
         out,
-        lm=FrozenLM.from_pretrained("pocket"),
+        lm=LM,
         template=load_template("stress"),
         settings=settings,
         resume=resume,
@@ -119,6 +134,7 @@ def survives(run: Path, arguments: argparse.Namespace, at: int | None, after: fl
 
 
 def main() -> None:
+    global LM
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("out", type=Path)
     parser.add_argument("--points", type=int, default=40)
@@ -130,6 +146,7 @@ def main() -> None:
     arguments.out = arguments.out.absolute()
     if not (arguments.out / "encoder").exists():
         forked(lambda: make_data(arguments.out))
+    LM = tiny_lm()
     way = f"lora{arguments.lora_rank}_encoder{int(arguments.train_encoder)}"
     home = arguments.out / way
 

@@ -4,20 +4,30 @@ import json
 import os
 import shutil
 import tempfile
+import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import yaml
 from platformdirs import user_cache_path
 
 from sig2lm.errors import CheckpointError, Sig2LMError
 
 
+def expanded(path: str | Path) -> Path:
+    """Return a path with ``~`` replaced; that of a user whom this machine does not know stays as it is."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
+
+
 def cache_folder() -> Path:
     """Return where things lie that can be made again: ``SIG2LM_CACHE``, else the platform's place for caches."""
     given = os.environ.get("SIG2LM_CACHE")
-    return Path(given).expanduser().absolute() if given else user_cache_path("sig2lm", appauthor=False)
+    return expanded(given).absolute() if given else user_cache_path("sig2lm", appauthor=False)
 
 
 def check_new(path: str | Path) -> Path:
@@ -28,7 +38,7 @@ def check_new(path: str | Path) -> Path:
     Sig2LMError
         When something is there already, or the folder above cannot be written.
     """
-    path = Path(path).expanduser()
+    path = expanded(path)
     if path.exists() or path.is_symlink():
         raise Sig2LMError(f"expected a new path for the output, but '{path}' exists; choose another or remove it")
     return check_writable(path)
@@ -42,8 +52,14 @@ def check_writable(path: str | Path) -> Path:
     Sig2LMError
         When the nearest folder above it that exists cannot be written.
     """
-    path = Path(path).expanduser()
+    path = expanded(path)
     above = path.absolute().parent
+    try:
+        os.path.lexists(path) or path.stat()
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError) as error:
+        raise Sig2LMError(f"expected a path for the output, but {_reason(error)}: '{path}'; choose another") from error
     while not above.exists():
         above = above.parent
     if not above.is_dir() or not os.access(above, os.W_OK):
@@ -51,9 +67,13 @@ def check_writable(path: str | Path) -> Path:
     return path
 
 
-# What the first bytes of a file that this program wrote hold: a page, a report, the rows of an annotation.
-_SIGNATURES = (b'<meta name="generator" content="sig2lm', b'"sig2lm":', b"start_s,end_s,label")
+# What the first bytes of a file that this program wrote hold: a page, a report, rows of an annotation or evaluation.
+_SIGNATURES = (
+    *(b'<meta name="generator" content="sig2lm', b'"sig2lm":', b"start_s,end_s,label"),
+    *(b"subject,source,start,truth,answer", b"# What tokenizers do to these numbers", b'"tokenizers":'),
+)
 _HEAD = 4096
+_PARQUET, _FOOTER = b"PAR1", 1 << 16
 
 
 def check_outputs(outputs: Mapping[str, str | Path | None], inputs: Iterable[str | Path] = ()) -> None:
@@ -71,14 +91,14 @@ def check_outputs(outputs: Mapping[str, str | Path | None], inputs: Iterable[str
     Sig2LMError
         Naming the option, and what is there.
     """
-    read = [Path(path).expanduser() for path in inputs]
+    read = [expanded(path) for path in inputs]
     taken: dict[Path, str] = {}
     for option, path in outputs.items():
         if path is None or str(path) == "-":
             continue
-        place = check_writable(path).resolve()
+        place = _real(check_writable(path))
         for other in read:
-            if other.exists() and (place == other.resolve() or other.resolve() in place.parents):
+            if other.exists() and (place == _real(other) or _real(other) in place.parents):
                 raise Sig2LMError(f"{option} is '{path}', which is read ('{other}'); write somewhere else")
         if place in taken:
             raise Sig2LMError(f"{option} and {taken[place]} are both '{path}'; give each a file of its own")
@@ -89,12 +109,20 @@ def check_outputs(outputs: Mapping[str, str | Path | None], inputs: Iterable[str
             raise Sig2LMError(f"{option} is '{path}', a file that sig2lm did not write; choose another or remove it")
 
 
+def _real(path: Path) -> Path:
+    """The path without links; one that runs in a circle stays as it is."""
+    return Path(os.path.realpath(path))
+
+
 def _is_ours(path: Path) -> bool:
     """Whether a file is empty or says that this program wrote it; what is no plain file holds nothing to lose."""
     if not path.is_file():
         return True
     with path.open("rb") as file:
         head = file.read(_HEAD)
+        if head.startswith(_PARQUET):  # what it says of itself stands at its end
+            file.seek(max(0, path.stat().st_size - _FOOTER))
+            return b"sig2lm" in file.read()
     return not head or any(signature in head for signature in _SIGNATURES)
 
 
@@ -127,8 +155,9 @@ def replaced_file(path: str | Path) -> Iterator[Path]:
     Sig2LMError
         When the file cannot be written there.
     """
-    path = Path(path).expanduser()
-    temporary = path.with_name(f".{path.name}.partial")
+    path = expanded(path)
+    writer = f"{os.getpid()}-{threading.get_ident()}"  # others may write the same file at the same time
+    temporary = path.with_name(f".{path.name}.{writer}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
@@ -155,15 +184,77 @@ def read_json(path: Path, what: str) -> dict[str, Any]:
         When the file is missing or is not a JSON object.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = parse_json(read_plain(path))
     except FileNotFoundError as error:
         raise CheckpointError(
             f"expected {what} in '{path.parent}', found no {path.name} there; check the path"
         ) from error
     except (OSError, ValueError) as error:
         raise CheckpointError(
-            f"expected {what}, but '{path}' cannot be read as JSON: {error}; write it again"
+            f"expected {what}, but '{path}' cannot be read as JSON: {_reason(error)}; write it again"
         ) from error
     if not isinstance(content, dict):
         raise CheckpointError(f"expected {what}, but '{path}' holds no JSON object; write it again")
     return content
+
+
+def read_plain(path: Path) -> str:
+    """Read a small text in UTF-8; what is no plain file, such as a fifo, is not waited for.
+
+    Raises
+    ------
+    OSError, ValueError
+        When it cannot be read.
+    """
+    if path.exists() and not path.is_file():
+        raise OSError("it is no plain file")
+    return path.read_text(encoding="utf-8")
+
+
+def parse_json(text: str | bytes) -> Any:
+    """Read JSON from somewhere else.
+
+    Raises
+    ------
+    ValueError
+        When it is none, also where it is nested without end.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+
+
+class _PlainLoader(yaml.SafeLoader):
+    """YAML without anchors: with them a few lines may stand for more than there is memory, or for themselves."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("it has an alias (*name), which is not read here; write it out")
+        return super().compose_node(parent, index)
+
+
+def parse_yaml(text: str) -> Any:
+    """Read YAML from somewhere else.
+
+    Raises
+    ------
+    ValueError
+        When it is none, has aliases, or is nested without end.
+
+    Examples
+    --------
+    >>> parse_yaml("a: [1, 2]")
+    {'a': [1, 2]}
+    """
+    try:
+        return yaml.load(text, _PlainLoader)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+    except yaml.YAMLError as error:
+        raise ValueError(" ".join(str(error).split())) from error
+
+
+def _reason(error: Exception) -> str:
+    """What is wrong, in words, without the path that an OSError repeats."""
+    return (error.strerror if isinstance(error, OSError) else None) or " ".join(str(error).split())

@@ -8,6 +8,7 @@ from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
 from sig2lm.errors import CheckpointError
+from sig2lm.files import expanded
 
 
 def local_folder(
@@ -29,7 +30,7 @@ def local_folder(
     CheckpointError
         When it is neither a folder nor something that the hub, as far as it can be reached, gives.
     """
-    folder = Path(name).expanduser()
+    folder = expanded(name)
     if folder.is_dir():
         return folder
     try:

@@ -71,6 +71,11 @@ def check_shapes(expected: Mapping[str, Tensor], tensors: Mapping[str, Tensor], 
             )
 
 
+def part_of(tensors: Mapping[str, Tensor], lead: str) -> dict[str, Tensor]:
+    """Return the tensors whose names begin so, without that beginning."""
+    return {name.removeprefix(lead): tensor for name, tensor in tensors.items() if name.startswith(lead)}
+
+
 def fingerprint(config: dict[str, Any], tensors: dict[str, Tensor]) -> str:
     """SHA-256 (16 hex digits) of a config and its tensors."""
     digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode())

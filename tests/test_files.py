@@ -1,12 +1,19 @@
 """Outputs never destroy what is there."""
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 import sig2lm.pages
-from sig2lm.errors import Sig2LMError
-from sig2lm.files import check_outputs
+from sig2lm.cli.tokenizer_report import built_in_series
+from sig2lm.errors import CheckpointError, Sig2LMError
+from sig2lm.evaluation.predictions import write_predictions
+from sig2lm.files import check_outputs, parse_json, parse_yaml, read_json, write_json
+from sig2lm.tokenization import pocket_tokenizer, tokenizer_report
+from sig2lm.tokenization.markdown import to_markdown
 
 
 def test_outputs_spare_inputs_each_other_and_files_of_others(tmp_path: Path) -> None:
@@ -37,6 +44,60 @@ def test_what_this_program_wrote_may_be_written_again(tmp_path: Path) -> None:
     rows.write_text("start_s,end_s,label\n0,1,walking\n")
     check_outputs({"--html": page, "--json": report, "--out": rows, "--new": tmp_path / "new.json", "--none": None})
     check_outputs({"--json": "-"})
+
+
+def test_what_an_evaluation_and_a_report_wrote_may_be_written_again(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"subject": ["s1"], "source": ["a"], "start": [0.0], "truth": ["up"], "answer": ["up"]})
+    for name in ("rows.csv", "rows.parquet"):
+        write_predictions(frame, tmp_path / name)
+        check_outputs({"--predictions": tmp_path / name})
+    frame.to_parquet(tmp_path / "theirs.parquet")
+    frame[["truth"]].to_csv(tmp_path / "theirs.csv")
+    for name in ("theirs.parquet", "theirs.csv"):
+        with pytest.raises(Sig2LMError, match="did not write"):
+            check_outputs({"--predictions": tmp_path / name})
+    report = tokenizer_report(pocket_tokenizer(), built_in_series()[:1], serializers=("plain",))
+    for name, content in (("report.md", to_markdown(report)), ("report.json", report.to_json())):
+        (tmp_path / name).write_text(content)
+        check_outputs({"--out": tmp_path / name})
+
+
+def test_paths_that_cannot_be_are_refused_in_a_line(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    for path in ("~nobody-of-this-name/x", str(tmp_path / ("a" * 300)), str(tmp_path / "loop" / "x"), "a\0b"):
+        told = ""
+        try:
+            check_outputs({"--json": path}, [tmp_path])
+        except Sig2LMError as error:
+            told = str(error)
+        assert "\n" not in told
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000, "9" * 5000, "", "\ud800"])
+def test_json_that_is_none_is_a_value_error(text: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        parse_json(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 999, "a: &a [1]\nb: *a", "&a {a: *a}", "!!python/name:os.sep x", "{a: 2024-99-99}"]
+)
+def test_yaml_that_grows_or_recurs_is_a_value_error(text: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        parse_yaml(text)
+
+
+def test_a_fifo_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "config.json")
+    with pytest.raises(CheckpointError, match="no plain file"):
+        read_json(tmp_path / "config.json", "a run")
+
+
+def test_threads_may_write_the_same_file(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda number: write_json(tmp_path / "one.json", {"number": number}), range(200)))
+    assert [path.name for path in tmp_path.iterdir()] == ["one.json"]
+    assert "number" in read_json(tmp_path / "one.json", "it")
 
 
 def test_every_page_says_that_this_program_wrote_it() -> None:

@@ -10,7 +10,8 @@ from pathlib import Path
 import sig2lm
 
 PACKAGE = Path(sig2lm.__file__).parent
-BASE = {"_version", "arguments", "errors", "files", "formatting", "hub", "pocket", "tensors", "metrics", "progress"}
+BASE = {"_version", "arguments", "errors", "files", "formatting", "hub", "metrics", "pocket", "progress", "schema"}
+BASE |= {"tensors"}
 DATA = BASE | {"signals", "quantities", "datasets", "templates", "tokenization"}
 # What each room of the package may import of the others, in functions and for type checkers too.
 ALLOWED: dict[str, set[str]] = {
@@ -21,7 +22,8 @@ ALLOWED: dict[str, set[str]] = {
     "progress": set(),
     "pocket": set(),
     "files": {"errors"},
-    "hub": {"errors"},
+    "schema": {"errors"},
+    "hub": {"errors", "files"},
     "tensors": {"errors", "files"},
     "metrics": set(),
     "templates": BASE,
@@ -37,9 +39,10 @@ ALLOWED: dict[str, set[str]] = {
     "cohort": DATA | {"encoder", "lm", "model"},
     "training": DATA | {"encoder", "pretraining", "lm", "model"},
     "evaluation": DATA | {"encoder", "pretraining", "lm", "model", "training"},
+    "web": DATA | {"pages", "encoder", "lm", "model"},
 }
 ENTRANCES = {"__init__", "__main__", "cli"}  # these may import every room
-WITH_TORCH = {"hub", "tensors", "lm", "encoder", "pretraining", "model", "cohort", "training", "evaluation"}
+WITH_TORCH = {"hub", "tensors", "lm", "encoder", "pretraining", "model", "cohort", "training", "evaluation", "web"}
 WITHOUT_TORCH = set(ALLOWED) - WITH_TORCH
 # Named exceptions: a module that may import torch, imported by nobody at its top level.
 TORCH_EXCEPTIONS = {"sig2lm.tokenization.embeddings"}

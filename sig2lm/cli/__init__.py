@@ -10,6 +10,7 @@ import typer
 
 from sig2lm.cli.annotate import annotate
 from sig2lm.cli.ask import ask
+from sig2lm.cli.cache import cache
 from sig2lm.cli.card import card
 from sig2lm.cli.chat import chat
 from sig2lm.cli.cross_validate import cross_validate
@@ -19,7 +20,7 @@ from sig2lm.cli.explain import explain
 from sig2lm.cli.export_onnx import export_onnx
 from sig2lm.cli.fine_tune_encoder import fine_tune_encoder
 from sig2lm.cli.formats import formats
-from sig2lm.cli.mistakes import UsageError, mistake
+from sig2lm.cli.mistakes import UsageError, mistake, trouble
 from sig2lm.cli.prepare import prepare
 from sig2lm.cli.pretrain_encoder import pretrain_encoder
 from sig2lm.cli.probe import probe
@@ -27,6 +28,7 @@ from sig2lm.cli.quantities import quantities
 from sig2lm.cli.questions import questions
 from sig2lm.cli.tokenizer_report import tokenizer_report
 from sig2lm.cli.train_adapter import train_adapter
+from sig2lm.cli.web import web
 from sig2lm.errors import Sig2LMError
 
 app = typer.Typer(
@@ -54,6 +56,8 @@ app.command()(quantities)
 app.command()(questions)
 app.command()(tokenizer_report)
 app.command()(formats)
+app.command()(cache)
+app.command()(web)
 
 
 @app.callback(invoke_without_command=True)
@@ -91,6 +95,9 @@ def main() -> None:
             sys.exit(app(prog_name="sig2lm", standalone_mode=False))
     except Sig2LMError as error:
         typer.echo(f"sig2lm: error: {error}", err=True)
+        sys.exit(2)
+    except (OSError, MemoryError) as error:
+        typer.echo(f"sig2lm: error: {trouble(error)}", err=True)
         sys.exit(2)
     except UsageError as error:
         if type(error).__name__ == "NoArgsIsHelpError":

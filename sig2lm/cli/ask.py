@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from sig2lm.cli.checks import say_checks
+from sig2lm.cli.checks import say_checks, say_reliance
 from sig2lm.cli.groups import Asked, RunPlaces, Writing, takes_groups
 from sig2lm.cli.options import QUESTION, RunArgument, SignalOption, paths_of
 from sig2lm.cli.output import JsonOption, write_output
@@ -51,6 +51,7 @@ def ask(
         "label": answer.label,
         "probabilities": answer.probabilities,
         "label_set": answer.label_set,
+        "relies_on_signal": answer.relies_on_signal,
         "checks": [asdict(check) for check in answer.checks],
         "seconds": round(time.perf_counter() - started, 4),
     }
@@ -62,3 +63,4 @@ def ask(
     if answer.label_set is not None:
         typer.echo(f"  with a coverage of {coverage:g}: {' or '.join(answer.label_set)}")
     say_checks(answer.checks)
+    say_reliance(answer.reliance)

@@ -4,13 +4,14 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from sig2lm.cli.checks import say_checks
+from sig2lm.cli.checks import say_checks, say_reliance
 from sig2lm.cli.groups import RunPlaces, Writing, takes_groups
 from sig2lm.cli.options import FactOption, RunArgument, SignalOption, facts, split_choices
 from sig2lm.cli.recordings import RunRecordings
 from sig2lm.errors import Sig2LMError
 
 if TYPE_CHECKING:
+    from sig2lm.model.answer import Answer
     from sig2lm.model.chat import Chat
 
 _HELP = "Ask; /choices A,B: QUESTION for a closed question, /reset to forget what was said, an empty line to leave."
@@ -60,11 +61,11 @@ def _answer(conversation: "Chat", line: str, options: dict[str, Any]) -> None:
         listed, separator, question = rest.rpartition(":")
         if not separator or not question.strip():
             raise Sig2LMError("expected /choices A,B: QUESTION")
-        typer.echo(conversation.ask(question.strip(), split_choices([listed])).text)
+        _say(conversation.ask(question.strip(), split_choices([listed])))
     elif command.startswith("/"):
         raise Sig2LMError(f"unknown command '{command}'; {_HELP[0].lower()}{_HELP[1:]}")
     elif conversation.task.choices(line, None):
-        typer.echo(conversation.ask(line).text)
+        _say(conversation.ask(line))
     else:
         pieces = []
         for piece in conversation.stream(line, **options):
@@ -72,3 +73,9 @@ def _answer(conversation: "Chat", line: str, options: dict[str, Any]) -> None:
             typer.echo(piece, nl=False)
         typer.echo()
         say_checks(conversation.check("".join(pieces)))
+        say_reliance(conversation.reliance())
+
+
+def _say(answer: "Answer") -> None:
+    typer.echo(answer.text)
+    say_reliance(answer.reliance)

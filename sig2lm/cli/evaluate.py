@@ -59,6 +59,13 @@ def evaluate(
             rich_help_panel=PANEL,
         ),
     ] = None,
+    reliance_gate: Annotated[
+        float | None,
+        typer.Option(
+            metavar="X",
+            help="Leave with exit code 1 unless macro-F1 falls by X with shuffled, noisy and dropped signals.",
+        ),
+    ] = None,
     missing: Annotated[bool, typer.Option("--missing", help="Ask again with each sensor missing.")] = False,
     batch_size: Annotated[int, typer.Option(min=1, help="Questions read at once.")] = 64,
     seed: SeedOption = 0,
@@ -79,14 +86,16 @@ def evaluate(
     from sig2lm.errors import Sig2LMError
     from sig2lm.evaluation.classifier import evaluate_classifier
     from sig2lm.evaluation.controls import without_sensors
+    from sig2lm.evaluation.degradation import check_fall
+    from sig2lm.evaluation.degradation import reliance_gate as gate
     from sig2lm.evaluation.evaluate import evaluate as score
     from sig2lm.evaluation.predictions import check_suffix, prediction_frame, write_predictions
-    from sig2lm.files import check_outputs, check_writable
+    from sig2lm.files import check_outputs
     from sig2lm.pretraining.classifier import is_classifier, load_classifier
 
-    check_outputs({"--json": json_file, "--html": html}, [data])
+    check_outputs({"--json": json_file, "--html": html, "--predictions": predictions}, [data])
     if predictions is not None:
-        check_writable(check_suffix(predictions))
+        check_suffix(predictions)
     if html is not None and questions:
         raise Sig2LMError("--html shows labels; leave out --questions")
     if missing and compare:
@@ -95,10 +104,14 @@ def evaluate(
         raise Sig2LMError("--predictions is for labels; leave out --questions")
     if questions and (missing or compare):
         raise Sig2LMError("--questions asks the run alone; leave out --compare and --missing")
+    if reliance_gate is not None:
+        if compare or questions:
+            raise Sig2LMError("--reliance-gate asks the run alone; leave out --compare and --questions")
+        check_fall(reliance_gate)
     table = load_table(data) if questions else closed_rows(load_table(data), _progress)
     chosen = parse_methods(methods)
     if is_classifier(run):
-        if compare or questions or missing or html is not None:
+        if compare or questions or missing or html is not None or reliance_gate is not None:
             raise Sig2LMError(f"'{run}' is an encoder with its classifier and asks no LM; leave out what asks one")
         scored = evaluate_classifier(load_classifier(run), table, split, baselines, _progress)
         if not write_output(json_file, scored.report):
@@ -129,6 +142,8 @@ def evaluate(
         evaluated = score(model, table, split, batch_size, _progress, baselines)
         report, frame = evaluated.report, prediction_frame(table, split, evaluated.predictions)
         report |= {"missing": without} if without is not None else {}
+        if reliance_gate is not None:
+            report["gate"] = gate(model, table, evaluated, reliance_gate, batch_size, _progress)
         show = show_report
     if not write_output(json_file, report):
         show(report)
@@ -141,6 +156,8 @@ def evaluate(
 
         task = model.task(table.info.signals)
         write_page(to_html(report if evaluated is None else as_comparison(evaluated, table, task, seed)), html)
+    if not report.get("gate", {}).get("passed", True):
+        raise typer.Exit(1)
 
 
 def _progress(line: str) -> None:
@@ -285,12 +302,16 @@ def show_report(report: dict[str, Any]) -> None:
     for sensor in report.get("missing", ()):
         channels = shorten(f"without {sensor['signal']} {', '.join(sensor['channels'])}", 48, placeholder=" ...")
         table.add_row(channels, *map(_number, _scores(sensor)))
+    if gate := report.get("gate"):
+        for key, unit in (("noise", "standard deviations of noise"), ("dropped", "of the channels dropped")):
+            for point in gate[key][1:]:
+                table.add_row(f"{point['amount']:g} {unit}", "", _number(point["macro_f1"]), "")
     table.add_row("linear probe, no LM", *map(_number, _scores(report["probe"])))
     for rival in report["baselines"]:
         table.add_row(rival["name"], *map(_number, _scores(rival)))
     console = Console()
     console.print(table)
-    for note in report["notes"]:
+    for note in (*report["notes"], *report.get("gate", {}).get("failed", ())):
         console.print(note, highlight=False)
     if sets := report.get("label_sets"):
         console.print(

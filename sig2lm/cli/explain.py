@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sig2lm.cli.checks import say_checks
+from sig2lm.cli.checks import say_checks, say_reliance, without_signal
 from sig2lm.cli.groups import Asked, RunPlaces, Writing, takes_groups
 from sig2lm.cli.options import QUESTION, RunArgument, SignalOption, paths_of
 from sig2lm.cli.output import PANEL, JsonOption, write_output
@@ -67,16 +67,21 @@ def explain(
         "text": answer.text,
         "label": answer.label,
         "probabilities": answer.probabilities,
+        "relies_on_signal": answer.relies_on_signal,
         "checks": [asdict(check) for check in answer.checks],
         "evidence": answer.evidence.to_dict(),
     }
     if html:
         recording = ", ".join(Path(file.partition("=")[2] or file).name for file in signal)
         shown = [signals[one.name] for one in answer.evidence.signals]
-        write_page(to_html(Explained(content, shown, recording, Path(run).name or run, Path(model.lm.name).name)), html)
+        told = answer.reliance
+        notes = () if told is None or told.holds else (f"This answer {without_signal(told)}.",)
+        page = Explained(content, shown, recording, Path(run).name or run, Path(model.lm.name).name, notes)
+        write_page(to_html(page), html)
     if not write_output(json_file, content):
         typer.echo(answer.text)
         say_checks(answer.checks)
+        say_reliance(answer.reliance)
         typer.echo(f"  with the signal {changed(answer.evidence.change)} without it")
         _say(answer)
 

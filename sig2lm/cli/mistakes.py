@@ -11,6 +11,15 @@ UsageError: Any = typer.BadParameter.__bases__[0]
 """What the parser raises; typer gives it no public name."""
 
 
+def trouble(error: OSError | MemoryError) -> str:
+    """Return what the machine refuses, where no part of the program knew better what to do about it."""
+    if isinstance(error, MemoryError):
+        return "expected to find room in memory, but there is none left; take a shorter recording or smaller batches"
+    place = f" '{error.filename}'" if error.filename is not None else ""
+    reason = error.strerror or " ".join(str(error).split())
+    return f"expected to read and write{place}, but: {reason}; check the path, its permissions and the disk"
+
+
 def mistake(error: Any) -> str:
     """Return what is wrong with a command line, and which `--help` says more."""
     command = error.ctx.command_path if getattr(error, "ctx", None) else "sig2lm"

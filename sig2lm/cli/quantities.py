@@ -37,13 +37,13 @@ def quantities(
     found = list(measure(signal).values())
     for package, names in lacking_packages(signal).items():
         typer.echo(f"without the package {package}: no {', '.join(names)}; pip install 'sig2lm[quantities]'", err=True)
-    if write_output(json_file, {"quantities": [asdict(fact) for fact in found]}):
-        return
     if not found:
         told = ", ".join(
             f"{name} ({unit or 'no unit'})" for name, unit in zip(signal.channels, signal.units, strict=True)
         )
         raise SignalError(f"'{file}': nothing to measure in {told}; state units and rate, or take a longer recording")
+    if write_output(json_file, {"quantities": [asdict(fact) for fact in found]}):
+        return
     _show(found)
 
 

@@ -53,7 +53,7 @@ def tokenizer_report(
     os.environ["TOKENIZERS_PARALLELISM"] = "true"
     from rich.console import Console
 
-    from sig2lm.files import check_writable
+    from sig2lm.files import check_outputs
     from sig2lm.pages.tokenizer_report import to_html
     from sig2lm.progress import Progress
     from sig2lm.tokenization import load_tokenizer, pocket_tokenizer
@@ -61,9 +61,7 @@ def tokenizer_report(
     from sig2lm.tokenization.markdown import to_markdown
     from sig2lm.tokenization.terminal import summary
 
-    for path in (html, json_file, markdown):
-        if path is not None and path != STANDARD:
-            check_writable(path)
+    check_outputs({"--html": html, "--json": json_file, "--markdown": markdown}, files or [])
     tokenizers = [load_tokenizer(name) for name in tokenizer or []]
     if not tokenizers and lm is None:
         tokenizers = [pocket_tokenizer()]

@@ -3,12 +3,12 @@
 from pathlib import Path
 from typing import cast
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
 
 from sig2lm.datasets.table import COLUMNS
 from sig2lm.datasets.windows import WindowSpec
 from sig2lm.errors import DatasetError, SignalError
+from sig2lm.files import parse_yaml, read_plain
 from sig2lm.signals import Contract, ReadOptions
 from sig2lm.signals.options import Stated
 
@@ -134,12 +134,12 @@ def read_declaration(source: Path) -> Declaration:
     """
     path = source / DECLARATION_FILE
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = parse_yaml(read_plain(path))
     except FileNotFoundError as error:
         raise DatasetError(
             f"expected '{path}' with task and signals (name: sampling_rate, channels, units), found no such file"
         ) from error
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, ValueError) as error:
         raise DatasetError(f"'{path}' is not readable as YAML: {' '.join(str(error).split())}") from error
     try:
         declaration = Declaration.model_validate(content)

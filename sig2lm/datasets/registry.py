@@ -24,7 +24,7 @@ from sig2lm.datasets.public.wisdm_watch import draft_wisdm_watch
 from sig2lm.datasets.table import TableInfo
 from sig2lm.datasets.writer import Draft, write_table
 from sig2lm.errors import DatasetError
-from sig2lm.files import check_new, new_folder
+from sig2lm.files import check_new, expanded, new_folder
 
 _READERS: dict[str, Callable[..., Draft]] = {
     "motionsense": draft_motionsense,
@@ -127,7 +127,7 @@ def _draft(name: str, source: str | Path | None, seed: int | None, options: dict
 def _check_source(name: str, source: str | Path | None) -> Path:
     if source is None:
         raise DatasetError(f"'{name}' is read from a folder, and none was given; give SOURCE")
-    path = Path(source).expanduser()
+    path = expanded(source)
     if not path.is_dir():
         raise DatasetError(f"expected the folder of '{name}', but there is no folder '{path}'; check the path")
     return path

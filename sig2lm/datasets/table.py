@@ -17,6 +17,7 @@ import numpy as np
 from pyarrow import ArrowException
 
 from sig2lm.errors import DatasetError, SignalError
+from sig2lm.files import expanded, parse_json, read_plain
 from sig2lm.signals import Contract, Signal
 
 TABLE_FILE = "table.json"
@@ -180,7 +181,7 @@ def load_table(path: str | Path) -> Table:
     DatasetError
         If the folder is missing, holds no table or several, or is damaged.
     """
-    path = Path(path).expanduser()
+    path = expanded(path)
     info = _load_info(path)
     try:
         data = hf.load_from_disk(str(path))
@@ -203,7 +204,7 @@ def _load_info(path: Path) -> TableInfo:
             )
         raise DatasetError(f"expected a prepared table, found no {TABLE_FILE} in '{path}'; make it with sig2lm prepare")
     try:
-        data = json.loads((path / TABLE_FILE).read_text(encoding="utf-8"))
+        data = parse_json(read_plain(path / TABLE_FILE))
     except (OSError, ValueError) as error:
         raise DatasetError(
             f"'{path / TABLE_FILE}' cannot be read ({_one_line(error)}); prepare the table again"

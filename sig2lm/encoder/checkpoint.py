@@ -1,15 +1,19 @@
 """An encoder on disk: ``config.json`` (architecture and contract), ``encoder.safetensors``, ``train.json``."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
+from torch import Tensor
+
 from sig2lm._version import __version__
-from sig2lm.encoder.architectures import build_encoder
+from sig2lm.encoder.architectures import read_config
 from sig2lm.encoder.protocol import PatchEncoder, encoder_config
 from sig2lm.encoder.signal_encoder import SignalEncoder
 from sig2lm.errors import CheckpointError
-from sig2lm.files import new_folder, read_json, write_json
-from sig2lm.tensors import fill_module, fingerprint, read_tensors, write_tensors
+from sig2lm.files import expanded, new_folder, read_json, write_json
+from sig2lm.tensors import check_shapes, fingerprint, read_tensors, write_tensors
 
 FORMAT = 1
 _RENAMED = {"modality": "group_embedding"}  # weights that were once called otherwise
@@ -44,16 +48,34 @@ def load_encoder(folder: str | Path) -> SignalEncoder:
     CheckpointError
         When the folder holds no encoder, or a damaged one.
     """
-    folder = Path(folder).expanduser()
+    folder = expanded(folder)
     what = f"an encoder of sig2lm in '{folder}'"
     config = read_json(folder / "config.json", what)
     if config.pop("kind", None) != "encoder" or config.pop("format", None) != FORMAT:
         raise CheckpointError(
             f"expected {what} (format {FORMAT}), found a config.json of something else; check the path"
         )
-    encoder = build_encoder(config)
     tensors = read_tensors(folder / "encoder.safetensors", what)
-    fill_module(encoder, {_RENAMED.get(name, name): tensor for name, tensor in tensors.items()}, what)
+    return filled_encoder(config, {_RENAMED.get(name, name): tensor for name, tensor in tensors.items()}, what)
+
+
+def filled_encoder(config: Mapping[str, Any], tensors: dict[str, Tensor], what: str) -> SignalEncoder:
+    """Build an encoder from its config and give it these weights; no memory is taken for what they do not fill.
+
+    Raises
+    ------
+    CheckpointError
+        When the config is none, or of another network than the weights.
+    """
+    checked = read_config(config)
+    try:
+        with torch.device("meta"):
+            expected = SignalEncoder(checked).state_dict()
+    except (ArithmeticError, AssertionError, RuntimeError, TypeError, ValueError) as error:
+        raise CheckpointError(f"expected {what}, but no network has such a config ({error}); copy it again") from error
+    check_shapes(expected, tensors, what)
+    encoder = SignalEncoder(checked)
+    encoder.load_state_dict(tensors)
     return encoder.eval()
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from torch import nn
 
 from sig2lm.errors import CheckpointError, SignalError
+from sig2lm.schema import Count, Finite, Share, read_as
 from sig2lm.signals import Contract
 from sig2lm.signals.units import convert_values
 
@@ -43,10 +44,10 @@ class EncoderConfig(ABC):
     contract: Contract
     _: KW_ONLY
     normalisation: Normalisation = "dataset"
-    mean: tuple[float, ...] = ()
-    std: tuple[float, ...] = ()
-    max_positions: int = 8192
-    dropout: float = 0.0
+    mean: tuple[Finite, ...] = ()
+    std: tuple[Finite, ...] = ()
+    max_positions: Count = 8192
+    dropout: Share = 0.0
 
     architecture: ClassVar[str]
     hides_level: ClassVar[bool] = False  # whether its own layers take a signal's level away
@@ -103,13 +104,20 @@ class EncoderConfig(ABC):
                 f"expected an encoder config with the keys {', '.join(sorted(known))}, found also {', '.join(unknown)}"
                 "; it was written by another version of sig2lm or is not an encoder"
             )
+        if not isinstance(content.get("contract"), Mapping):
+            raise CheckpointError("expected an encoder config with a contract, found none; copy the encoder again")
         try:
-            values: dict[str, Any] = {
-                key: tuple(value) if isinstance(value, list) else value for key, value in content.items()
-            }
-            return cls(**{**values, "contract": Contract.from_dict(content["contract"])})
-        except (KeyError, TypeError) as error:
-            raise CheckpointError(f"expected an encoder config, found one that lacks or mistypes {error}") from error
+            contract = Contract.from_dict(dict(content["contract"]))
+        except (SignalError, TypeError, ValueError) as error:
+            raise CheckpointError(f"expected an encoder config with a contract, but {error}; copy it again") from error
+        config = read_as(cls, {**content, "contract": contract.to_dict()}, "an encoder config")
+        channels = len(contract.channels)
+        if any(len(scaling) not in (0, channels) for scaling in (config.mean, config.std)):
+            raise CheckpointError(
+                f"expected an encoder config with mean and std of {channels} channels, found {len(config.mean)} and "
+                f"{len(config.std)}; copy it again"
+            )
+        return config
 
 
 def channel_groups(contract: Contract) -> tuple[tuple[int, ...], ...]:

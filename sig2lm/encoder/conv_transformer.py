@@ -6,6 +6,7 @@ from torch import nn
 
 from sig2lm.encoder.attention import TransformerBlocks
 from sig2lm.encoder.convolutional import ConvolutionalConfig
+from sig2lm.schema import Count
 
 
 @dataclass(frozen=True)
@@ -20,8 +21,8 @@ class ConvTransformerConfig(ConvolutionalConfig):
         Tokens that all see one another.
     """
 
-    heads: int = 4
-    attention_span: int = 512
+    heads: Count = 4
+    attention_span: Count = 512
 
     architecture = "conv_transformer"
 

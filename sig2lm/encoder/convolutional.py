@@ -7,6 +7,7 @@ from torch import nn
 
 from sig2lm.encoder.config import EncoderConfig
 from sig2lm.encoder.convolution import GroupStems
+from sig2lm.schema import Count, Depth
 
 
 @dataclass(frozen=True)
@@ -25,11 +26,11 @@ class ConvolutionalConfig(EncoderConfig):
         Residual blocks in each stage of convolutions.
     """
 
-    strides: tuple[int, ...]
-    width: int = 128
-    depth: int = 4
-    kernel: int = 15
-    stem_depth: int = 1
+    strides: tuple[Count, ...]
+    width: Count = 128
+    depth: Depth = 4
+    kernel: Count = 15
+    stem_depth: Depth = 1
 
     hides_level = True
 

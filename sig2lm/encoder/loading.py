@@ -12,6 +12,7 @@ from sig2lm.encoder.checkpoint import load_encoder
 from sig2lm.encoder.external import LIBRARIES, load_external
 from sig2lm.encoder.protocol import PatchEncoder, check_encoder
 from sig2lm.errors import CheckpointError
+from sig2lm.files import expanded
 from sig2lm.pocket import pocket_encoder, ready_encoders
 from sig2lm.signals import Contract
 
@@ -52,7 +53,7 @@ def own_folder(source: str | Path) -> Path | None:
     """Return the folder of an encoder of sig2lm's own, also of ``sig2lm:NAME``; None where it holds none."""
     text = str(source)
     name = text.removeprefix(f"{READY}:")
-    folder = Path(text).expanduser() if name == text else pocket_encoder(name)
+    folder = expanded(text) if name == text else pocket_encoder(name)
     return folder if (folder / "encoder.safetensors").is_file() else None
 
 
@@ -67,7 +68,7 @@ def split_source(source: str | Path) -> tuple[str | None, str]:
     """
     text = str(source)
     library, colon, name = text.partition(":")
-    if not colon or Path(text).expanduser().is_dir():
+    if not colon or expanded(text).is_dir():
         return None, text
     if library == READY and name not in ready_encoders():
         there = ", ".join(f"{READY}:{ready}" for ready in ready_encoders()) or "none"
@@ -87,7 +88,7 @@ def source_of(source: str | Path | PatchEncoder) -> str:
     if not isinstance(source, str | Path):
         return IN_MEMORY
     library, name = split_source(source)
-    folder = Path(name).expanduser()
+    folder = expanded(name)
     if library is None:
         return str(folder.resolve())
     if library == READY:
@@ -118,7 +119,7 @@ def find_encoder(places: Sequence[str | Path], config: dict[str, Any]) -> tuple[
                 return load_encoder(own), source_of(place)
         elif library in LIBRARIES:
             name = place.removeprefix(f"{library}:")
-            if Path(name).expanduser().is_dir() or _may_be_hub_id(name):
+            if expanded(name).is_dir() or _may_be_hub_id(name):
                 return load_external(library, name, contract), source_of(f"{library}:{name}")
     return None
 

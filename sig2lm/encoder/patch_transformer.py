@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from sig2lm.encoder.attention import TransformerBlocks
 from sig2lm.encoder.config import EncoderConfig
 from sig2lm.encoder.patching import in_patches
+from sig2lm.schema import Count, Depth
 
 
 @dataclass(frozen=True)
@@ -24,12 +25,12 @@ class PatchTransformerConfig(EncoderConfig):
         Patches that all see one another.
     """
 
-    patch_size: int
-    patch_stride: int
-    width: int = 128
-    depth: int = 4
-    heads: int = 4
-    attention_span: int = 512
+    patch_size: Count
+    patch_stride: Count
+    width: Count = 128
+    depth: Depth = 4
+    heads: Count = 4
+    attention_span: Count = 512
 
     architecture = "patch_transformer"
 

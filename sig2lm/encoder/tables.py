@@ -158,8 +158,15 @@ def without_channels(table: Table, name: str, channels: Sequence[int]) -> Table:
         values[list(channels)] = np.nan
         return values
 
-    key = fingerprint({"without": [name, *map(int, channels)]}, {})
-    return replace(_rewritten(table, name, table.info.signals[name], silence, key), info=table.info)
+    return changed(table, name, silence, {"without": [name, *map(int, channels)]})
+
+
+def changed(
+    table: Table, name: str, change: Callable[[Signal], NDArray[np.float32]], key: Mapping[str, object]
+) -> Table:
+    """The same windows with other values of one signal; ``key`` says which change it is, for the cache."""
+    contract = table.info.signals[name]
+    return replace(_rewritten(table, name, contract, change, fingerprint(dict(key), {})), info=table.info)
 
 
 def renamed(table: Table, name: str, other: str) -> Table:

@@ -26,7 +26,7 @@ from sig2lm.evaluation.comparison.compare import FINE_TUNED, fine_tuned_result
 from sig2lm.evaluation.comparison.results import Cost, MethodResult
 from sig2lm.evaluation.controls import Progress, no_better
 from sig2lm.evaluation.predictions import prediction_frame, predictions_of, read_predictions, write_predictions
-from sig2lm.files import check_new, new_folder, read_json, write_json
+from sig2lm.files import check_new, expanded, new_folder, read_json, write_json
 from sig2lm.lm import FrozenLM
 from sig2lm.metrics import Predictions, scores, spread, subject_intervals
 from sig2lm.model.signal_lm import SignalLM
@@ -123,7 +123,7 @@ def cross_validate(
     KeyboardInterrupt
         If the training of an adapter was interrupted; its checkpoint is kept.
     """
-    settings, out = settings or CrossValidationSettings(), Path(out).expanduser()
+    settings, out = settings or CrossValidationSettings(), expanded(out)
     division = settings.folds, settings.seed, settings.every
     parts = [learning_fold(table, number, *division) for number in range(1, settings.folds + 1)]
     begun = _identity(table, lm, template, encoders or {}, settings)

@@ -3,7 +3,10 @@
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
+from sig2lm._version import __version__
 from sig2lm.datasets import Table
 from sig2lm.errors import Sig2LMError
 from sig2lm.files import replaced_file
@@ -61,7 +64,9 @@ def write_predictions(frame: pd.DataFrame, path: Path) -> None:
     check_suffix(path)
     with replaced_file(path) as temporary:
         if path.suffix == ".parquet":
-            frame.to_parquet(temporary, index=False)
+            rows = pa.Table.from_pandas(frame, preserve_index=False)
+            named = {**(rows.schema.metadata or {}), b"sig2lm": __version__.encode()}  # by this it may be replaced
+            pq.write_table(rows.replace_schema_metadata(named), temporary)
         else:
             frame.to_csv(temporary, index=False)
 

@@ -17,7 +17,7 @@ from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 from transformers.utils import logging
 
 from sig2lm.errors import CheckpointError
-from sig2lm.files import cache_folder
+from sig2lm.files import cache_folder, expanded, parse_json, read_plain
 from sig2lm.hub import local_folder
 from sig2lm.lm.gguf import SMOLLM2, converted, fingerprint_gguf, gguf_file, is_gguf, smollm2_file
 from sig2lm.lm.placement import Placement
@@ -55,7 +55,7 @@ def find_lm(name: str | Path, revision: str | None = None) -> LMSource:
     CheckpointError
         If ``name`` is no folder or file here, nor something that the hub, as far as it can be reached, gives.
     """
-    path = Path(name).expanduser()
+    path = expanded(name)
     if str(name) == SMOLLM2 and not path.is_dir():
         return _find_gguf(smollm2_file(), SMOLLM2)
     if is_gguf(path):
@@ -154,7 +154,7 @@ def _canonical(path: Path) -> bytes:
     """File content; for JSON without key order and without the library version that a mere re-save would change."""
     if path.suffix != ".json" or path.name == "tokenizer.json":
         return path.read_bytes()
-    content = json.loads(path.read_text(encoding="utf-8"))
+    content = parse_json(read_plain(path))
     content.pop("transformers_version", None)
     return json.dumps(content, sort_keys=True).encode()
 

@@ -5,7 +5,6 @@ CPUs bfloat16 is not: without AMX or AVX512-BF16 it takes twenty times as long a
 """
 
 import importlib.util
-import json
 import logging
 import time
 from collections.abc import Mapping
@@ -21,6 +20,7 @@ from torch import Tensor
 from transformers import BitsAndBytesConfig
 
 from sig2lm.errors import ArgumentError, CheckpointError
+from sig2lm.files import parse_json, read_plain
 
 AUTO = "auto"
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -145,7 +145,7 @@ def to_device(values: Any, device: torch.device) -> Any:
 def _published(folder: Path) -> torch.dtype:
     """The type that an LM's config states; float32 where it is silent."""
     try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        config = parse_json(read_plain(folder / "config.json"))
         text = config.get("text_config") or config
         stated = config.get("dtype") or config.get("torch_dtype") or text.get("dtype") or text.get("torch_dtype")
     except (OSError, ValueError, AttributeError):

@@ -9,13 +9,14 @@ fixed K by cross-attention from learned queries, however long the signal (Flamin
 
 import math
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
 from sig2lm.errors import Sig2LMError
+from sig2lm.schema import Count, Depth, Share
 
 AdapterKind = Literal["linear", "mlp", "resampler"]
 ADAPTERS: tuple[AdapterKind, ...] = ("linear", "mlp", "resampler")
@@ -42,12 +43,12 @@ class AdapterConfig:
     """
 
     kind: AdapterKind = "resampler"
-    num_virtual_tokens: int = 16
-    hidden: int = 256
-    depth: int = 2
-    heads: int = 4
-    dropout: float = 0.1
-    patch_dropout: float = 0.2
+    num_virtual_tokens: Count = 16
+    hidden: Count = 256
+    depth: Depth = 2
+    heads: Count = 4
+    dropout: Share = 0.1
+    patch_dropout: Share = 0.2
 
     def __post_init__(self) -> None:
         if self.kind not in ADAPTERS:
@@ -61,11 +62,6 @@ class AdapterConfig:
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready dictionary."""
         return asdict(self)
-
-    @classmethod
-    def from_dict(cls, content: dict[str, Any]) -> Self:
-        """Read what :meth:`to_dict` wrote."""
-        return cls(**content)
 
 
 class Adapter(nn.Module):

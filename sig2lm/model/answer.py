@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from sig2lm.model.evidence import Evidence
+from sig2lm.model.reliance import Reliance
 from sig2lm.quantities import Check
 
 
@@ -26,6 +27,9 @@ class Answer:
         (:mod:`sig2lm.model.conformal`).
     evidence
         What the answer rests on, where that was asked for (:meth:`SignalLM.explain`).
+    reliance
+        How much likelier the answer is than for other recordings; None where the run knows none
+        (:mod:`sig2lm.model.reliance`).
 
     Examples
     --------
@@ -40,11 +44,17 @@ class Answer:
     checks: tuple[Check, ...] = ()
     label_set: tuple[str, ...] | None = None
     evidence: Evidence | None = None
+    reliance: Reliance | None = None
 
     @property
     def confidence(self) -> float | None:
         """The probability of the label among the choices; None for an open question."""
         return None if self.probabilities is None or self.label is None else self.probabilities[self.label]
+
+    @property
+    def relies_on_signal(self) -> bool | None:
+        """Whether the answer rests on the signal; None where nothing is known of other recordings."""
+        return None if self.reliance is None else self.reliance.holds
 
     @property
     def ranked(self) -> list[tuple[str, float]]:

@@ -3,23 +3,26 @@
 How a prompt with signals is read is in :mod:`sig2lm.model.fusion`.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from transformers import GenerationConfig
 
 from sig2lm.arguments import check_known, unknown
-from sig2lm.errors import ArgumentError, SignalError
+from sig2lm.errors import ArgumentError, PromptError, SignalError
 from sig2lm.lm import Context, FrozenLM
 from sig2lm.lm.generation import OPTIONS
 from sig2lm.model.answer import Answer
+from sig2lm.model.batches import batched
 from sig2lm.model.calibration import Calibration
 from sig2lm.model.conformal import Conformity
 from sig2lm.model.examples import Example, Prompter, SignalInput, describe
 from sig2lm.model.fusion import SignalFusion
+from sig2lm.model.reliance import NOTHING_OBSERVED, Reliance, changes
 from sig2lm.model.signal_branch import Branch
 from sig2lm.quantities import Check, check_numbers, measure, stated_numbers
 from sig2lm.signals import Signal
@@ -34,6 +37,9 @@ Each is a :class:`Signal`, or an array, a torch tensor or a data frame (:func:`s
 ``sampling_rate`` (and, where they are not those of the encoder's contract, ``channels``, ``units`` or ``period``) is
 passed beside it.
 """
+WriteExample = Callable[[Mapping[SignalPlace, SignalInput]], Example]
+_OTHERS = 8  # recordings that an answer is put beside, where none of the labels is asked for
+_CERTAIN = -1e-12  # a log-likelihood above this is rounding
 
 
 class QuestionAnswerer(SignalFusion):
@@ -81,7 +87,14 @@ class QuestionAnswerer(SignalFusion):
 
         Where labels are asked for, their scores are calibrated (:mod:`sig2lm.model.calibration`); in words that are new
         this takes as long as some further questions, once.
+
+        Raises
+        ------
+        PromptError
+            When the question is empty.
         """
+        if text is not None and not text.strip():
+            raise PromptError("expected a question, found an empty one; ask something, or leave it out")
         text = text or task.template.question[0]
         closed = task.choices(text, choices)
         calibration = self.calibrations.get(self.tasks.index(task))
@@ -144,7 +157,8 @@ class QuestionAnswerer(SignalFusion):
     ) -> list[Answer]:
         """Ask one question about each of many recordings, in batches; an answer does not depend on the others.
 
-        ``facts`` are as many as recordings; the rest is as in :meth:`ask`. All recordings belong to one task.
+        ``facts`` are as many as recordings; the rest is as in :meth:`ask`. All recordings belong to one task. Of
+        several recordings, only answers among the labels have a ``reliance``; others would take as long again.
         """
         if isinstance(recordings, Signal | Mapping | str):
             raise ArgumentError("expected a list of recordings, found one; write [recording], or use ask")
@@ -162,7 +176,17 @@ class QuestionAnswerer(SignalFusion):
             self.example(task, self.recordings(self.named(signals, clock)), asked.text, known)
             for signals, known in zip(recordings, told, strict=True)
         )
-        answers = [answer for batch in batched(examples, batch_size) for answer in self.answer(batch, asked, **options)]
+        prompter = self.prompter(task)
+        answers = []
+        for batch in batched(examples, batch_size):
+            for example, answer in zip(batch, self.answer(batch, asked, **options), strict=True):
+                if asked.offsets is not None or len(recordings) == 1:  # others would take as long again
+
+                    def write(others: Mapping[SignalPlace, SignalInput]) -> Example:
+                        return prompter.example(others, asked.text, fields=told[0])
+
+                    answer = replace(answer, reliance=self.reliance(asked, answer, example.recordings, write))
+                answers.append(answer)
         if conformity is None or coverage is None:
             return answers
         return [replace(one, label_set=conformity.label_set(one.probabilities or {}, coverage)) for one in answers]
@@ -237,6 +261,55 @@ class QuestionAnswerer(SignalFusion):
         """Return the calibrated score (B, n) of each choice of a closed question; a softmax makes probabilities."""
         scores = self.score(context, question.sentences)
         return scores if question.offsets is None else question.scale * (scores + scores.new_tensor(question.offsets))
+
+    def log_odds(self, context: Context, question: Question, answer: Answer) -> Tensor:
+        """Return the log-odds (B,) of an answer behind prompts that have been read, nats.
+
+        Of a choice against the others; of free text, by its tokens and the one that ends it, against any other text.
+        """
+        if question.choices is None:
+            logs = self.score(context, [answer.text])[:, 0].clamp(max=_CERTAIN)
+            return logs - torch.log(-torch.expm1(logs))
+        scores = self.choice_scores(context, question)
+        chosen = question.choices.index(answer.label or "")
+        others = [number for number in range(len(question.choices)) if number != chosen]
+        return scores[:, chosen] - scores[:, others].logsumexp(-1)
+
+    @torch.no_grad()
+    def reliance(
+        self, question: Question, answer: Answer, recordings: Mapping[SignalPlace, SignalInput], write: WriteExample
+    ) -> Reliance | None:
+        """How much likelier an answer is than for other recordings; None where this run keeps none.
+
+        Parameters
+        ----------
+        question, answer
+            What was asked and said.
+        recordings
+            What it was asked about.
+        write
+            Writes the same question about given recordings.
+        """
+        if not any(one.values is None or np.isfinite(one.values).any() for one in recordings.values()):
+            return NOTHING_OBSERVED
+        calibration = self.calibrations.get(self.tasks.index(question.task))
+        if calibration is None or calibration.reliance is None or not calibration.recordings or not answer.text:
+            return None
+        if question.offsets is not None:  # of labels it is known from the start
+            labels = [question.task.labels.index(choice) for choice in question.choices or ()]
+            mean = calibration.answers[:, labels].mean(axis=0)
+            usual = mean[(question.choices or ()).index(answer.label or "")] / mean.sum()
+        else:
+            kept = calibration.recordings
+            others = [
+                {place: kept[(row + place.index) % len(kept)][place.name] for place in recordings}
+                for row in range(0, len(kept), -(-len(kept) // _OTHERS))
+            ]
+            usual = float(self.log_odds(self.read([write(one) for one in others]), question, answer).sigmoid().mean())
+        own = answer.confidence
+        if own is None:
+            own = float(self.log_odds(self.read([write(recordings)]), question, answer).sigmoid())
+        return Reliance(float(changes(np.array(own), np.array(usual))), calibration.reliance.threshold)
 
     def recordings(self, signals: Signals, first: Mapping[str, int] | None = None) -> dict[SignalPlace, SignalInput]:
         """Conform signals to their contracts and return them as the recordings of an example.
@@ -332,15 +405,3 @@ def check_options(question: Question, options: Mapping[str, Any]) -> None:
             f"{', '.join(options)}: only free text takes such options, but this question is closed, with the choices "
             f"{', '.join(question.choices)}; leave them out, or ask in other words"
         )
-
-
-def batched(examples: Iterator[Example], size: int) -> Iterator[list[Example]]:
-    """Cut an iterator into lists of at most ``size``."""
-    batch: list[Example] = []
-    for example in examples:
-        batch.append(example)
-        if len(batch) == size:
-            yield batch
-            batch = []
-    if batch:
-        yield batch

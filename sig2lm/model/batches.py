@@ -1,6 +1,6 @@
 """From examples to the batches that the bridge reads: padded on the left, without the beginning that all share."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -94,3 +94,15 @@ def stack_recordings(recordings: Sequence[SignalInput]) -> dict[str, Tensor]:
         patches[row, : recording.num_patches] = recording.patches
         patch_mask[row, : recording.num_patches] = recording.patch_mask
     return {"patches": torch.from_numpy(patches), "patch_mask": torch.from_numpy(patch_mask)}
+
+
+def batched(examples: Iterator[Example], size: int) -> Iterator[list[Example]]:
+    """Cut an iterator into lists of at most ``size``."""
+    batch: list[Example] = []
+    for example in examples:
+        batch.append(example)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

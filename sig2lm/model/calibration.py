@@ -15,6 +15,7 @@ no labels either, but makes all labels equally likely.)
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
+from string import Template
 
 import numpy as np
 import torch
@@ -27,12 +28,15 @@ from sig2lm.model.batches import stack_recordings
 from sig2lm.model.conformal import Conformity
 from sig2lm.model.examples import Example, Prompter, SignalInput
 from sig2lm.model.fusion import SignalFusion
+from sig2lm.model.reliance import RelianceRule, right_changes, unanswerable_changes
 from sig2lm.model.table_examples import TableExamples, encode_values
+from sig2lm.templates.questions import phrase_book
 from sig2lm.templates.turns import SignalPlace
 
 _BATCH = 32
 _REMEMBERED = 256  # paraphrases
 _FITTED_ON, _FITTED_ON_IF_LARGE = 512, 128  # rows, by the LM's size
+_UNANSWERABLE = 16  # recordings that questions which none can answer are asked about
 _RECORDINGS = 32  # by which the paraphrases of training are compared, where none are to be kept
 # Ridge towards where a fit begins, beside a loss summed over rows: finite where a label has no row, and small where the
 # answers are right already, as there the few rows at the edge would decide alone.
@@ -81,6 +85,8 @@ class Calibration:
         (R, M), the probabilities of the labels for these recordings in the paraphrases of training.
     conformity
         What label sets of a stated coverage rest on (:mod:`sig2lm.model.conformal`); None without validation people.
+    reliance
+        When an answer rests on its signal (:mod:`sig2lm.model.reliance`); None without validation people or recordings.
     """
 
     average: Adjustment
@@ -88,6 +94,7 @@ class Calibration:
     recordings: tuple[Mapping[str, SignalInput], ...] = ()
     answers: Array = field(default_factory=lambda: np.zeros((0, 0)))
     conformity: Conformity | None = None
+    reliance: RelianceRule | None = None
 
     def adjustment(self, fusion: SignalFusion, prompter: Prompter, paraphrase: str) -> Adjustment:
         """Return what to do with the scores when the question is put in these words; remembered."""
@@ -115,6 +122,8 @@ class Calibration:
         if self.conformity is not None:
             found |= {"misses": torch.from_numpy(self.conformity.misses)}
             found |= {"subjects": torch.from_numpy(self.conformity.subjects)}
+        if (rule := self.reliance) is not None:
+            found |= {"reliance": torch.tensor([rule.threshold, rule.right, rule.unanswerable], dtype=torch.float64)}
         for name in self.recordings[0] if self.recordings else ():
             of_signal = [recordings[name] for recordings in self.recordings]
             counts = torch.tensor([recording.num_patches for recording in of_signal])
@@ -143,7 +152,9 @@ class Calibration:
         average, *known = (Adjustment(tuple(bias), scale) for bias, scale in pairs)
         misses, subjects = tensors.get("misses"), tensors.get("subjects")
         conformity = None if misses is None or subjects is None else Conformity(misses.numpy(), subjects.numpy())
-        return cls(average, dict(zip(paraphrases, known, strict=True)), rows, tensors["answers"].numpy(), conformity)
+        rule = RelianceRule(*tensors["reliance"].tolist()) if "reliance" in tensors else None
+        remembered = dict(zip(paraphrases, known, strict=True))
+        return cls(average, remembered, rows, tensors["answers"].numpy(), conformity, rule)
 
 
 def calibrate(
@@ -164,12 +175,13 @@ def calibrate(
     if not rows:
         return None
     average = replace(fit(*_scored(fusion, train_set)[:2]), scale=1.0)
-    conformity = None
+    conformity, right = None, np.zeros((0, 2, len(average.bias)))
     if eval_set is not None:
         scores_of_rows, truth, subjects = _scored(fusion, eval_set)
         average = fit_temperature(average, scores_of_rows, truth, subjects)
         if subjects:
-            conformity = Conformity.from_labels(average.probabilities(scores_of_rows), truth, subjects)
+            right = np.stack([average.probabilities(scores_of_rows), truth], axis=1)
+            conformity = Conformity.from_labels(right[:, 0], truth, subjects)
     if _described(train_set):
         return Calibration(average, dict.fromkeys(paraphrases, average), conformity=conformity)
     recordings = tuple(_encoded(train_set, row) for row in rows)
@@ -178,7 +190,26 @@ def calibrate(
     known = {paraphrase: fit(found, answers, average) for paraphrase, found in scores.items()}
     if not calibration_examples:
         return Calibration(average, known, conformity=conformity)
-    return Calibration(average, known, recordings, answers, conformity)
+    rule = None
+    if eval_set is not None and len(right):
+        answered = right_changes(right[:, 0], right[:, 1], answers.mean(axis=0))
+        rule = RelianceRule.from_changes(answered, _unanswerable(fusion, eval_set, recordings))
+    return Calibration(average, known, recordings, answers, conformity, rule)
+
+
+def _unanswerable(
+    fusion: SignalFusion, eval_set: TableExamples, recordings: Sequence[Mapping[str, SignalInput]]
+) -> Array:
+    """How the answers to questions that no recording can answer change with validation recordings."""
+    book, prompter = phrase_book(), eval_set.prompter
+    own = [_encoded(eval_set, row) for row in _evenly(eval_set.row_labels, _UNANSWERABLE)]
+    others = recordings[:: -(-len(recordings) // _UNANSWERABLE)]
+    found = []
+    for topic in book.held_out_topics:
+        question = Template(book.unanswerable.held_out).substitute(topic=topic)
+        scores = label_scores(fusion, prompter, [*own, *others], question, ("yes", "no"))
+        found.append(unanswerable_changes(scores[: len(own)], scores[len(own) :]))
+    return np.concatenate(found)
 
 
 def fit(scores: Array, wanted: Array, start: Adjustment | None = None) -> Adjustment:
@@ -237,14 +268,18 @@ def _independent(subjects: Sequence[str]) -> Array:
 
 
 def label_scores(
-    fusion: SignalFusion, prompter: Prompter, recordings: Sequence[Mapping[str, SignalInput]], paraphrase: str
+    fusion: SignalFusion,
+    prompter: Prompter,
+    recordings: Sequence[Mapping[str, SignalInput]],
+    paraphrase: str,
+    sentences: Sequence[str] | None = None,
 ) -> Array:
-    """Return each label's log-likelihood (N, M) on recordings, when the question is put in these words."""
+    """Return the log-likelihood (N, M) of each label, or other sentence, when the question is put in these words."""
     examples = [
         prompter.example({SignalPlace(name): recording for name, recording in one.items()}, paraphrase)
         for one in recordings
     ]
-    return _read(fusion, prompter, examples)
+    return _read(fusion, prompter, examples, sentences)
 
 
 def _scored(fusion: SignalFusion, examples: TableExamples) -> tuple[Array, Array, list[str]]:
@@ -263,8 +298,10 @@ def _scored(fusion: SignalFusion, examples: TableExamples) -> tuple[Array, Array
 
 
 @torch.no_grad()
-def _read(fusion: SignalFusion, prompter: Prompter, examples: Sequence[Example]) -> Array:
-    sentences = [prompter.task.sentence(label) for label in prompter.task.labels]
+def _read(
+    fusion: SignalFusion, prompter: Prompter, examples: Sequence[Example], sentences: Sequence[str] | None = None
+) -> Array:
+    sentences = sentences or [prompter.task.sentence(label) for label in prompter.task.labels]
     found = [np.zeros((0, len(sentences)))]
     fusion.eval()
     for start in range(0, len(examples), _BATCH):

@@ -17,7 +17,8 @@ from sig2lm.errors import PromptError
 from sig2lm.lm import Context, EncodedPrompt
 from sig2lm.model.answer import Answer
 from sig2lm.model.answering import QuestionAnswerer, Signals, check_options
-from sig2lm.model.examples import SignalInput
+from sig2lm.model.examples import Example, SignalInput
+from sig2lm.model.reliance import Reliance
 from sig2lm.quantities import Check
 from sig2lm.signals.arrays import ArrayClock
 from sig2lm.templates.task import Question
@@ -59,6 +60,7 @@ class Chat:
         self._waiting: list[SignalPlace] = []
         self._soft: dict[SignalPlace, tuple[Tensor, Tensor]] = {}
         self._read: tuple[list[Any], Context] | None = None
+        self._said: tuple[Sequence[Turn], Question, Answer] | None = None
 
     def ask(self, question: str | None = None, choices: Sequence[str] | None = None, **options: Any) -> Answer:
         """Ask, hear the answer, and remember both; arguments as :meth:`SignalLM.ask`."""
@@ -69,7 +71,9 @@ class Chat:
         turns = self._with(asked.text)
         answer = self.model.answer_context(self._context(turns), asked, **options)[0]
         self._remember(turns, answer.text)
-        return answer if asked.choices is not None else replace(answer, checks=self.check(answer.text))
+        if asked.choices is None:
+            answer = replace(answer, checks=self.check(answer.text))
+        return replace(answer, reliance=self._reliance(turns, asked, answer))
 
     def stream(self, question: str, **options: Any) -> Iterator[str]:
         """Ask an open question and yield the answer as it is written.
@@ -91,6 +95,18 @@ class Chat:
         if len(text) > len(said):
             yield text[len(said) :]
         self._remember(turns, text)
+        self._said = turns, Question(self.task, question), Answer(text, None, None)
+
+    def reliance(self) -> Reliance | None:
+        """Say how much what was streamed last rests on the signals (:attr:`Answer.reliance`)."""
+        return None if self._said is None else self._reliance(*self._said)
+
+    def _reliance(self, turns: Sequence[Turn], question: Question, answer: Answer) -> Reliance | None:
+        def write(recordings: Mapping[SignalPlace, SignalInput]) -> Example:
+            sizes = self.model.prompter(self.task).sizes(recordings)
+            return Example(self.model.lm.dialogue.encode(turns, sizes), recordings)
+
+        return self.model.reliance(question, answer, self._recordings, write)
 
     def check(self, text: str) -> tuple[Check, ...]:
         """Compare the numbers that a text states with what is measured, see :meth:`SignalLM.check`."""

@@ -17,25 +17,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
-from sig2lm.encoder import PatchEncoder, SignalEncoder, build_encoder, encoder_fingerprint, save_encoder
+from sig2lm.encoder import PatchEncoder, SignalEncoder, encoder_fingerprint, save_encoder
+from sig2lm.encoder.checkpoint import filled_encoder
 from sig2lm.encoder.loading import IN_MEMORY, find_encoder, relative_source
 from sig2lm.encoder.protocol import check_encoder, encoder_config
 from sig2lm.errors import CheckpointError
-from sig2lm.files import read_json, write_json
+from sig2lm.files import expanded, read_json, write_json
 from sig2lm.hub import local_folder
 from sig2lm.lm import FrozenLM, PlacementRequest
-from sig2lm.model.adapter import AdapterConfig, build_adapter
+from sig2lm.model.adapter import build_adapter
 from sig2lm.model.answering import QuestionAnswerer
 from sig2lm.model.calibration import Calibration
+from sig2lm.model.run_record import FORMAT, BranchRecord, EncoderRecord, LMRecord, RunRecord
 from sig2lm.model.signal_branch import SignalBranch
 from sig2lm.pocket import pocket_run
+from sig2lm.schema import read_as
 from sig2lm.templates.task import Task
 from sig2lm.templates.template import parse_template
-from sig2lm.tensors import check_shapes, read_tensors, write_tensors
+from sig2lm.tensors import check_shapes, part_of, read_tensors, write_tensors
 
-FORMAT = 2
 CALIBRATION = "calibration.safetensors"
 REPORT = "report.json"
 _PLACES = ("source", "relative")  # of an encoder: where it lies, not what it is
@@ -117,22 +120,34 @@ def fetch_run(name: str | Path, revision: str | None = None, **download: Any) ->
     CheckpointError
         When it is none of these.
     """
-    if not Path(name).expanduser().is_dir() and (shipped := pocket_run(str(name))):
+    if not expanded(name).is_dir() and (shipped := pocket_run(str(name))):
         return shipped
     return local_folder(name, "a run", revision=revision, **download)
 
 
 def run_signals(name: str | Path) -> list[str]:
     """Return the names of the signals that a run reads, without loading it."""
-    folder = fetch_run(name)
-    return list(read_json(folder / "config.json", f"a run of sig2lm in '{folder}'").get("branches", {}))
+    return list(_read_record(fetch_run(name)).branches)
+
+
+def _read_record(folder: Path) -> RunRecord:
+    what = f"a run of sig2lm in '{folder}'"
+    if not (folder / "config.json").is_file() and (folder / "checkpoints").is_dir():
+        raise CheckpointError(f"expected {what}, found one that is not finished; continue it with --resume")
+    config = read_json(folder / "config.json", what)
+    if config.get("kind") != "run" or config.get("format") != FORMAT:
+        raise CheckpointError(
+            f"expected {what} (format {FORMAT}), found a config.json of something else; check the path"
+        )
+    return read_as(RunRecord, config, what)
 
 
 def run_fingerprint(name: str | Path) -> str:
     """SHA-256 (16 hex digits) of what a run answers with, wherever it lies: trained tensors, tasks, LM and encoders."""
     folder = fetch_run(name)
+    _read_record(folder)
     config = read_json(folder / "config.json", f"a run of sig2lm in '{folder}'")
-    for branch in config.get("branches", {}).values():
+    for branch in config["branches"].values():
         branch["encoder"] = {key: value for key, value in branch["encoder"].items() if key not in _PLACES}
     digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode())
     for path in sorted([*folder.glob("*.safetensors"), *(folder / "lora").glob("*.safetensors")]):
@@ -148,25 +163,16 @@ def read_run(
     placement: PlacementRequest | None = None,
 ) -> RunParts:
     """Read a run, for :meth:`SignalLM.from_pretrained` to build a model of it."""
-    what = f"a run of sig2lm in '{folder}'"
-    if not (folder / "config.json").is_file() and (folder / "checkpoints").is_dir():
-        raise CheckpointError(f"expected {what}, found one that is not finished; continue it with --resume")
-    config = read_json(folder / "config.json", what)
-    if config.get("kind") != "run" or config.get("format") != FORMAT:
-        raise CheckpointError(
-            f"expected {what} (format {FORMAT}), found a config.json of something else; check the path"
-        )
-    frozen = _load_lm(config["lm"], lm, folder, placement or PlacementRequest())
-    if config["lora"]:
+    what, record = f"a run of sig2lm in '{folder}'", _read_record(folder)
+    trained = read_tensors(folder / "adapter.safetensors", what)
+    frozen = _load_lm(record.lm, lm, folder, placement or PlacementRequest())
+    if record.lora:
         frozen.load_lora(folder / "lora")
     branches = {
-        name: _load_branch(name, described, folder, frozen, encoders.get(name))
-        for name, described in config["branches"].items()
+        name: _load_branch(name, described, folder, frozen, encoders.get(name), trained)
+        for name, described in record.branches.items()
     }
-    tasks = [
-        Task(parse_template(task["template"], f"{folder}/config.json"), tuple(task["labels"]))
-        for task in config["tasks"]
-    ]
+    tasks = [Task(parse_template(task.template, f"{folder}/config.json"), tuple(task.labels)) for task in record.tasks]
     return RunParts(
         frozen,
         branches,
@@ -174,7 +180,7 @@ def read_run(
         _read_calibrations(folder, tasks, what),
         _read_beside(folder / "train.json", what) or {},
         _read_beside(folder / REPORT, what),
-        read_tensors(folder / "adapter.safetensors", what),
+        trained,
         what,
     )
 
@@ -194,9 +200,7 @@ def load_trained(model: QuestionAnswerer, tensors: Mapping[str, Tensor], what: s
     check_shapes(model.trained_tensors(), tensors, what)
     for name in model.branches:
         for part, module in model.branch(name).trained_parts.items():
-            lead = f"{name}.{part}."
-            found = {key.removeprefix(lead): tensor for key, tensor in tensors.items() if key.startswith(lead)}
-            module.load_state_dict(found)
+            module.load_state_dict(part_of(tensors, f"{name}.{part}."))
 
 
 def _numbered(model: QuestionAnswerer) -> dict[str, Tensor]:
@@ -251,27 +255,25 @@ def _describe_lm(lm: FrozenLM) -> dict[str, Any]:
     return described | ({"date": lm.dialogue.date.isoformat()} if lm.dialogue.writes_date else {})
 
 
-def _load_lm(
-    described: dict[str, Any], lm: FrozenLM | str | Path | None, folder: Path, placement: PlacementRequest
-) -> FrozenLM:
+def _load_lm(record: LMRecord, lm: FrozenLM | str | Path | None, folder: Path, placement: PlacementRequest) -> FrozenLM:
     """Load the LM of a run, or take the one at hand, and compare fingerprints."""
     if not isinstance(lm, FrozenLM):
         try:
-            lm = FrozenLM.from_pretrained(lm or described["name"], revision=described["revision"], **vars(placement))
+            lm = FrozenLM.from_pretrained(lm or record.name, revision=record.revision, **vars(placement))
         except CheckpointError as error:
             raise CheckpointError(f"the LM of the run '{folder}' does not load: {error} (with --lm)") from error
-    if lm.fingerprint != described["fingerprint"]:
+    if lm.fingerprint != record.fingerprint:
         raise CheckpointError(
-            f"the run '{folder}' was trained on the LM '{described['name']}' with fingerprint "
-            f"{described['fingerprint']}, found '{lm.name}' with {lm.fingerprint}; pass the LM it was trained on"
+            f"the run '{folder}' was trained on the LM '{record.name}' with fingerprint {record.fingerprint}, found "
+            f"'{lm.name}' with {lm.fingerprint}; pass the LM it was trained on"
         )
-    if (trained := described.get("dtype", lm.precision)) != lm.precision:
+    if (record.dtype or lm.precision) != lm.precision:
         _logger.warning(
             "the run '%s' was trained on its LM in %s, here it is in %s: answers may differ by rounding",
-            *(folder, trained, lm.precision),
+            *(folder, record.dtype, lm.precision),
         )
-    if "date" in described:
-        lm.dialogue.date = _date(described["date"], folder)
+    if record.date is not None:
+        lm.dialogue.date = _date(record.date, folder)
     return lm
 
 
@@ -285,27 +287,36 @@ def _date(text: Any, folder: Path) -> datetime.date:
 
 
 def _load_branch(
-    name: str, described: dict[str, Any], folder: Path, lm: FrozenLM, moved: str | Path | PatchEncoder | None
+    name: str,
+    record: BranchRecord,
+    folder: Path,
+    lm: FrozenLM,
+    moved: str | Path | PatchEncoder | None,
+    trained: Mapping[str, Tensor],
 ) -> SignalBranch:
-    recorded = described["encoder"]
+    recorded, what = record.encoder, f"a run of sig2lm in '{folder}'"
     encoder: PatchEncoder
-    if recorded["trained_here"] and "library" not in recorded["config"]:
-        encoder, source = build_encoder(recorded["config"]), recorded["source"]
+    if recorded.trained_here and "library" not in recorded.config:
+        encoder, source = filled_encoder(recorded.config, part_of(trained, f"{name}.encoder."), what), recorded.source
     else:
         encoder, source = _find_encoder(name, recorded, folder, moved)
-    config = AdapterConfig.from_dict(described["adapter"])
-    adapter = build_adapter(config, encoder.width, lm.width, embedding_norm=1.0)
-    return SignalBranch(encoder, adapter, recorded["trained_here"], source)
+    with torch.device("meta"):  # no memory is taken for what the run's tensors do not fill
+        expected = build_adapter(record.adapter, encoder.width, lm.width, embedding_norm=1.0)
+    check_shapes(expected.state_dict(), part_of(trained, f"{name}.adapter."), what)
+    adapter = build_adapter(record.adapter, encoder.width, lm.width, embedding_norm=1.0)
+    return SignalBranch(encoder, adapter, recorded.trained_here, source)
 
 
 def _find_encoder(
-    name: str, recorded: dict[str, Any], folder: Path, moved: str | Path | PatchEncoder | None
+    name: str, recorded: EncoderRecord, folder: Path, moved: str | Path | PatchEncoder | None
 ) -> tuple[PatchEncoder, str]:
     """Look for an encoder where the user says, in the run, beside the run, and where it was in training."""
-    config = recorded["config"]
+    config = recorded.config
     if moved is None or isinstance(moved, str | Path):
-        beside = [(folder / recorded["relative"]).absolute()] if recorded["relative"] else []
-        places = [moved] if moved else [(folder / "encoders" / name).absolute(), *beside, recorded["source"]]
+        beside = [(folder / recorded.relative).absolute()] if recorded.relative else []
+        places: list[str | Path] = (
+            [moved] if moved else [(folder / "encoders" / name).absolute(), *beside, recorded.source]
+        )
         found = find_encoder(places, config)
     else:
         places, found = [IN_MEMORY], (check_encoder(moved).eval(), IN_MEMORY)
@@ -323,16 +334,16 @@ def _find_encoder(
     return found
 
 
-def _check_same(encoder: PatchEncoder, recorded: dict[str, Any], folder: Path, place: str) -> None:
+def _check_same(encoder: PatchEncoder, recorded: EncoderRecord, folder: Path, place: str) -> None:
     """Refuse another encoder than that of the run; weights that were trained here come from the run itself."""
-    if recorded["trained_here"]:
-        if encoder_config(encoder) != recorded["config"]:
+    if recorded.trained_here:
+        if encoder_config(encoder) != recorded.config:
             raise CheckpointError(
                 f"the run '{folder}' trained an encoder with another config than the one in '{place}'; "
                 "pass the encoder it began with"
             )
-    elif (found := encoder_fingerprint(encoder)) != recorded["fingerprint"]:
+    elif (found := encoder_fingerprint(encoder)) != recorded.fingerprint:
         raise CheckpointError(
-            f"the run '{folder}' was trained on an encoder with fingerprint {recorded['fingerprint']}, found {found} "
+            f"the run '{folder}' was trained on an encoder with fingerprint {recorded.fingerprint}, found {found} "
             f"in '{place}'; pass the encoder it was trained on"
         )

@@ -12,11 +12,10 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from sig2lm.encoder import SignalEncoder
 from sig2lm.errors import ArgumentError
-from sig2lm.lm import Context, nearest_tokens
+from sig2lm.lm import nearest_tokens
 from sig2lm.model.answer import Answer
 from sig2lm.model.answering import QuestionAnswerer, Signals, check_options
 from sig2lm.model.evidence import Evidence, Floats, SignalEvidence
@@ -27,7 +26,6 @@ from sig2lm.templates.turns import SignalPlace
 
 STRETCHES = 16
 _BATCH = 256  # rows: those of a twelve-lead recording fit
-_CERTAIN = -1e-12  # a log-likelihood above this is rounding
 _NEAREST = 3
 
 
@@ -100,27 +98,16 @@ def explain(
     for place, values in hidden:
         changes[place].append(float("nan") if values is None else full - next(rest))
     found = tuple(_evidence(model, recordings[place], place, grid, changes[place]) for place, grid in grids.items())
-    return replace(answer, evidence=Evidence(full, without, found))
-
-
-def log_odds(model: QuestionAnswerer, context: Context, question: Question, answer: Answer) -> Tensor:
-    """Return the log-odds (B,) of an answer behind prompts that have been read, nats.
-
-    Of a choice against the others; of free text, by its tokens and the one that ends it, against any other text.
-    """
-    if question.choices is None:
-        logs = model.score(context, [answer.text])[:, 0].clamp(max=_CERTAIN)
-        return logs - torch.log(-torch.expm1(logs))
-    assert answer.label is not None
-    scores = model.choice_scores(context, question)
-    chosen = question.choices.index(answer.label)
-    others = [number for number in range(len(question.choices)) if number != chosen]
-    return scores[:, chosen] - scores[:, others].logsumexp(-1)
+    prompter = model.prompter(task)
+    reliance = model.reliance(
+        asked, answer, recordings, lambda others: prompter.example(others, asked.text, fields=known)
+    )
+    return replace(answer, evidence=Evidence(full, without, found), reliance=reliance)
 
 
 def _log_odds(model: QuestionAnswerer, examples: Sequence[Example], question: Question, answer: Answer) -> list[float]:
     batches = (examples[start : start + _BATCH] for start in range(0, len(examples), _BATCH))
-    return [value for batch in batches for value in log_odds(model, model.read(batch), question, answer).tolist()]
+    return [value for batch in batches for value in model.log_odds(model.read(batch), question, answer).tolist()]
 
 
 def _grid(model: QuestionAnswerer, recording: SignalInput, stretches: int) -> _Grid:

@@ -14,7 +14,7 @@ from torch.nn.functional import cross_entropy
 from transformers import DynamicCache
 
 from sig2lm.encoder import stack_values
-from sig2lm.errors import SignalError
+from sig2lm.errors import ArgumentError, SignalError
 from sig2lm.lm import Context, FrozenLM, repeat_cache, to_device
 from sig2lm.model.batches import IGNORED, collate
 from sig2lm.model.examples import Example, SignalInput
@@ -38,6 +38,10 @@ class SignalFusion(nn.Module):
 
     def __init__(self, lm: FrozenLM, branches: Mapping[str, Branch]) -> None:
         super().__init__()
+        if unsafe := [name for name in branches if not name.isidentifier()]:
+            raise ArgumentError(
+                f"expected signals whose names are words (letters, digits, _), found {unsafe[0]!r}; name it otherwise"
+            )
         self.lm = lm
         self.branches = nn.ModuleDict(branches)
         self._prefixes: OrderedDict[tuple[str | int, ...], DynamicCache] = OrderedDict()

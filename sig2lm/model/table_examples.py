@@ -1,9 +1,12 @@
 """The rows of a table as examples: a torch data set over a split, whose frozen encoders run once."""
 
+import hashlib
+import inspect
 import json
 import os
 import random
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -20,6 +23,7 @@ from sig2lm.model.examples import Example, Prompter, SignalInput
 from sig2lm.templates.task import Task
 from sig2lm.templates.turns import SignalPlace
 
+_PROBED = 2  # rows by which an encoder is recognised
 SignalSource = Literal["own", "shuffled", "zeroed", "none"]
 """Which signal an example shows: its own, another example's, all zeros, or no virtual token at all."""
 
@@ -37,11 +41,26 @@ def encode_values(encoder: PatchEncoder, name: str, values: Sequence[NDArray[np.
     ]
 
 
+def behaviour(encoder: PatchEncoder, probe: Mapping[str, Sequence[NDArray[Any]]]) -> str:
+    """Hash of what an encoder is and does: config, weights, the source of its class, and patches of a few rows.
+
+    An encoder of one's own may have attributes that are no weights, and its code changes while it is worked on: patches
+    from before would be taken without a word. One that is random is never found again.
+    """
+    digest = hashlib.sha256(encoder_fingerprint(encoder).encode())
+    with suppress(OSError, TypeError):  # made in an interactive session: what it does is asked below
+        digest.update(inspect.getsource(type(encoder)).encode())
+    for name in sorted(probe):
+        for array in probe[name]:
+            digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()[:16]
+
+
 def encode_split(table: Table, split: str, name: str, encoder: PatchEncoder) -> hf.Dataset:
     """Return the patches of a split, encoded once and cached as Arrow beside the table.
 
-    The cache is keyed by the data and by the encoder's weights. Columns ``patches`` (P * E float32, flattened) and
-    ``patch_mask`` (P bool).
+    The cache is keyed by the data and by what the encoder makes of it (:func:`behaviour`). Columns ``patches``
+    (P * E float32, flattened) and ``patch_mask`` (P bool).
     """
     rows = table.data[split].select_columns([name])
     channels = len(table.info.signals[name].channels)
@@ -55,6 +74,7 @@ def encode_split(table: Table, split: str, name: str, encoder: PatchEncoder) -> 
             "patch_mask": [recording.patch_mask for recording in found],
         }
 
+    probe = encode(rows.with_format("numpy")[:_PROBED])
     features = hf.Features({"patches": hf.List(hf.Value("float32")), "patch_mask": hf.List(hf.Value("bool"))})
     encoded: hf.Dataset = rows.with_format("numpy").map(
         encode,
@@ -62,7 +82,7 @@ def encode_split(table: Table, split: str, name: str, encoder: PatchEncoder) -> 
         batch_size=128,
         remove_columns=[name],
         features=features,
-        new_fingerprint=f"{rows._fingerprint}-{encoder_fingerprint(encoder)}",
+        new_fingerprint=f"{rows._fingerprint}-{behaviour(encoder, probe)}",
         keep_in_memory=not os.access(table.path, os.W_OK),  # a table that may only be read has no room for a cache
     )
     return encoded.with_format("numpy")

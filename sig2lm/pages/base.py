@@ -21,7 +21,8 @@ def render(page: str, style: str | None = None, **content: Any) -> str:
     page
         Name of the template, ``PAGE.html.j2``, which extends ``base.html.j2``.
     style
-        Name of its style, ``STYLE.css``, which comes after ``base.css``; that of the page by default.
+        Name of its style, ``STYLE.css``, which comes after ``palette.css`` and ``base.css``; that of the page by
+        default.
     content
         What the template shows; strings are escaped unless they are `Markup`.
     """
@@ -36,7 +37,7 @@ def render(page: str, style: str | None = None, **content: Any) -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {"duration": duration, "number": number, "percent": percent}
-    css = "".join(loader.get_source(environment, f"{name}.css")[0] for name in ("base", style or page))
+    css = "".join(loader.get_source(environment, f"{name}.css")[0] for name in ("palette", "base", style or page))
     return environment.get_template(f"{page}.html.j2").render(css=Markup(css), **content)
 
 

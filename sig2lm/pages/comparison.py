@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+
 from sig2lm.formatting import number
 from sig2lm.pages import plots, scoreboard, windows
 from sig2lm.pages.base import render
@@ -33,6 +35,7 @@ def to_html(report: dict[str, Any]) -> str:
         marks=scoreboard.marks(report),
         table=scoreboard.table(entries),
         controls=scoreboard.controls(report),
+        gate=gate(report.get("gate")),
         measures=list(scoreboard.MEASURES.values()),
         confusions=list(confusions(entries)),
         diagrams=list(diagrams(entries)),
@@ -40,6 +43,22 @@ def to_html(report: dict[str, Any]) -> str:
         mistakes=windows.cards(wrong, shown),
         key=windows.key,
     )
+
+
+def gate(found: dict[str, Any] | None) -> dict[str, Any] | None:
+    """What the page shows of a score that must fall with degraded signals; None where that was not asked."""
+    if found is None:
+        return None
+    floor = found["score"] - found["least"]
+    drawings = []
+    for key, title, unit in (
+        ("noise", "noise is added", "standard deviations of each channel"),
+        ("dropped", "channels are dropped", "share of the channels"),
+    ):
+        amounts, values = (np.array([one[name] for one in found[key]]) for name in ("amount", "macro_f1"))
+        told = f"macro-F1 from {values[0]:.3f} to {values[-1]:.3f} as {title}"
+        drawings.append((title, plots.falls(amounts, values, floor, unit, "macro-F1", told)))
+    return {**found, "floor": floor, "drawings": drawings}
 
 
 def about(report: dict[str, Any]) -> Iterator[tuple[str, str]]:

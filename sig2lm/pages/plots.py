@@ -23,7 +23,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 from numpy.typing import ArrayLike, NDArray
 
-SERIES_COLOURS = 6  # --s0 ... --s5 of base.css: Okabe and Ito's palette, made darker (lighter) to stand out from a card
+SERIES_COLOURS = (
+    6  # --s0 ... --s5 of palette.css: Okabe and Ito's palette, made darker (lighter) to stand out from a card
+)
 _SERIES = tuple(f"#00000{number}" for number in range(SERIES_COLOURS))  # stand-ins, replaced after drawing
 _LINE, _SOFT, _HARM, _INK = "#00000a", "#00000b", "#00000c", "#00000d"
 _COLOURS = {stand_in: f"var(--s{number})" for number, stand_in in enumerate(_SERIES)}
@@ -36,7 +38,8 @@ _DIAGRAM = (210.0, 248.0)  # width and height
 _BINS = 15  # of confidence, as sig2lm.metrics counts them
 _NOTHING = 1e-6  # a span that is smaller than this share of the values is their rounding (float32)
 _FAINT, _DEEPEST = 0.04, 0.5  # of a shade: weaker than the first share is left out, opacity of the strongest
-_MARGINS = (46.0, 6.0)  # left and right, for the numbers of the axes
+MARGINS = (46.0, 6.0)  # left and right, for the numbers of the axes
+_ABOVE = 6.0
 
 Floats = NDArray[np.float64]
 
@@ -59,6 +62,8 @@ class Panel:
         Where the value axis begins and ends.
     description
         What a reader hears who does not see it.
+    start
+        Time of the first sample, where the time axis begins.
     """
 
     values: Floats
@@ -67,6 +72,7 @@ class Panel:
     end: float
     limits: tuple[float, float]
     description: str
+    start: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -96,20 +102,36 @@ def _settings() -> Iterator[None]:
 
 
 @_settings()
-def panel(shown: Panel, time_axis: bool = True, shades: Shades | None = None) -> Markup:
+def panel(
+    shown: Panel,
+    time_axis: bool = True,
+    shades: Shades | None = None,
+    width: float = _COLUMNS,
+    height: float = 74.0,
+) -> Markup:
     """Draw a panel: a line for each channel, gaps where samples are missing, dots where they are few or alone.
 
-    ``shades`` lie behind the lines.
+    Parameters
+    ----------
+    time_axis
+        Whether the time axis has numbers.
+    shades
+        What lies behind the lines.
+    width
+        Of the drawing with its numbers, in its units.
+    height
+        Of the space for the lines.
     """
-    height = 112.0 if time_axis else 84.0
-    figure, axes = _canvas(400.0, height, below=32.0 if time_axis else 4.0)
-    axes.set_xlim(0.0, shown.end or 1.0)
+    below = 32.0 if time_axis else 4.0
+    figure, axes = _canvas(width, height + below + _ABOVE, below=below)
+    axes.set_xlim(shown.start, shown.end if shown.end > shown.start else shown.start + 1.0)
     axes.set_ylim(*shown.limits)
     if shades is not None:
         _shade(axes, shades)
     for number, row in enumerate(shown.values):
         colour = _SERIES[number % SERIES_COLOURS]
-        time, values = envelope(np.arange(len(row), dtype=float) * shown.step, row)
+        moments = shown.start + np.arange(len(row), dtype=float) * shown.step
+        time, values = envelope(moments, row, round(width))
         axes.plot(time, values, color=colour, linewidth=1.2, clip_on=False)
         alone = np.isfinite(values) & ((len(values) <= _FEW) | _lonely(values))
         _dots(axes, time[alone], values[alone], colour)
@@ -211,6 +233,20 @@ def curves(amounts: Sequence[float], shown: Sequence[Curve], amount: str, score:
     return _inline(figure, description)
 
 
+@_settings()
+def falls(amounts: Floats, values: Floats, floor: float, amount: str, score: str, description: str) -> Markup:
+    """Draw a score as something grows from nothing, (N,) each, and a dashed line that it must reach."""
+    figure, axes = _canvas(400.0, 150.0, below=34.0)
+    axes.axhline(floor, color=_HARM, linewidth=1, dashes=(3, 3))
+    axes.plot(amounts, values, color=_INK, linewidth=1.6, clip_on=False)
+    _dots(axes, amounts, values, _INK, size=6)
+    axes.set_xlim(0.0, float(amounts[-1]))
+    axes.set_ylim(0.0, 1.0)
+    axes.set_xlabel(amount, labelpad=3)
+    axes.set_ylabel(score, labelpad=4)
+    return _inline(figure, description)
+
+
 def envelope(
     time: NDArray[np.floating[Any]], values: ArrayLike, columns: int = _COLUMNS
 ) -> tuple[NDArray[np.floating[Any]], Floats]:
@@ -257,11 +293,11 @@ def _canvas(width: float, height: float, below: float) -> tuple[Figure, Axes]:
     figure = Figure(figsize=(width / _POINTS, height / _POINTS))
     FigureCanvasSVG(figure)
     figure.patch.set_visible(False)
-    return figure, _axes(figure, width, height, bottom=below, top=6.0)
+    return figure, _axes(figure, width, height, bottom=below, top=_ABOVE)
 
 
 def _axes(figure: Figure, width: float, height: float, bottom: float, top: float) -> Axes:
-    left, right = _MARGINS
+    left, right = MARGINS
     box = (left / width, bottom / height, (width - left - right) / width, (height - bottom - top) / height)
     axes = figure.add_axes(box)
     axes.patch.set_visible(False)

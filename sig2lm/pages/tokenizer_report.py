@@ -21,6 +21,7 @@ def to_html(report: TokenizerReport) -> str:
         "tokenizer_report",
         series=report.series,
         tokenizers=report.tokenizers,
+        measures_of=lambda name: [found["measures"]["series"][name] for found in report.tokenizers.values()],
         visible=visible,
         chips=charts.token_chips,
         ids=charts.token_ids,

@@ -82,20 +82,24 @@ def _panels(window: dict[str, Any]) -> Iterator[_Panel]:
     for name, signal in (window.get("signals") or {}).items():
         rows = np.array(signal["values"], dtype=float)
         rows = np.where(np.isfinite(rows), rows, np.nan).reshape(len(signal["channels"]), -1)
-        step, clock = _time(signal)
+        step, clock = time_axis(signal.get("sampling_rate"), signal.get("period"), signal["units"])
         for unit in dict.fromkeys(signal["units"]):
             chosen = [place for place, found in enumerate(signal["units"]) if found == unit]
             channels = tuple(signal["channels"][place] for place in chosen)
             yield _Panel(name, unit, channels, rows[chosen], step, clock)
 
 
-def _time(signal: dict[str, Any]) -> tuple[float, str]:
-    """Step from one sample to the next, and what it is counted in."""
-    if signal.get("sampling_rate"):
-        return 1.0 / signal["sampling_rate"], "s"
-    if period := signal.get("period"):
+def time_axis(sampling_rate: float | None, period: float | None, units: Sequence[str]) -> tuple[float, str]:
+    """Step from one sample to the next, and what it is counted in.
+
+    >>> time_axis(50.0, None, ["g"]), time_axis(None, 86400.0, ["count"]), time_axis(None, None, ["ms"])
+    ((0.02, 's'), (1.0, 'days'), (1.0, 'beats'))
+    """
+    if sampling_rate:
+        return 1.0 / sampling_rate, "s"
+    if period:
         return next(((period / size, name) for size, name in _CLOCKS if period >= size), (period, "s"))
-    return 1.0, "beats" if set(signal["units"]) <= {"ms", "s", "beats/min"} else "rows"
+    return 1.0, "beats" if set(units) <= {"ms", "s", "beats/min"} else "rows"
 
 
 def _shown(parts: Sequence[_Panel], place: int, widest: dict[tuple[str, str], float]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from sig2lm.encoder.pooling import mean_and_maximum
 from sig2lm.encoder.protocol import PatchEncoder
 from sig2lm.encoder.signal_encoder import SignalEncoder
 from sig2lm.errors import CheckpointError
-from sig2lm.files import new_folder, read_json, write_json
+from sig2lm.files import expanded, new_folder, read_json, write_json
 from sig2lm.tensors import fill_module, read_tensors, write_tensors
 
 HEAD = "head.json"
@@ -89,7 +89,7 @@ def save_classifier(classifier: Classifier, out: str | Path, records: Mapping[st
 
 def is_classifier(folder: str | Path) -> bool:
     """Whether a folder is one that :func:`save_classifier` wrote."""
-    return (Path(folder).expanduser() / HEAD).is_file()
+    return (expanded(folder) / HEAD).is_file()
 
 
 def load_classifier(folder: str | Path) -> Classifier:
@@ -100,7 +100,7 @@ def load_classifier(folder: str | Path) -> Classifier:
     CheckpointError
         If the folder holds no classifier, or a damaged one.
     """
-    folder = Path(folder).expanduser()
+    folder = expanded(folder)
     what = f"a fine-tuned encoder with its classifier in '{folder}'"
     described = read_json(folder / HEAD, what)
     names, labels = described.get("signals"), described.get("labels")

@@ -135,6 +135,9 @@ def read_npy(path: Path, options: ReadOptions) -> Recording:
         array = np.load(path, allow_pickle=False, mmap_mode="r")
     except _NPZ_ERRORS as error:
         raise SignalError(f"not a numpy array of numbers: {shorten(error)}") from error
+    if not isinstance(array, np.ndarray):  # numpy opens an archive by whatever suffix
+        array.close()
+        raise SignalError("not a numpy array of numbers, but an archive of them; call it .npz")
     return Recording(_as_matrix(array, options))
 
 

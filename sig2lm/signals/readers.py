@@ -7,7 +7,7 @@ from typing import Unpack
 import numpy as np
 
 from sig2lm.errors import SignalError
-from sig2lm.files import replaced_file
+from sig2lm.files import expanded, replaced_file
 from sig2lm.signals.contract import Contract
 from sig2lm.signals.filling import find_clock, find_units, name_channels, without_marks
 from sig2lm.signals.formats import read_recording
@@ -114,7 +114,7 @@ def save_signal(signal: Signal, path: str | Path) -> None:
     Sig2LMError
         If the file cannot be written.
     """
-    path = Path(path).expanduser()
+    path = expanded(path)
     if path.suffix.lower() != ".npz":
         raise SignalError(f"signals are saved as .npz, found '{path}'; change the suffix")
     with replaced_file(path) as temporary, temporary.open("wb") as file:
@@ -129,7 +129,7 @@ def save_signal(signal: Signal, path: str | Path) -> None:
 
 
 def _read(path: Path, options: ReadOptions, contract: Contract | None, allow_missing: bool) -> Signal:
-    path = path.expanduser()
+    path = expanded(path)
     asked = options
     if contract is not None and options.channels is None:
         asked = replace(options, channels=contract.channels)

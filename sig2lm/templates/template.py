@@ -13,11 +13,11 @@ from pathlib import Path
 from string import Template as StringTemplate
 from typing import Annotated, Any, Self
 
-import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from sig2lm.arguments import first_alike
 from sig2lm.errors import PromptError
+from sig2lm.files import parse_yaml, read_plain
 from sig2lm.templates.folder import prompts_folder
 from sig2lm.templates.naming import named_label
 from sig2lm.templates.questions import QuestionPlan
@@ -269,8 +269,8 @@ def load_template(name: str | Path) -> Template:
 
 def _read_yaml(path: Path) -> Any:
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        return parse_yaml(read_plain(path))
+    except (OSError, ValueError) as error:
         raise PromptError(f"expected YAML in '{path}', found: {' '.join(str(error).split())}; fix the file") from error
 
 

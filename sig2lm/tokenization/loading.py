@@ -7,11 +7,11 @@ Code that comes with a tokenizer is never run.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, cast
 
 from sig2lm.errors import TokenizerError
+from sig2lm.files import expanded, parse_json, read_plain
 from sig2lm.pocket import POCKET, pocket_folder
 from sig2lm.tokenization.tokenizer import FastTokenizer, TextTokenizer, TiktokenTokenizer
 
@@ -38,7 +38,7 @@ def load_tokenizer(source: str | Path) -> TextTokenizer:
         The folder or file is missing or is no tokenizer, the hub cannot be reached, or tiktoken is not installed.
     """
     name = str(source)
-    path = Path(name).expanduser()
+    path = expanded(name)
     if path.is_dir():
         return _from_folder(path)
     if name == POCKET:
@@ -130,7 +130,7 @@ def _from_transformers(folder: Path, name: str) -> TextTokenizer:
     from transformers import AutoTokenizer
 
     try:
-        tokenizer = AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
+        tokenizer = AutoTokenizer.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
     except (OSError, ValueError, KeyError, ImportError) as error:
         reason = " ".join(str(error).split())[:160]
         raise TokenizerError(f"cannot load the tokenizer in {folder} ({reason}); save it as tokenizer.json") from error
@@ -185,7 +185,7 @@ def _declared_length(folder: Path) -> int | None:
     """Read how many tokens the model takes, from the LM's config or the tokenizer's."""
     for file, key in (("config.json", "max_position_embeddings"), ("tokenizer_config.json", "model_max_length")):
         try:
-            config = json.loads((folder / file).read_text(encoding="utf-8"))
+            config = parse_json(read_plain(folder / file))
         except (OSError, ValueError):
             continue
         length = _believed(config.get(key)) if isinstance(config, dict) else None

@@ -19,6 +19,7 @@ from typing import Any, Unpack
 import numpy as np
 
 from sig2lm.errors import SignalError
+from sig2lm.files import expanded
 from sig2lm.signals.clocks import NULLS
 from sig2lm.signals.formats import is_text_table
 from sig2lm.signals.layout import Layout, find_layout, is_number
@@ -57,7 +58,7 @@ def read_series(path: str | Path, *, rows: int = SAMPLE_ROWS, **stated: Unpack[S
         If `read_signal` refuses the file, or a channel holds infinity or a number beyond what a float32 signal can hold
         (3.4e38).
     """
-    path = Path(path).expanduser()
+    path = expanded(path)
     options = ReadOptions.from_stated(stated)
     try:
         if not is_text_table(path) or options.time_axis == 1:

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from sig2lm.files import expanded
 from sig2lm.tokenization.alignments import alignment
 from sig2lm.tokenization.contexts import context_dependence, spellings
 from sig2lm.tokenization.costs import cost
@@ -131,7 +132,7 @@ def _listed(value: Any) -> list[Any]:
 
 
 def _same_folder(source: str, folder: str | Path) -> bool:
-    return Path(source).expanduser().resolve() == Path(folder).expanduser().resolve()
+    return expanded(source).resolve() == expanded(folder).resolve()
 
 
 def _unique(items: Sequence[Any]) -> dict[str, Any]:

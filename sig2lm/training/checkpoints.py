@@ -56,11 +56,15 @@ def keep_only(folder: Path, kept: Iterable[Path]) -> None:
 
 def _all(folder: Path) -> Iterator[Path]:
     found = folder.glob(f"{PREFIX_CHECKPOINT_DIR}-*") if folder.is_dir() else ()
-    return (path for path in found if path.is_dir() and path.name.rpartition("-")[2].isdigit())
+    return (path for path in found if path.is_dir() and not path.is_symlink() and _step_text(path).isdigit())
 
 
 def _step(folder: Path) -> int:
-    return int(folder.name.rpartition("-")[2])
+    return int(_step_text(folder))
+
+
+def _step_text(folder: Path) -> str:
+    return folder.name.rpartition("-")[2]
 
 
 def _flush(path: Path) -> None:

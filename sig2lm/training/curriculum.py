@@ -123,6 +123,11 @@ class Curriculum:
         asked = {one.row: one for one in self.training(split)}
         several = [len(self.table.labels(row)) > 1 for row in rows.select_columns(["label", "facts"])]
         kept = [number for number in range(len(rows)) if number in asked or own[number]]
+        if len(rows) and not kept and split == "train":
+            raise PromptError(
+                f"expected rows of '{self.table.path}' about which {', '.join(self.weights)} can be asked, found none: "
+                "its signals carry no quantity that these need; name others, or see `sig2lm quantities`"
+            )
         rows = rows if len(kept) == len(rows) else rows.select(kept)
         answers = rows["answer"][:]
         columns: dict[str, list[Any]] = {"question": [], "answer": [], "earlier": []}

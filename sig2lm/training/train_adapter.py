@@ -26,7 +26,7 @@ from sig2lm.encoder.compatibility import check_every_signal
 from sig2lm.encoder.loading import source_of
 from sig2lm.encoder.tables import check_readable
 from sig2lm.errors import CheckpointError, DatasetError, PromptError, Sig2LMError
-from sig2lm.files import check_new, read_json, write_json
+from sig2lm.files import check_new, expanded, read_json, write_json
 from sig2lm.lm import FrozenLM
 from sig2lm.model.adapter import build_adapter
 from sig2lm.model.calibration import Calibration, calibrate
@@ -174,7 +174,7 @@ def train_adapter(
     """
     lm = lm if isinstance(lm, FrozenLM) else FrozenLM.from_pretrained(lm)
     settings = settings or TrainSettings()
-    out = Path(out).expanduser()
+    out = expanded(out)
     check_logger(settings.report_to)
     processes = PartialState(cpu=not torch.accelerator.is_available())  # one, or those of `accelerate launch`
     first = processes.is_main_process

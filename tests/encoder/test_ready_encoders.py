@@ -1,5 +1,6 @@
 """Encoders that ship with the package: found by name, from anywhere, and never by a path of this machine."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -51,3 +52,16 @@ def test_one_is_fine_tuned_on_a_table_in_other_units(shipped: SignalEncoder, sim
     assert records["rr"]["fine_tuned_from"] == "sig2lm:rr"
     answers = classified(classifier, table, "test")
     assert (answers.answers == answers.truth).mean() > 0.8
+
+
+@pytest.mark.parametrize("name", pocket.ready_encoders())
+def test_what_ships_is_small_and_names_its_data_and_licences(name: str) -> None:
+    folder = pocket.pocket_encoder(name)
+    assert max(file.stat().st_size for file in folder.iterdir()) < 1_000_000
+    encoder = load_any_encoder(f"sig2lm:{name}", BEATS)
+    assert encoder.width == 64
+    card, used = (folder / "README.md").read_text(), json.loads((folder / "train.json").read_text())["data"]["sets"]
+    assert used
+    for part in used:
+        assert part["citation"]
+        assert f"| {part['data set']} | {part['people']} | {part['windows']:,} | {part['licence']} |" in card

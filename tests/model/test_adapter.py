@@ -5,6 +5,7 @@ import torch
 
 from sig2lm.errors import Sig2LMError
 from sig2lm.model.adapter import ADAPTERS, AdapterConfig, build_adapter
+from sig2lm.schema import read_as
 
 
 @pytest.mark.parametrize("kind", ADAPTERS)
@@ -42,7 +43,7 @@ def test_the_resampler_knows_the_order_of_patches() -> None:
 
 def test_a_config_survives_json_and_nonsense_is_refused() -> None:
     config = AdapterConfig("mlp", 3)
-    assert AdapterConfig.from_dict(config.to_dict()) == config
+    assert read_as(AdapterConfig, config.to_dict(), "an adapter") == config
     with pytest.raises(Sig2LMError, match="linear, mlp, resampler"):
         AdapterConfig("qformer")  # type: ignore[arg-type]
     with pytest.raises(Sig2LMError, match="at least one virtual token"):

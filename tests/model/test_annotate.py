@@ -313,7 +313,7 @@ def test_ctrl_c_ends_the_command_and_leaves_no_file(run: Path, tmp_path: Path) -
     out = tmp_path / "rows" / "labels.csv"
     command = ["annotate", run / "run", "--signal", tmp_path / "long.npz", "--out", out]
     with subprocess.Popen([sys.executable, "-m", "sig2lm", *map(str, command)], stderr=subprocess.PIPE) as process:
-        while not list(out.parent.glob(".labels.csv.partial")):
+        while not list(out.parent.glob(".labels.csv.*.partial")):
             assert process.poll() is None
             time.sleep(0.02)
         process.send_signal(signal.SIGINT)

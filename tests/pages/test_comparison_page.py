@@ -345,7 +345,7 @@ def test_a_page_of_many_long_windows_stays_small():
 
 
 def colours(theme):
-    css = (Path(sig2lm.pages.__file__).parent / "base.css").read_text(encoding="utf-8")
+    css = (Path(sig2lm.pages.__file__).parent / "palette.css").read_text(encoding="utf-8")
     blocks = re.findall(r":root \{(.*?)\}", css, flags=re.DOTALL)
     found = {}
     for block in blocks[: 1 + theme]:

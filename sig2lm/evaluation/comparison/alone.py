@@ -29,6 +29,7 @@ def as_comparison(evaluation: Evaluation, table: Table, task: Task, seed: int = 
         "methods": [{"method": 4, "name": "the LM reads the signal", **own, "notes": report["notes"]}],
         "baselines": [probe, *({"method": None, **rival, "notes": []} for rival in report["baselines"])],
         "controls": report["controls"],
+        "gate": report.get("gate"),
         "paraphrases": report["paraphrases"],
         "windows": windows(table, report["split"], evaluation.predictions, seed),
         "mistakes": mistakes(table, report["split"], evaluation.predictions),

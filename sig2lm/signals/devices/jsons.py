@@ -1,10 +1,10 @@
 """What the families that export JSON share."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 from sig2lm.errors import SignalError
+from sig2lm.files import parse_json
 from sig2lm.signals.devices.text import as_text
 from sig2lm.signals.recording import shorten
 
@@ -24,6 +24,6 @@ def load_json(path: Path) -> Any:
         If it is damaged.
     """
     try:
-        return json.loads(path.read_bytes())
+        return parse_json(path.read_bytes())
     except (ValueError, RecursionError) as error:
         raise SignalError(f"not a whole file of JSON: {shorten(error)}") from error

@@ -6,13 +6,13 @@ depends on the sensor and the device's supply. A channel is named after its sens
 the sensor is not named or several are of one kind.
 """
 
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from sig2lm.errors import SignalError
+from sig2lm.files import parse_json
 from sig2lm.signals.devices.device import Device
 from sig2lm.signals.devices.lost import put_lost
 from sig2lm.signals.devices.text import as_text, read_numbers, text_head
@@ -36,7 +36,7 @@ def read(path: Path, wanted: Wanted) -> Recording:
     if end is None or header is None:
         raise SignalError("expected a header in JSON that ends with '# EndOfHeader', found none")
     try:
-        devices = list(json.loads(header[2:]).values())
+        devices = list(parse_json(header[2:]).values())
         columns = [column for device in devices for column in device["column"]]
         rates = {float(device["sampling rate"]) for device in devices}
         names = [name for device in devices for name in _names(device)]

@@ -4,13 +4,13 @@ A row of a csv holds a start, and lists of durations and values that follow each
 their times, which are uneven. What they are is known from the file's name only (raw_hr_hr.csv: heart rate).
 """
 
-import json
 import re
 from pathlib import Path
 
 import numpy as np
 
 from sig2lm.errors import SignalError
+from sig2lm.files import parse_json
 from sig2lm.signals.devices.device import Device
 from sig2lm.signals.devices.jsons import begins_json, load_json
 from sig2lm.signals.devices.text import as_text, read_table, seconds_of, text_head
@@ -48,8 +48,8 @@ def _read_csv(path: Path) -> Recording:
     values: list[float] = []
     for row, (begin, durations, found) in enumerate(zip(starts, table.iloc[:, 1], table.iloc[:, 2], strict=True)):
         try:
-            lengths = np.array(json.loads(durations), dtype=np.float64).reshape(-1)
-            held = np.array(json.loads(found), dtype=np.float64).reshape(-1)
+            lengths = np.array(parse_json(durations), dtype=np.float64).reshape(-1)
+            held = np.array(parse_json(found), dtype=np.float64).reshape(-1)
         except (ValueError, TypeError, OverflowError, RecursionError) as error:
             raise SignalError(f"row {row + 1} holds no lists of numbers: {durations[:30]}, {found[:30]}") from error
         if not np.isfinite(lengths).all():

@@ -5,11 +5,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from datasets import DatasetDict, concatenate_datasets
 
 from sig2lm.datasets import load_table, prepare
 from sig2lm.errors import DatasetError
 from sig2lm.templates.task import Task
 from sig2lm.templates.template import load_template
+from sig2lm.training.curriculum import Curriculum
 from sig2lm.training.known import Known, known_rows
 from sig2lm.training.questions import Writer
 
@@ -126,6 +128,12 @@ def test_a_curriculum_asks_about_each_of_several_labels(layout, tmp_path):
     }
     single = replace(known, rows=known.rows[:2])  # nobody there has these two together
     assert set(single.claim_odds(row, ("myocardial infarction",))) == {"myocardial infarction"}
+
+    everybody = replace(table, data=DatasetDict(train=concatenate_datasets(list(table.data.values()))))
+    curricula = [Curriculum.from_table(everybody, task, {"verify": 1.0}, seed) for seed in range(4)]
+    asked = [one for curriculum in curricula for one in curriculum.training_table().data["train"]]
+    several = {(row["question"], row["answer"]) for row in asked if row["label"] is None}
+    assert {"yes", "no"} & {answer for _, answer in several}
 
 
 def test_what_lacks_is_named(layout, tmp_path):
