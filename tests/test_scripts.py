@@ -235,7 +235,7 @@ SLOW: dict[str, Any] = {
     "bench_annotate": annotate,
     "bench_bridge": command("bench_bridge", "ask", "--rounds", "1"),
     "bench_curriculum": command(
-        *("bench_curriculum", "tiny", har, encoder, place, "--lm", lm, "--rows", "48", "--windows", "4"),
+        *("bench_curriculum", "tiny", har, encoder, place, "--lm", lm, "--rows", "48", "--windows", "24"),
         *("--epochs", "0.2", "--virtual-tokens", "2"),
     ),
     "bench_ecg_as_rr": ecg_as_rr,
