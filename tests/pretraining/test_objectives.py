@@ -60,7 +60,7 @@ def test_gradients_reach_every_weight_of_the_encoder_and_the_loss_falls(name: st
     torch.manual_seed(0)
     optimizer = torch.optim.AdamW([p for p in objective.parameters() if p.requires_grad], 3e-3)
     losses = []
-    for _ in range(40):
+    for _ in range(60):
         loss = objective(values, mask, **needed(objective, len(values)))
         optimizer.zero_grad()
         loss.backward()
