@@ -24,7 +24,14 @@ from sig2lm.templates.template import load_template
 from sig2lm.training.train_adapter import train_adapter
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
-PARTS = {"movement_questions", "pocket_lm_tokenizer", "results", "timing", "tiny_lms"}  # which other scripts import
+PARTS = {
+    "fuzz_cases",
+    "movement_questions",
+    "pocket_lm_tokenizer",
+    "results",
+    "timing",
+    "tiny_lms",
+}  # which other scripts import
 FOLDS = {"folds": 2, "every": 12, "questions": 24, "pretrain-epochs": 1, "fine-tune-epochs": 1, "epochs": 0.2}
 
 
@@ -52,11 +59,11 @@ class Home:
         return self.folds / "fold1" / "encoders" / "motion"
 
 
-def call(module: str, *arguments: object) -> None:
+def call(module: str, *arguments: object, main: str = "main") -> None:
     """Run a script's main in this process, as the command line would."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("sys.argv", [f"{module.rpartition('.')[2]}.py", *map(str, arguments)])
-        importlib.import_module(module).main()
+        getattr(importlib.import_module(module), main)()
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -119,6 +126,10 @@ def shipped_encoders(home: Home, out: Path) -> None:
         options = ("--only", "movement", "--minutes", "0.01", "--size", "tiny")
         call("build_encoders", out / "data", out / "work", *options)
     assert (out / "shipped" / "movement" / "encoder.safetensors").is_file()
+
+
+def fuzz(home: Home, out: Path) -> None:
+    call("fuzz", out, "--cases", "4", main="main_of_fuzz")
 
 
 def shift(home: Home, out: Path) -> None:
@@ -278,6 +289,7 @@ SLOW: dict[str, Any] = {
     "build_pocket_lm": pocket_lm,
     "build_pocket_run": pocket_run,
     "exam_pocket_lm": exam,
+    "fuzz": fuzz,
     "kill_and_resume": killed,
     "list_causal_lms": list_lms,
     "table_tokenizers": tokenizers,
