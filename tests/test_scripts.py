@@ -293,6 +293,9 @@ SLOW: dict[str, Any] = {
     "kill_and_resume": killed,
     "list_causal_lms": list_lms,
     "table_tokenizers": tokenizers,
+    "write_transcripts": command(
+        "write_transcripts", lambda home, out: f"pocket-har={home.har}", "--count", "2", "--out", place
+    ),
 }
 QUICK: dict[str, Any] = {
     "build_tables": command("build_tables", "--check"),
