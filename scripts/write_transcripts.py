@@ -41,8 +41,8 @@ def main() -> None:
     head = [
         "# Transcripts",
         "",
-        f"Conversations on test recordings, drawn by seed {asked.seed} and not chosen. Below each answer stand",
-        "what is right (the label, or what was measured), whether its numbers hold, and whether it does not rely on the signal.",
+        f"Conversations on test recordings, drawn by seed {asked.seed} and not chosen. Below each answer stand what is",
+        "right (the label, or what was measured), whether its numbers hold, and whether it does not rely on the signal.",
         "",
         f"Written by `{shown_command()}` at commit {commit()}.",
     ]
