@@ -30,7 +30,7 @@ from transformers import AutoTokenizer, Gemma3TextConfig, LlamaConfig, Qwen3Conf
 from transformers.models.auto.modeling_auto import AutoModelForCausalLM
 
 from sig2lm.lm import FrozenLM
-from sig2lm.model.examples import collate
+from sig2lm.model.batches import collate
 from sig2lm.pocket import pocket_folder
 
 # Shapes as published by their makers in config.json.

@@ -40,8 +40,8 @@ def record(name: str, rows: Sequence[Row], title: str, notes: Sequence[str] = ()
     path.parent.mkdir(parents=True, exist_ok=True)
     content = {
         "title": title,
-        "command": shlex.join(["python", f"scripts/{Path(sys.argv[0]).name}", *map(_shown, sys.argv[1:])]),
-        "commit": _commit(),
+        "command": shown_command(),
+        "commit": commit(),
         "date": date.today().isoformat(),
         "machine": machine(),
         "notes": list(notes),
@@ -51,12 +51,20 @@ def record(name: str, rows: Sequence[Row], title: str, notes: Sequence[str] = ()
     return path
 
 
+def shown_command() -> str:
+    """The command that runs, as a reader may repeat it."""
+    return shlex.join(["python", f"scripts/{Path(sys.argv[0]).name}", *map(_shown, sys.argv[1:])])
+
+
 def _shown(argument: str) -> str:
     """A folder of this machine by its last name: where data lie is nobody's business."""
+    if "=" in argument:
+        return "=".join(map(_shown, argument.split("=")))
     return Path(argument).name.upper() if argument.startswith(("/", "~", "..")) else argument
 
 
-def _commit() -> str:
+def commit() -> str:
+    """The commit at hand; it says so where something is not committed."""
     asked = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=10"]
     done = subprocess.run(asked, capture_output=True, text=True, check=False)
     return done.stdout.strip() or "unknown"

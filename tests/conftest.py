@@ -5,6 +5,7 @@ import gc
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -98,6 +99,21 @@ def run(simulated: Path, days: "Table", tmp_path_factory: pytest.TempPathFactory
     encoders, template = {"daily": simulated / "encoder"}, load_template("stress")
     train_adapter(days, encoders, out, lm=build_lm(), template=template, settings=TRAINING)
     return out
+
+
+@pytest.fixture(scope="module")
+def short_trainings() -> Iterator[None]:
+    """Trainings of encoders whose length nobody states take their usual epochs, however few steps these are."""
+    from sig2lm.pretraining.optimisation import Schedule
+
+    plan = Schedule.plan.__func__  # type: ignore[attr-defined]
+
+    def short(cls: type, windows: int, batch_size: int, wanted: float | None, usual: float, least: int = 0) -> Schedule:
+        return plan(cls, windows, batch_size, wanted, usual, 0)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Schedule, "plan", classmethod(short))
+        yield
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ BLOCK = re.compile(r"^```(bash|python)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Iterator[Path]:
+def home(short_trainings: None, tmp_path: Path) -> Iterator[Path]:
     """An empty folder to be in; the people that are simulated record less than they do for users."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(synthetic, "RECORDINGS", {"har": 4, "af_rr": 12, "stress": 12})

@@ -38,11 +38,24 @@ ALLOWED: dict[str, set[str]] = {
     "model": DATA | {"encoder", "lm"},
     "cohort": DATA | {"encoder", "lm", "model"},
     "training": DATA | {"encoder", "pretraining", "lm", "model"},
+    "serve": DATA | {"encoder", "lm", "model"},
     "evaluation": DATA | {"encoder", "pretraining", "lm", "model", "training"},
     "web": DATA | {"pages", "encoder", "lm", "model"},
 }
 ENTRANCES = {"__init__", "__main__", "cli"}  # these may import every room
-WITH_TORCH = {"hub", "tensors", "lm", "encoder", "pretraining", "model", "cohort", "training", "evaluation", "web"}
+WITH_TORCH = {
+    "hub",
+    "tensors",
+    "lm",
+    "encoder",
+    "pretraining",
+    "model",
+    "cohort",
+    "training",
+    "evaluation",
+    "serve",
+    "web",
+}
 WITHOUT_TORCH = set(ALLOWED) - WITH_TORCH
 # Named exceptions: a module that may import torch, imported by nobody at its top level.
 TORCH_EXCEPTIONS = {"sig2lm.tokenization.embeddings"}

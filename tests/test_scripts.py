@@ -3,6 +3,7 @@
 import importlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,21 @@ from sig2lm.datasets.public import synthetic
 from sig2lm.datasets.table import TableRow
 from sig2lm.datasets.writer import Draft, write_table
 from sig2lm.encoder import PatchTransformerConfig, SignalEncoder, save_encoder
+from sig2lm.evaluation.probing import ProbeSettings
 from sig2lm.lm import FrozenLM
 from sig2lm.signals import Contract, save_signal
 from sig2lm.templates.template import load_template
 from sig2lm.training.train_adapter import train_adapter
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
-PARTS = {"movement_questions", "pocket_lm_tokenizer", "results", "timing", "tiny_lms"}  # which other scripts import
+PARTS = {
+    "fuzz_cases",
+    "movement_questions",
+    "pocket_lm_tokenizer",
+    "results",
+    "timing",
+    "tiny_lms",
+}  # which other scripts import
 FOLDS = {"folds": 2, "every": 12, "questions": 24, "pretrain-epochs": 1, "fine-tune-epochs": 1, "epochs": 0.2}
 
 
@@ -50,11 +59,11 @@ class Home:
         return self.folds / "fold1" / "encoders" / "motion"
 
 
-def call(module: str, *arguments: object) -> None:
+def call(module: str, *arguments: object, main: str = "main") -> None:
     """Run a script's main in this process, as the command line would."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("sys.argv", [f"{module.rpartition('.')[2]}.py", *map(str, arguments)])
-        importlib.import_module(module).main()
+        getattr(importlib.import_module(module), main)()
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -69,7 +78,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
-def home(simulated: Path, tmp_path_factory: pytest.TempPathFactory) -> Home:
+def home(short_trainings: None, simulated: Path, tmp_path_factory: pytest.TempPathFactory) -> Home:
     """The home of all scripts, cross-validated once, by the command."""
     home = Home(simulated / "data", tmp_path_factory.mktemp("scripts"))
     lm = build_lm()
@@ -117,6 +126,16 @@ def shipped_encoders(home: Home, out: Path) -> None:
         options = ("--only", "movement", "--minutes", "0.01", "--size", "tiny")
         call("build_encoders", out / "data", out / "work", *options)
     assert (out / "shipped" / "movement" / "encoder.safetensors").is_file()
+
+
+def fuzz(home: Home, out: Path) -> None:
+    call("fuzz", out, "--cases", "4", main="main_of_fuzz")
+
+
+def shift(home: Home, out: Path) -> None:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(importlib.import_module("bench_shift"), "ProbeSettings", partial(ProbeSettings, least_steps=1))
+        call("bench_shift", out, home.har, home.har, "--every", "48")
 
 
 def annotate(home: Home, out: Path) -> None:
@@ -234,8 +253,9 @@ def place(home: Home, out: Path) -> Path:
 SLOW: dict[str, Any] = {
     "bench_annotate": annotate,
     "bench_bridge": command("bench_bridge", "ask", "--rounds", "1"),
+    "bench_cohort": command("bench_cohort", "pocket-har", "--recordings", "4", "--windows", "2", "--rounds", "1"),
     "bench_curriculum": command(
-        *("bench_curriculum", "tiny", har, encoder, place, "--lm", lm, "--rows", "48", "--windows", "4"),
+        *("bench_curriculum", "tiny", har, encoder, place, "--lm", lm, "--rows", "48", "--windows", "24"),
         *("--epochs", "0.2", "--virtual-tokens", "2"),
     ),
     "bench_ecg_as_rr": ecg_as_rr,
@@ -258,7 +278,7 @@ SLOW: dict[str, Any] = {
     "bench_recipe": command(
         *("bench_recipe", har, encoder, "--lm", lm, "--steps", "2", "--windows", "12", "--only", "the recipe")
     ),
-    "bench_shift": command("bench_shift", place, har, har, "--every", "48"),
+    "bench_shift": shift,
     "bench_tasks": command("bench_tasks", har, lambda home, out: home.folds, "--record", "tasks-tiny"),
     "bench_tokenization": command("bench_tokenization", lm, "--rows", "400"),
     "bench_transfer": command(
@@ -269,9 +289,13 @@ SLOW: dict[str, Any] = {
     "build_pocket_lm": pocket_lm,
     "build_pocket_run": pocket_run,
     "exam_pocket_lm": exam,
+    "fuzz": fuzz,
     "kill_and_resume": killed,
     "list_causal_lms": list_lms,
     "table_tokenizers": tokenizers,
+    "write_transcripts": command(
+        "write_transcripts", lambda home, out: f"pocket-har={home.har}", "--count", "2", "--out", place
+    ),
 }
 QUICK: dict[str, Any] = {
     "build_tables": command("build_tables", "--check"),
@@ -281,6 +305,7 @@ QUICK: dict[str, Any] = {
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("script", SLOW)
 def test_a_script_runs(script: str, home: Home, tmp_path: Path) -> None:
     SLOW[script](home, tmp_path / "out")

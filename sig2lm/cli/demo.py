@@ -1,5 +1,7 @@
 """``sig2lm demo``: the whole pipeline on simulated recordings and the embedded LM, without data or network."""
 
+import shutil
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -46,7 +48,7 @@ def demo(
     _converse(recording, placement)
     typer.echo(f"\n{time.perf_counter() - started:.0f} s in all. What next? Everything is in {out}:")
     for question, command in _next(out, recording):
-        typer.echo(f"  {question}\n    {command}")
+        typer.echo(f"  {question}\n    {_program()} {command}")
 
 
 def _learn(table: "Table", out: Path, placement: Placement) -> "tuple[SignalLM, dict[str, Any]]":
@@ -116,15 +118,23 @@ def _converse(recording: Path, placement: Placement) -> None:
         typer.echo(f"   > {question}\n   {answer.text}{sure}")
 
 
+def _program() -> str:
+    """How this program was called: after `make demo` it is in .venv/bin and not on the path."""
+    return sys.argv[0] if Path(sys.argv[0]).name == "sig2lm" and not shutil.which("sig2lm") else "sig2lm"
+
+
 def _next(out: Path, recording: Path) -> list[tuple[str, str]]:
     """Questions that a newcomer may have now, and the commands that answer them."""
     run, data = f"{out}/runs/{SHOWN}", f"{out}/data/{SHOWN}"
     return [
-        ("What else can be asked about a recording?", f"sig2lm chat pocket-{READY} --signal {recording}"),
-        ("Does it read the signal, or guess?", f"sig2lm evaluate {run} --data {data} --html {out}/{SHOWN}.html"),
-        ("How do numbers as text compare?", f"sig2lm evaluate {run} --data {data} --compare --rows 100"),
-        ("What would an LM see of these numbers?", f"sig2lm tokenizer-report {recording} --html {out}/numbers.html"),
-        ("What can be measured without any model?", f"sig2lm quantities {recording}"),
-        ("What does a real LM make of it?", f"make lm; sig2lm train-adapter --lm smollm2 --data {data} ..."),
-        ("And my own recordings?", "sig2lm formats; sig2lm prepare manifest FOLDER data/mine"),
+        ("What else can be asked about a recording?", f"chat pocket-{READY} --signal {recording}"),
+        ("Does it read the signal, or guess?", f"evaluate {run} --data {data} --html {out}/{SHOWN}.html"),
+        ("How do numbers as text compare?", f"evaluate {run} --data {data} --compare --rows 100"),
+        ("What would an LM see of these numbers?", f"tokenizer-report {recording} --html {out}/numbers.html"),
+        ("What can be measured without any model?", f"quantities {recording}"),
+        (
+            "What does a real LM make of it? (make lm fetches it)",
+            f"train-adapter --lm smollm2 --data {data} --encoder {out}/fine_tuned/{SHOWN} --out {out}/smollm2",
+        ),
+        ("And my own recordings? (formats lists what is read)", "prepare manifest FOLDER data/mine"),
     ]

@@ -249,18 +249,11 @@ class QuestionAnswerer(SignalFusion):
         if question.choices is None:
             texts = [self.lm.dialogue.decode(ids) for ids in self.lm.generate(context, **options)]
             return [Answer(text, question.task.parse(text), None) for text in texts]
-        said = dict(zip(question.choices, question.sentences, strict=True))
-        answers = []
-        for row in self.choice_scores(context, question).softmax(-1).tolist():
-            probabilities = dict(zip(question.choices, row, strict=True))
-            best = max(probabilities, key=probabilities.__getitem__)
-            answers.append(Answer(said[best], best, probabilities))
-        return answers
+        return [closed_answer(question, scores) for scores in self.score(context, question.sentences)]
 
     def choice_scores(self, context: Context, question: Question) -> Tensor:
         """Return the calibrated score (B, n) of each choice of a closed question; a softmax makes probabilities."""
-        scores = self.score(context, question.sentences)
-        return scores if question.offsets is None else question.scale * (scores + scores.new_tensor(question.offsets))
+        return calibrated(question, self.score(context, question.sentences))
 
     def log_odds(self, context: Context, question: Question, answer: Answer) -> Tensor:
         """Return the log-odds (B,) of an answer behind prompts that have been read, nats.
@@ -387,6 +380,19 @@ class QuestionAnswerer(SignalFusion):
             raise ArgumentError(f"expected facts as a dictionary such as {{'age': '67'}}, found {facts!r}")
         check_known("fact", facts, self.known_facts(task))
         return {name: str(value) for name, value in facts.items() if value is not None}
+
+
+def closed_answer(question: Question, scores: Tensor) -> Answer:
+    """Return the likeliest of a question's choices, from their log-likelihoods (n,)."""
+    assert question.choices is not None
+    probabilities = dict(zip(question.choices, calibrated(question, scores).softmax(-1).tolist(), strict=True))
+    best = max(probabilities, key=probabilities.__getitem__)
+    return Answer(question.sentences[question.choices.index(best)], best, probabilities)
+
+
+def calibrated(question: Question, scores: Tensor) -> Tensor:
+    """Return the score of each choice, of its log-likelihood (..., n); a softmax makes probabilities."""
+    return scores if question.offsets is None else question.scale * (scores + scores.new_tensor(question.offsets))
 
 
 def check_options(question: Question, options: Mapping[str, Any]) -> None:

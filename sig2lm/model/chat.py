@@ -14,7 +14,7 @@ from torch import Tensor
 
 from sig2lm.arguments import check_known
 from sig2lm.errors import PromptError
-from sig2lm.lm import Context, EncodedPrompt
+from sig2lm.lm import Context, EncodedPrompt, TextStream
 from sig2lm.model.answer import Answer
 from sig2lm.model.answering import QuestionAnswerer, Signals, check_options
 from sig2lm.model.examples import Example, SignalInput
@@ -22,7 +22,7 @@ from sig2lm.model.reliance import Reliance
 from sig2lm.quantities import Check
 from sig2lm.signals.arrays import ArrayClock
 from sig2lm.templates.task import Question
-from sig2lm.templates.turns import SignalPlace, Turn
+from sig2lm.templates.turns import SignalPlace, Turn, further_turn
 
 
 class Chat:
@@ -82,20 +82,14 @@ class Chat:
         """
         check_options(Question(self.task, question), options)
         turns = self._with(question)
-        dialogue = self.model.lm.dialogue
-        ids: list[int] = []
-        said = ""
+        written = TextStream(self.model.lm.dialogue)
         for token in self.model.lm.stream(self._context(turns), **options):
-            ids.append(token)
-            text = dialogue.decode(ids)
-            if len(text) > len(said) and not text.endswith("\ufffd"):  # the rest of a character is still to come
-                yield text[len(said) :]
-                said = text
-        text = dialogue.decode(ids)
-        if len(text) > len(said):
-            yield text[len(said) :]
-        self._remember(turns, text)
-        self._said = turns, Question(self.task, question), Answer(text, None, None)
+            if piece := written.push(token):
+                yield piece
+        if piece := written.finish():
+            yield piece
+        self._remember(turns, written.text)
+        self._said = turns, Question(self.task, question), Answer(written.text, None, None)
 
     def reliance(self) -> Reliance | None:
         """Say how much what was streamed last rests on the signals (:attr:`Answer.reliance`)."""
@@ -133,10 +127,7 @@ class Chat:
         if not self.turns:
             fields = self.facts | self.model.summaries(self.task, self._recordings)
             return list(self.task.template.render(question, list(self._recordings), fields))
-        parts: list[str | SignalPlace] = []
-        for place in self._waiting:
-            parts += [f"{place.name.replace('_', ' ')}: ", place, "\n"]
-        return [*self.turns, Turn("user", (*parts, question))]
+        return [*self.turns, further_turn(question, self._waiting)]
 
     def _remember(self, turns: list[Turn], answer: str) -> None:
         self.turns, self._waiting = [*turns, Turn("assistant", (answer,))], []

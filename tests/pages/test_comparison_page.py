@@ -198,7 +198,7 @@ TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_s
 VALUE = st.none() | st.floats(-(2.0**100), 2.0**100) | st.just(float("nan"))
 
 
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(st.data())
 def test_any_names_values_and_probabilities_make_a_page(data):
     labels = data.draw(st.lists(TEXT, min_size=1, max_size=18, unique=True))

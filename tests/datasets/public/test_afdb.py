@@ -95,6 +95,7 @@ def test_missing_truncated_and_renamed_files_are_named_and_nothing_is_left(layou
     assert sorted(file.name for file in tmp_path.iterdir()) == ["empty", "files"]
 
 
+@pytest.mark.slow
 def test_the_real_data_set(shared, tmp_path):
     archive = shared / "data" / "afdb.tar.xz"
     if not archive.is_file():

@@ -108,6 +108,7 @@ def test_missing_truncated_and_renamed_files_are_named_and_nothing_is_left(layou
     refuse(DatasetError, r"expected CinC 2017 in .*found no REFERENCE csv")
 
 
+@pytest.mark.slow
 def test_the_real_data_set(shared, tmp_path):
     archive = shared / "data" / "cinc2017_validation.tar.xz"
     if not archive.is_file():
