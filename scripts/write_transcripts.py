@@ -42,7 +42,7 @@ def main() -> None:
         "# Transcripts",
         "",
         f"Conversations on test recordings, drawn by seed {asked.seed} and not chosen. Below each answer stand what is",
-        "right (the label, or what was measured), whether its numbers hold, and whether it does not rely on the signal.",
+        "right (the label, or what was measured), whether its numbers hold, whether it does not rely on the signal.",
         "",
         f"Written by `{shown_command()}` at commit {commit()}.",
     ]

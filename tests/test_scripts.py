@@ -135,7 +135,7 @@ def fuzz(home: Home, out: Path) -> None:
 def shift(home: Home, out: Path) -> None:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(importlib.import_module("bench_shift"), "ProbeSettings", partial(ProbeSettings, least_steps=1))
-        call("bench_shift", out, home.har, home.har, "--every", "48")
+        call("bench_shift", out, home.har, home.har, "--every", "7")
 
 
 def annotate(home: Home, out: Path) -> None:
@@ -266,7 +266,7 @@ SLOW: dict[str, Any] = {
     "bench_length": command("bench_length", "--size", "tiny", "--rounds", "1", "--length", "300"),
     "bench_lm_size": command("bench_lm_size", "--only", "pocket", "--rounds", "1", "--rows", "1"),
     "bench_missing": command(
-        *("bench_missing", har, place, "--every", "24", "--test-every", "24", "--epochs", "0.2", "--lm", lm),
+        *("bench_missing", har, place, "--every", "7", "--test-every", "7", "--epochs", "0.2", "--lm", lm),
         *("--way", "supervised"),
     ),
     "bench_multitask": command("bench_multitask", place, lambda home, out: f"{home.har}={home.folds}", "--lm", lm),

@@ -2,8 +2,8 @@
 
 An LM may answer by habit: then the answer is as likely whatever was recorded. So its log-odds stand beside those for
 the training recordings that a run keeps, where the same question is asked. The change from which an answer counts as
-resting on its signal is chosen on people that training did not see: there, it best separates their right labels from
-answers to questions that no recording can answer.
+resting on its signal is chosen on people that training did not see: 95 % of their right labels reach it, and as few
+answers as can be to questions that no recording can answer.
 """
 
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.special import logit, softmax
 
 Array = NDArray[np.float64]
+_REACHED = 0.95  # of right answers: that a right one is called a habit is to be rare
 _CERTAIN = 1e-9  # probabilities are kept this far from 0 and 1
 
 
@@ -66,9 +67,9 @@ class RelianceRule:
 
     @classmethod
     def from_changes(cls, right: Array, unanswerable: Array) -> "RelianceRule | None":
-        """Choose the threshold with the greatest sum of both shares, and of several the least; None without changes.
+        """Choose the threshold that the fewest unanswerable reach and 95 % of right answers do; None without changes.
 
-        It is never below zero: what the signal makes less likely does not rest on it.
+        Of several the least is taken. It is never below zero: what the signal makes less likely does not rest on it.
 
         Examples
         --------
@@ -79,9 +80,10 @@ class RelianceRule:
             return None
         every = np.unique(np.concatenate([right, unanswerable, [0.0]]))
         places = np.unique(np.maximum((every[1:] + every[:-1]) / 2, 0.0))
-        kept = [(float((right >= at).mean()), float((unanswerable < at).mean()), float(at)) for at in places]
-        share, refused, threshold = max(kept, key=lambda one: (round(one[0] + one[1], 9), -one[2]))
-        return cls(threshold, share, refused)
+        rules = [cls(float(at), float((right >= at).mean()), float((unanswerable < at).mean())) for at in places]
+        most = min(_REACHED, max(rule.right for rule in rules))
+        allowed = [rule for rule in rules if rule.right >= most]
+        return max(allowed, key=lambda rule: (rule.unanswerable, -rule.threshold))
 
 
 def changes(own: Array, usual: Array) -> Array:
