@@ -111,7 +111,7 @@ def training(out: Path, arguments: argparse.Namespace, resume: bool) -> None:
 
 
 def weights(run: Path) -> str:
-    """Hash of every tensor file of a finished run, whatever is left of checkpoints; nothing where it is not finished."""
+    """Hash of every tensor file of a finished run, without its checkpoints; nothing where it is not finished."""
     if not (run / "config.json").is_file():
         return ""
     digest = hashlib.sha256()
