@@ -73,11 +73,12 @@ class TextEncoder:
             If a token has no row in the LM's table.
         """
         key = tuple(pieces)
-        if key not in self._remembered:
+        found = self._remembered.get(key)
+        if found is None:
             if len(self._remembered) > _REMEMBERED:
                 self._remembered = {}
-            self._remembered[key] = self._checked(self._encode(key))
-        return self._remembered[key]
+            found = self._remembered[key] = self._checked(self._encode(key))
+        return found  # and not what is remembered, which another thread may have cleared
 
     def behind(self, context: Sequence[str | Scaffold], text: str) -> tuple[int, ...]:
         """Encode content as it stands behind a context, whose own tokens are not returned."""

@@ -2,9 +2,11 @@
 
 Each question is encoded with the whole dialogue before it, but only what is new since the last reading is run: the
 longest beginning that the two share keeps its keys and values. So the signal is encoded and read for the first question
-only, and independent questions (:meth:`Chat.reset`) share it too.
+only, and independent questions (:meth:`Chat.reset`) share it too. Where a conversation is longer than the LM reads, its
+oldest questions leave it, and that is said.
 """
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -23,6 +25,9 @@ from sig2lm.quantities import Check
 from sig2lm.signals.arrays import ArrayClock
 from sig2lm.templates.task import Question
 from sig2lm.templates.turns import SignalPlace, Turn, further_turn
+
+_ROOM = 32  # tokens for an answer, at least, before an older question is left out
+_logger = logging.getLogger(__name__)
 
 
 class Chat:
@@ -124,6 +129,29 @@ class Chat:
         """The dialogue with a new question; the first is put in the template's words."""
         if not question.strip():
             raise PromptError("expected a question, found an empty one; ask something")
+        return self._fitting(self._continued(question))
+
+    def _fitting(self, turns: list[Turn]) -> list[Turn]:
+        """Leave out the oldest questions that the LM has no room for; those that show a recording stay."""
+        lm, left_out = self.model.lm, 0
+        sizes = self.model.prompter(self.task).sizes(self._recordings)
+        start = next((number for number, turn in enumerate(turns) if turn.role == "assistant"), len(turns)) + 1
+        while lm.max_length is not None and len(lm.dialogue.encode(turns, sizes).keys) + _ROOM > lm.max_length:
+            asked = range(start, len(turns) - 1, 2)
+            oldest = next((n for n in asked if not any(isinstance(part, SignalPlace) for part in turns[n].parts)), None)
+            if oldest is None:
+                break  # the reading refuses it by its length
+            turns, left_out = [*turns[:oldest], *turns[oldest + 2 :]], left_out + 1
+        if left_out:
+            _logger.warning(
+                "the %d oldest questions behind the first are left out: the conversation is longer than the %d tokens "
+                "that the LM reads",
+                *(left_out, lm.max_length),
+            )
+        return turns
+
+    def _continued(self, question: str) -> list[Turn]:
+        """The dialogue so far, and the question."""
         if not self.turns:
             fields = self.facts | self.model.summaries(self.task, self._recordings)
             return list(self.task.template.render(question, list(self._recordings), fields))

@@ -103,14 +103,15 @@ class Prompter:
         A prompt that was written before is taken from memory, as rows differ in little but signals.
         """
         key = (asked, tuple(sizes.items()), tuple(fields.items()))
-        if key not in self._prompts:
+        found = self._prompts.get(key)
+        if found is None:
             if len(self._prompts) >= _PROMPTS_KEPT:
                 self._prompts.clear()
             turns = list(self.task.template.render(asked[0][0], list(sizes), fields))
             for (_, said), (following, _) in pairwise(asked):
                 turns += [Turn("assistant", (said,)), Turn("user", (following,))]
-            self._prompts[key] = self.dialogue.encode(turns, sizes)
-        return self._prompts[key]
+            found = self._prompts[key] = self.dialogue.encode(turns, sizes)
+        return found  # and not what is kept, which another thread may have cleared
 
     def sizes(self, recordings: Mapping[SignalPlace, SignalInput]) -> dict[SignalPlace, int]:
         """How many virtual tokens each recording takes."""

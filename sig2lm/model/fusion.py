@@ -6,6 +6,7 @@
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Self
 
 import torch
@@ -133,14 +134,16 @@ class SignalFusion(nn.Module):
         if not len(prefix_ids):
             return None
         key = (str(self.lm.device), *prefix_ids.tolist())
-        if key not in self._prefixes:
+        found = self._prefixes.pop(key, None)  # another thread may take it away at any moment, so it is held here
+        if found is None:
             with torch.no_grad():
                 ids = prefix_ids[None].to(self.lm.device)
-                self._prefixes[key] = self.lm.prefill(self.lm.embed(ids), torch.ones_like(ids), ids)
-        self._prefixes.move_to_end(key)
+                found = self.lm.prefill(self.lm.embed(ids), torch.ones_like(ids), ids)
+        self._prefixes[key] = found
         while len(self._prefixes) > _PREFIXES_KEPT:
-            self._prefixes.popitem(last=False)
-        return self._prefixes[key]
+            with suppress(KeyError):
+                self._prefixes.popitem(last=False)
+        return found
 
     @torch.no_grad()
     def read(self, examples: Sequence[Example]) -> Context:

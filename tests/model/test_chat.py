@@ -126,6 +126,28 @@ def test_recordings_can_be_added(signal_lm: SignalLM, monkeypatch: pytest.Monkey
     assert counted.encodings == 2
 
 
+def test_a_conversation_past_the_context_loses_its_oldest_questions_and_says_so(
+    signal_lm: SignalLM, caplog: pytest.LogCaptureFixture
+) -> None:
+    conversation = signal_lm.chat(motion(64))
+    first = conversation.ask(TEMPLATE.question[0])
+    words = "what is the person doing, and which one is it, " * 4
+    for number in range(12):
+        assert conversation.ask(f"{number}: {words}?", choices=["up", "down"]).text in ("up", "down")
+    texts = ["".join(part for part in turn.parts if isinstance(part, str)) for turn in conversation.turns]
+    assert TEMPLATE.question[0] in texts[1]
+    assert texts[2] == first.text
+    assert not any(text.startswith("0: ") for text in texts)
+    assert texts[-2].startswith("11: ")
+    assert "oldest questions behind the first are left out" in caplog.text
+    with pytest.raises(PromptError, match="reads at most"):
+        conversation.ask(words * 9, choices=["up", "down"])
+    again = signal_lm.chat(motion(64))
+    again.turns = list(conversation.turns[:-2])
+    repeated = [chat.ask("Is it so?", choices=["up", "down"]).probabilities for chat in (conversation, again)]
+    assert all(set(found) == {"up", "down"} for found in repeated)
+
+
 def test_an_empty_question_is_refused(signal_lm: SignalLM) -> None:
     with pytest.raises(PromptError, match="empty"):
         signal_lm.chat(motion(64)).ask("  ")
