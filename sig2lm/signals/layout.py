@@ -20,9 +20,9 @@ _JUDGED = 60  # rows at the end of these by which columns are distinguished
 _ROWS = 2_000  # rows that are kept to find the clock
 _MOST_COLUMNS = 10_000
 _LINES = re.compile(r"\r\n|\n|\r")
-_NUMBER = {
-    ".": re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?"),
-    ",": re.compile(r"[+-]?(\d+,?\d*|,\d+)([eE][+-]?\d+)?"),
+_NUMBER = {  # nothing is taken back (++), or a row of ten thousand digits would be tried in a hundred million ways
+    ".": re.compile(r"[+-]?(\d++\.?\d*+|\.\d++)([eE][+-]?\d++)?"),
+    ",": re.compile(r"[+-]?(\d++,?\d*+|,\d++)([eE][+-]?\d++)?"),
 }
 _INFINITE = re.compile(r"[+-]?inf(inity)?", re.IGNORECASE)
 _SEPARATOR = re.compile(r'^"?sep=(.)"?$')

@@ -21,7 +21,7 @@ _BYTES = {"8": 1, "16": 2, "24": 3, "32": 4, "61": 2, "80": 1, "160": 2, "212": 
 # Name, number of signals, rate (counter frequency behind it), number of samples.
 _RECORD = re.compile(r"[\w-]+(/\d+)? \d+( (?=[^ ]*[1-9])\d*\.?\d+(e[-+]?\d+)?(/\S+)?( \d+( |$)|$)|$)", re.IGNORECASE)
 # What stands in the third field of a line about a signal, and the characters of a unit that wfdb takes over.
-_GAIN = re.compile(r"[-+]?\d*\.?\d*(e[-+]?\d+)?(\(-?\d+\))?(/(?P<unit>\S+))?", re.IGNORECASE)
+_GAIN = re.compile(r"[-+]?\d*+\.?\d*+(e[-+]?\d+)?(\(-?\d+\))?(/(?P<unit>\S+))?", re.IGNORECASE)
 _UNIT = re.compile(r"[\w^/%-]+", re.ASCII)
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from sig2lm.errors import SignalError
 from sig2lm.signals import Contract, read_signal, read_signal_for
+from sig2lm.signals.layout import is_number
 
 
 def rows(form: str, count: int = 40, **columns) -> str:
@@ -324,3 +325,10 @@ def test_what_a_contract_fills_is_said(tmp_path):
     signal = read_signal_for(tmp_path / "a.csv", Contract(("acc_x", "acc_y"), ("g", "g"), 50.0))
     assert (signal.channels, signal.units, signal.sampling_rate) == (("acc_x", "acc_y"), ("g", "g"), 50)
     assert [word in "; ".join(signal.notes) for word in ("Acc-X", "50 Hz is taken", "g is taken")] == [True] * 3
+
+
+@pytest.mark.parametrize("decimal", [".", ","])
+def test_endless_digits_are_no_endless_work(decimal):
+    assert is_number("9" * 300_000, decimal)
+    assert not is_number("9" * 300_000 + "x", decimal)
+    assert not is_number("9" * 300_000 + "e", decimal)
