@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny import build_tokenizer
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
@@ -95,6 +95,14 @@ def controls(dialogue: DialogueTokenizer, content: str) -> list[int]:
 def test_text_is_no_way_into_the_scaffold(kind: str, content: str) -> None:
     dialogue = DIALOGUES[kind]
     assert controls(dialogue, content) == controls(dialogue, "up")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
+@settings(max_examples=200)
+@given(content=HOSTILE)
+def test_two_hundred_texts_are_no_way_into_the_scaffold(kind: str, content: str) -> None:
+    test_text_is_no_way_into_the_scaffold.hypothesis.inner_test(kind, content)
 
 
 @pytest.mark.parametrize(
