@@ -132,6 +132,12 @@ def fuzz(home: Home, out: Path) -> None:
     call("fuzz", out, "--cases", "4", main="main_of_fuzz")
 
 
+def serve(home: Home, out: Path) -> None:
+    for package in ("httpx2", "uvicorn"):
+        pytest.importorskip(package)
+    call("bench_serve", "--clients", "4", "--rounds", "1")
+
+
 def shift(home: Home, out: Path) -> None:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(importlib.import_module("bench_shift"), "ProbeSettings", partial(ProbeSettings, least_steps=1))
@@ -278,6 +284,7 @@ SLOW: dict[str, Any] = {
     "bench_recipe": command(
         *("bench_recipe", har, encoder, "--lm", lm, "--steps", "2", "--windows", "12", "--only", "the recipe")
     ),
+    "bench_serve": serve,
     "bench_shift": shift,
     "bench_tasks": command("bench_tasks", har, lambda home, out: home.folds, "--record", "tasks-tiny"),
     "bench_tokenization": command("bench_tokenization", lm, "--rows", "400"),
