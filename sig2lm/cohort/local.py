@@ -11,7 +11,7 @@ import sys
 import threading
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -103,7 +103,8 @@ class _Pool:
         ours, theirs = _SPAWN.Pipe()
         place = self._hired % self.size, self.size
         process = _SPAWN.Process(target=_serve, args=(self.job, self.out, place, theirs), daemon=True)
-        process.start()
+        with _deaf():
+            process.start()
         theirs.close()  # so that the pipe ends with the worker
         self.members[ours] = _Member(process, ours)
         self._hired += 1
@@ -139,9 +140,21 @@ class _Pool:
         self.members.clear()
 
 
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """Start processes that do not hear Ctrl-C, not even while they import: it reaches all, and the parent decides."""
+    if threading.current_thread() is not threading.main_thread():  # only the main one may say what signals do
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def _serve(job: CohortJob, out: Path, place: tuple[int, int], pipe: Connection) -> None:
     """Be a worker: load the model, then annotate what comes through the pipe until it ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the parent decides
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # by an exception, so that half a part is removed
     threading.Thread(target=_leave_with_parent, daemon=True).start()
     number, workers = place
