@@ -100,6 +100,8 @@ def check_outputs(outputs: Mapping[str, str | Path | None], inputs: Iterable[str
         for other in read:
             if other.exists() and (place == _real(other) or _real(other) in place.parents):
                 raise Sig2LMError(f"{option} is '{path}', which is read ('{other}'); write somewhere else")
+        if not place.exists() and expanded(path).is_symlink():
+            raise Sig2LMError(f"{option} is '{path}', a link to nothing; remove it or choose another")
         if place in taken:
             raise Sig2LMError(f"{option} and {taken[place]} are both '{path}'; give each a file of its own")
         taken[place] = option

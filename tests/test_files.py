@@ -64,6 +64,8 @@ def test_what_an_evaluation_and_a_report_wrote_may_be_written_again(tmp_path: Pa
 
 def test_paths_that_cannot_be_are_refused_in_a_line(tmp_path: Path) -> None:
     (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(Sig2LMError, match="a link to nothing"):
+        check_outputs({"--json": tmp_path / "loop"})
     for path in ("~nobody-of-this-name/x", str(tmp_path / ("a" * 300)), str(tmp_path / "loop" / "x"), "a\0b"):
         told = ""
         try:

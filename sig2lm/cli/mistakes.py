@@ -24,7 +24,7 @@ def mistake(error: Any) -> str:
     """Return what is wrong with a command line, and which `--help` says more."""
     command = error.ctx.command_path if getattr(error, "ctx", None) else "sig2lm"
     known = getattr(error, "possibilities", None)
-    if hasattr(error, "option_name"):
+    if hasattr(error, "option_name") and error.ctx is not None:
         options = [name for parameter in error.ctx.command.params for name in parameter.opts if name.startswith("--")]
         meant = unknown("option", error.option_name, known or options).split("; ")
         return f"{meant[0]}; {meant[-1] if known else 'there is none like it'}; see `{command} --help`"

@@ -52,7 +52,9 @@ Augment = Annotated[
         min=0.0, max=1.0, help="Probability of each augmentation that suits the signal.", rich_help_panel=LEARNING
     ),
 ]
-SeedOption = Annotated[int, typer.Option(help="Of everything that is drawn at random.")]
+SeedOption = Annotated[
+    int, typer.Option(min=0, max=2**32 - 1, help="Of everything that is drawn at random.")  # as numpy takes one
+]
 
 
 def split_choices(texts: list[str] | None) -> list[str] | None:

@@ -22,7 +22,10 @@ def prepare(
         list[Path],
         typer.Argument(metavar="[SOURCE] OUT", help="The folder of the data set (synthetic has none), and a new one."),
     ],
-    seed: Annotated[int | None, typer.Option(help="Seed of the split by subject; see the printed split rule.")] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(min=0, max=2**32 - 1, help="Seed of the split by subject; see the printed split rule."),
+    ] = None,
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Of a manifest: leave out, and count, files that cannot be read.")
     ] = False,

@@ -53,9 +53,10 @@ class AdapterConfig:
     def __post_init__(self) -> None:
         if self.kind not in ADAPTERS:
             raise Sig2LMError(f"adapter is '{self.kind}', but there are {', '.join(ADAPTERS)}; choose one")
-        if self.num_virtual_tokens < 1 or self.hidden % self.heads:
+        if not (1 <= self.num_virtual_tokens <= 1 << 16 and self.heads >= 1) or self.hidden % self.heads:
             raise Sig2LMError(
-                f"expected at least one virtual token and a hidden width that {self.heads} heads divide, found "
+                f"expected at least one virtual token, at most 65,536, and a hidden width that {self.heads} heads "
+                f"divide, found "
                 f"{self.num_virtual_tokens} and {self.hidden}; change the adapter's settings"
             )
 

@@ -75,7 +75,7 @@ def read_parquet(path: Path, options: ReadOptions) -> Recording:
     from pyarrow import ArrowException, parquet
 
     try:
-        with parquet.ParquetFile(path) as file:
+        with parquet.ParquetFile(_opened(path)) as file:
             schema = file.schema_arrow
             index = [name for name in (schema.pandas_metadata or {}).get("index_columns", []) if isinstance(name, str)]
             names = [
@@ -181,7 +181,7 @@ def _source(path: Path, layout: Layout) -> tuple[Any, int, int]:
     """What pyarrow reads, and how many lines it skips: the file, or its rows with the lines above cut off (third)."""
     simple = layout.delimiter is not None or layout.num_cells == 1
     if layout.encoding in ("utf-8", "utf-8-sig") and simple and not layout.closed:
-        return path, layout.skipped, 0
+        return _opened(path), layout.skipped, 0
     try:
         text = path.read_text(encoding=layout.encoding)
     except UnicodeError as error:
@@ -189,6 +189,15 @@ def _source(path: Path, layout: Layout) -> tuple[Any, int, int]:
     lines = text.split("\n")[layout.skipped :]
     cut = [(layout.delimiter or "\t").join(layout.cells(line)) for line in lines if line.strip()]
     return io.BytesIO("\n".join(cut).encode()), 0, layout.skipped
+
+
+def _opened(path: Path) -> Path | io.BytesIO:
+    """A path that pyarrow can open: it takes no names that are not UTF-8, so files of such names are read before."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return io.BytesIO(path.read_bytes())
+    return path
 
 
 def _explain(error: Exception, short: list[Any], layout: Layout, types: dict[str, str], above: int) -> str:

@@ -63,6 +63,15 @@ def test_an_attribute_or_the_code_of_an_own_encoder_is_part_of_the_key(table: Ta
     np.testing.assert_array_equal(patches(table, Rewritten(contract, 1.0)), -first)
 
 
+def test_a_damaged_cache_is_made_again(table: Table) -> None:
+    encoder = Own(table.info.signals["daily"], 5.0)
+    first = patches(table, encoder)
+    (name,) = kept(table)
+    file = table.path / "test" / name
+    file.write_bytes(file.read_bytes()[:-300])
+    np.testing.assert_array_equal(patches(table, encoder), first)
+
+
 def build(path: Path, barrier: "multiprocessing.synchronize.Barrier", found: "multiprocessing.Queue[bytes]") -> None:
     table = load_table(path)
     barrier.wait()

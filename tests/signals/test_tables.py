@@ -332,3 +332,9 @@ def test_endless_digits_are_no_endless_work(decimal):
     assert is_number("9" * 300_000, decimal)
     assert not is_number("9" * 300_000 + "x", decimal)
     assert not is_number("9" * 300_000 + "e", decimal)
+
+
+def test_a_name_that_is_no_utf_8_is_read_too(tmp_path):
+    path = tmp_path / "odd\udcff.csv"
+    path.write_text("x,y\n" + "1,2\n" * 60)
+    assert read_signal(path, sampling_rate=50).channels == ("x", "y")
