@@ -56,7 +56,7 @@ def check_writable(path: str | Path) -> Path:
     above = path.absolute().parent
     try:
         os.path.lexists(path) or path.stat()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         pass
     except (OSError, ValueError) as error:
         raise Sig2LMError(f"expected a path for the output, but {_reason(error)}: '{path}'; choose another") from error

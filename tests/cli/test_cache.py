@@ -1,5 +1,6 @@
 """What is kept is shown, and removed when that is asked; nothing else is."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -16,8 +17,10 @@ def test_the_cache_is_shown_and_cleared(
     write_json(tmp_path / "mine.json", {})
     cache()
     assert "what LMs can do, measured: 1 file, 0.0 MB" in capsys.readouterr().out
-    cache([simulated / "data" / "har"], clear=True)
+    shutil.copytree(simulated / "data" / "har", tmp_path / "har", ignore=shutil.ignore_patterns("cache-*"))
+    cache([tmp_path / "har"], clear=True)
     told = capsys.readouterr().out
     assert "removed what LMs can do" in told
     assert "patches of frozen encoders: 0 files" in told
-    assert [path.name for path in tmp_path.rglob("*.json")] == ["mine.json"]
+    assert [path.name for path in tmp_path.glob("*.json")] == ["mine.json"]
+    assert not list(tmp_path.glob("capabilities/*"))

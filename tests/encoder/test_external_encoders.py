@@ -139,7 +139,7 @@ def test_a_model_that_mixes_channels_needs_as_many(tmp_path: Path) -> None:
 def test_what_cannot_be_loaded_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="no folder here and which the hub did not give"):
         load_any_encoder("transformers:nobody/nothing", CONTRACT)
-    with pytest.raises(CheckpointError, match=f"library among {', '.join(LIBRARIES)}, found 'momment:x'"):
+    with pytest.raises(CheckpointError, match=f"library among sig2lm, {', '.join(LIBRARIES)}, found 'momment:x'"):
         load_any_encoder("momment:x", CONTRACT)
     pickled = tmp_path / "pickled"
     pickled.mkdir()

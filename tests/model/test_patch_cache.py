@@ -33,7 +33,7 @@ class Own(nn.Module):
 
 @pytest.fixture
 def table(simulated: Path, tmp_path: Path) -> Table:
-    shutil.copytree(simulated / "data" / "stress", tmp_path / "table")
+    shutil.copytree(simulated / "data" / "stress", tmp_path / "table", ignore=shutil.ignore_patterns("cache-*"))
     return load_table(tmp_path / "table")
 
 
