@@ -78,10 +78,18 @@ def quantity_row(found: dict[str, Any]) -> dict[str, Any]:
 
 
 def movement(model: SignalLM, table: Table, arguments: argparse.Namespace) -> list[dict[str, Any]]:
-    """The eight questions about movement; some ask a property that training asks about in other words."""
+    """The eight questions about movement, each with whether training may ask it in these words."""
     split = table.data[arguments.split]
     rows = spread_rows(split["label"], split["subject"], arguments.windows)
-    return [asked(model, table, arguments.split, rows, *question) for question in TRANSFER.items()]
+    task = model.task(table.info.signals)
+    taught = Curriculum.from_table(table, task, read_weights(arguments.curriculum)).training()
+    known = {one.question for one in taught}
+    found = []
+    for question, answers in TRANSFER.items():
+        scores = asked(model, table, arguments.split, rows, question, answers)
+        del scores["question, never trained"]
+        found.append({"question": question, "trained": "yes" if question in known else "no", **scores})
+    return found
 
 
 def main() -> None:

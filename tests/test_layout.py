@@ -11,7 +11,7 @@ import sig2lm
 
 PACKAGE = Path(sig2lm.__file__).parent
 BASE = {"_version", "arguments", "errors", "files", "formatting", "hub", "metrics", "pocket", "progress", "schema"}
-BASE |= {"tensors"}
+BASE |= {"ports", "tensors"}
 DATA = BASE | {"signals", "quantities", "datasets", "templates", "tokenization"}
 # What each room of the package may import of the others, in functions and for type checkers too.
 ALLOWED: dict[str, set[str]] = {
@@ -26,6 +26,7 @@ ALLOWED: dict[str, set[str]] = {
     "hub": {"errors", "files"},
     "tensors": {"errors", "files"},
     "metrics": set(),
+    "ports": {"errors"},
     "templates": BASE,
     "signals": BASE,
     "quantities": BASE | {"signals"},

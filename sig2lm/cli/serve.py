@@ -50,6 +50,7 @@ def serve(
     from pathlib import Path
 
     from sig2lm.errors import Sig2LMError
+    from sig2lm.ports import address, listening
 
     try:
         from sig2lm.serve import server
@@ -58,12 +59,12 @@ def serve(
             f"serving needs the package {error.name}, which is not installed; pip install 'sig2lm[serve]'"
         ) from error
     keys = server.read_keys(os.environ, host)
-    with server.bind(host, port) as listening:  # before anything heavy is loaded
+    with listening(host, port) as found:  # before anything heavy is loaded
         model = places.load_run(run)
         from sig2lm.serve.app import create_app
         from sig2lm.serve.settings import ServeSettings
 
         name = Path(run).name if Path(run).exists() else run
-        ready = f"serving {name} at {server.address(listening)}/v1; Ctrl+C ends it"
+        ready = f"serving {name} at {address(found)}/v1; Ctrl+C ends it"
         app = create_app(model, ServeSettings(name, keys, **asdict(limits)))
-        server.run(app, listening, lambda: typer.echo(ready))
+        server.run(app, found, lambda: typer.echo(ready))

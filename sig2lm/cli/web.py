@@ -45,7 +45,7 @@ def web(
 
     if find_spec("gradio") is None:
         raise Sig2LMError("the page needs the package gradio, which is not installed; pip install 'sig2lm[web]'")
-    from sig2lm.web.ports import address, is_loopback, listening
+    from sig2lm.ports import address, is_loopback, listening
 
     with listening(host, port) as found:
         model = places.load_run(run)

@@ -14,7 +14,6 @@ from typing import Any
 
 import datasets as hf
 import numpy as np
-from pyarrow import ArrowException
 
 from sig2lm.errors import DatasetError, SignalError
 from sig2lm.files import expanded, parse_json, read_plain
@@ -185,7 +184,7 @@ def load_table(path: str | Path) -> Table:
     info = _load_info(path)
     try:
         data = hf.load_from_disk(str(path))
-    except (ArrowException, OSError, ValueError, KeyError, TypeError) as error:
+    except Exception as error:  # what the library makes of damaged files has no common kind
         raise DatasetError(f"the table in '{path}' is damaged ({_one_line(error)}); prepare it again") from error
     expected = [*COLUMNS, *info.signals]
     if not isinstance(data, hf.DatasetDict) or any(split.column_names != expected for split in data.values()):

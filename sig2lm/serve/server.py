@@ -1,7 +1,5 @@
 """A socket with the API behind it, until a signal ends it."""
 
-import ipaddress
-import os
 import signal
 import socket
 from collections.abc import Callable, Mapping
@@ -11,20 +9,9 @@ import uvicorn
 from fastapi import FastAPI
 
 from sig2lm.errors import Sig2LMError
+from sig2lm.ports import is_loopback
 
 _GRACE = 30  # seconds that connections have to end when the server stops
-
-
-def is_loopback(host: str) -> bool:
-    """Whether an address is reached from this machine only.
-
-    >>> is_loopback("127.0.0.1"), is_loopback("localhost"), is_loopback("0.0.0.0")
-    (True, True, False)
-    """
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def read_keys(environment: Mapping[str, str], host: str) -> list[str]:
@@ -47,31 +34,6 @@ def read_keys(environment: Mapping[str, str], host: str) -> list[str]:
             "leave out --host"
         )
     return keys
-
-
-def bind(host: str, port: int) -> socket.socket:
-    """Return a socket that listens, before anything heavy is loaded.
-
-    Raises
-    ------
-    Sig2LMError
-        If the port is taken, or the address is not this machine's.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host, port), family=family)
-    except (OSError, OverflowError) as error:
-        number = getattr(error, "errno", None)
-        reason = os.strerror(number) if number and number > 0 else str(error)
-        raise Sig2LMError(
-            f"expected to listen on {host} port {port}, but: {reason.lower()}; choose another with --port or --host"
-        ) from error
-
-
-def address(listening: socket.socket) -> str:
-    """Return where clients find it: ``http://127.0.0.1:8000``."""
-    host, port = listening.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def run(app: FastAPI, listening: socket.socket, ready: Callable[[], None]) -> None:

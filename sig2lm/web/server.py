@@ -16,10 +16,10 @@ from fastapi import FastAPI
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from sig2lm.model.signal_lm import SignalLM
+from sig2lm.ports import is_loopback
 from sig2lm.tokenization.tokenizer import TextTokenizer
 from sig2lm.web import markup
 from sig2lm.web.app import build_page
-from sig2lm.web.ports import is_loopback
 from sig2lm.web.sessions import Sessions
 from sig2lm.web.theme import theme
 

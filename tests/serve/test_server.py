@@ -22,8 +22,8 @@ from tiny import motion
 
 from sig2lm import SignalLM, simulate
 from sig2lm.cli import main
+from sig2lm.ports import listening
 from sig2lm.serve.app import create_app
-from sig2lm.serve.server import bind
 from sig2lm.serve.settings import ServeSettings
 
 openai = pytest.importorskip("openai")
@@ -44,7 +44,7 @@ def refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
 def test_a_server_that_cannot_begin_says_why_in_a_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    with bind("127.0.0.1", 0) as taken:
+    with listening("127.0.0.1", 0) as taken:
         port = str(taken.getsockname()[1])
         assert "address already in use" in refused(monkeypatch, capsys, "pocket-har", "--port", port)
     assert "SIG2LM_API_KEY" in refused(monkeypatch, capsys, "pocket-har", "--host", "0.0.0.0")
@@ -102,10 +102,10 @@ def test_clients_at_once_then_a_signal_that_lets_them_finish() -> None:
 def test_a_client_that_leaves_ends_its_text(model: SignalLM) -> None:
     app = create_app(model, ServeSettings("tiny", max_new_tokens=400))
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="on"))
-    with bind("127.0.0.1", 0) as listening:
-        thread = threading.Thread(target=lambda: asyncio.run(server.serve([listening])))
+    with listening("127.0.0.1", 0) as found:
+        thread = threading.Thread(target=lambda: asyncio.run(server.serve([found])))
         thread.start()
-        address = f"http://127.0.0.1:{listening.getsockname()[1]}/v1"
+        address = f"http://127.0.0.1:{found.getsockname()[1]}/v1"
         api = openai.OpenAI(api_key="none", base_url=address, max_retries=0)
         signal_part = {"values": motion().values.tolist(), "sampling_rate": 50}
         content = [{"type": "signal", "signal": signal_part}, {"type": "text", "text": "Why?"}]
@@ -113,7 +113,7 @@ def test_a_client_that_leaves_ends_its_text(model: SignalLM) -> None:
             model="tiny", messages=[{"role": "user", "content": content}], stream=True, max_tokens=400
         ) as stream:
             next(iter(stream))
-        leave_at_once(listening.getsockname()[:2], content)
+        leave_at_once(found.getsockname()[:2], content)
         server.should_exit = True
         thread.join(60)
     assert not thread.is_alive()

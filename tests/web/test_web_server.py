@@ -8,8 +8,8 @@ import pytest
 from tiny import build_signal_lm
 
 from sig2lm.errors import Sig2LMError
+from sig2lm.ports import listening
 from sig2lm.tokenization import pocket_tokenizer
-from sig2lm.web.ports import listening
 from sig2lm.web.sessions import Sessions
 
 
