@@ -77,6 +77,14 @@ def quantity_row(found: dict[str, Any]) -> dict[str, Any]:
     return row
 
 
+def conversation(found: dict[str, Any]) -> dict[str, Any]:
+    """One conversation as a row: what came before, and what became of each number, as text."""
+    earlier = " ".join(f"{question} {answer}" for question, answer in found["earlier"])
+    numbers = [f"{one['text']} ({'holds' if one['within'] else 'does not hold'})" for one in found["checks"]]
+    shown = {key: found[key] for key in ("kind", "question", "answer", "right")}
+    return {"earlier": earlier, **shown, "numbers": ", ".join(numbers)}
+
+
 def movement(model: SignalLM, table: Table, arguments: argparse.Namespace) -> list[dict[str, Any]]:
     """The eight questions about movement, each with whether training may ask it in these words."""
     split = table.data[arguments.split]
@@ -135,7 +143,9 @@ def main() -> None:
     record(f"curriculum-{arguments.name}-quantities", [quantity_row(one) for one in report["quantities"]], title)
     drawn = np.random.default_rng(0).permutation(len(report["transcripts"]))[:SHOWN]
     title = f"{what}: {SHOWN} conversations about windows of people never seen, drawn by seed"
-    record(f"curriculum-{arguments.name}-transcripts", [report["transcripts"][one] for one in drawn], title)
+    record(
+        f"curriculum-{arguments.name}-transcripts", [conversation(report["transcripts"][one]) for one in drawn], title
+    )
 
 
 if __name__ == "__main__":
