@@ -158,6 +158,13 @@ def score(examinee: Examinee, items: Sequence[Item]) -> list[tuple[bool, bool]]:
     return [best[index][1:] for index in range(len(items))]
 
 
+def cell(column: str, score: float | None) -> str:
+    """A score as text; a dash where a short exam asked nothing."""
+    if score is None:
+        return "–"
+    return f"{score:.0f}" if column == "questions" else f"{100 * score:.1f} %"
+
+
 def share(results: Sequence[bool]) -> float:
     return sum(results) / len(results)
 
@@ -168,7 +175,9 @@ def examine_task(examinee: Examinee, task: Task, count: int, seed: int) -> dict[
     results = score(examinee, items)
     scores = {"questions": float(count), "all": share([right for right, _ in results])}
     for kind in KINDS:
-        scores[kind] = share([right for (right, _), item in zip(results, items, strict=True) if item.kind == kind])
+        of_kind = [right for (right, _), item in zip(results, items, strict=True) if item.kind == kind]
+        if of_kind:  # a short exam may ask nothing of a kind
+            scores[kind] = share(of_kind)
     few = count // 3
     scores["greedy"] = share([greedy for _, greedy in results])
     scores["trained paraphrases"] = share(
@@ -272,7 +281,7 @@ def markdown(report: Report) -> str:
     columns = list(next(iter(report.closed.values())))
     lines = ["| task | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
     for task, scores in report.closed.items():
-        cells = [f"{scores[c]:.0f}" if c == "questions" else f"{100 * scores[c]:.1f} %" for c in columns]
+        cells = [cell(column, scores.get(column)) for column in columns]
         lines.append(f"| {task} | " + " | ".join(cells) + " |")
     lines += ["", "| beside the closed questions | |", "|---|---|"]
     lines += [f"| perplexity per token, {name} | {value:.2f} |" for name, value in report.perplexity.items()]

@@ -119,6 +119,7 @@ def annotate_cohort(
     with _alone(out):
         write_json(out / RECORD, identity)
         _sweep(out)
+        (out / FAILURES).unlink(missing_ok=True)
         summary = CohortSummary(len(sources), out / FAILURES)
         left = [source for source in sources if not (resume and _is_finished(out, source, job_key(identity)))]
         summary.skipped = len(sources) - len(left)
@@ -128,6 +129,7 @@ def annotate_cohort(
             for outcome in run(job, left, out, workers, partial(_count, progress)):
                 summary.add(outcome)
                 progress.advance()
+        _sweep(out)
     return summary
 
 
@@ -167,10 +169,9 @@ def _alone(out: Path) -> Iterator[None]:
 
 
 def _sweep(out: Path) -> None:
-    """Remove halves of parts that a killed worker has left, and the failures of last time."""
-    for half in out.rglob(".*.parquet.partial"):
+    """Remove halves of parts that killed workers have left."""
+    for half in out.rglob(".*.parquet*.partial"):
         half.unlink(missing_ok=True)
-    (out / FAILURES).unlink(missing_ok=True)
 
 
 def _is_finished(out: Path, source: Source, key: str) -> bool:

@@ -42,7 +42,7 @@ def patches(table: Table, encoder: nn.Module) -> np.ndarray:
 
 
 def kept(table: Table) -> set[str]:
-    return {path.name for path in table.path.glob("test/cache-*.arrow")}
+    return {path.name for path in table.path.glob("test/cache-*-*.arrow")}
 
 
 def test_an_attribute_or_the_code_of_an_own_encoder_is_part_of_the_key(table: Table) -> None:
