@@ -111,11 +111,11 @@ def training(out: Path, arguments: argparse.Namespace, resume: bool) -> None:
 
 
 def weights(run: Path) -> str:
-    """Hash of every tensor file of a finished run; nothing where it is not finished."""
+    """Hash of every tensor file of a finished run, whatever is left of checkpoints; nothing where it is not finished."""
     if not (run / "config.json").is_file():
         return ""
     digest = hashlib.sha256()
-    for path in sorted(run.rglob("*.safetensors")):
+    for path in sorted(path for path in run.rglob("*.safetensors") if "checkpoints" not in path.parts):
         digest.update(path.relative_to(run).as_posix().encode() + path.read_bytes())
     return digest.hexdigest()
 

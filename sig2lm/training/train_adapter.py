@@ -327,7 +327,10 @@ def _last_checkpoint(out: Path, identity: dict[str, Any]) -> Path | None:
     """The newest checkpoint that is whole; None where the run was stopped before its first: it begins again."""
     checkpoints = out / "checkpoints"
     if (out / "config.json").exists() and not read_json(out / "train.json", f"a run in '{out}'").get("interrupted"):
+        shutil.rmtree(checkpoints, ignore_errors=True)  # it was stopped while these went
         raise CheckpointError(f"expected an interrupted run in '{out}', found a finished one; leave out --resume")
+    if out.is_dir() and not any(out.iterdir()):
+        return None
     if not checkpoints.is_dir():
         remove = f"remove '{out}' and " if out.exists() else ""
         raise CheckpointError(

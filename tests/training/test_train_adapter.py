@@ -220,6 +220,20 @@ def test_a_run_stopped_before_its_first_checkpoint_begins_again(simulated: Path,
         train(simulated, days, tmp_path / "run", settings=few, resume=True)
 
 
+def test_a_run_stopped_at_its_very_start_or_end_is_not_stuck(tmp_path: Path) -> None:
+    """Killed when only its folder was made, it begins again; when its checkpoints were going, it is finished."""
+    (tmp_path / "empty").mkdir()
+    assert train_module._last_checkpoint(tmp_path / "empty", {}) is None
+    done = tmp_path / "done"
+    (done / "checkpoints" / "checkpoint-2").mkdir(parents=True)
+    (done / "checkpoints" / "checkpoint-2" / "optimizer.pt").write_bytes(b"state")
+    (done / "config.json").write_text("{}")
+    (done / "train.json").write_text('{"interrupted": false}')
+    with pytest.raises(CheckpointError, match="found a finished one"):
+        train_module._last_checkpoint(done, {})
+    assert not (done / "checkpoints").exists()
+
+
 def test_a_run_killed_behind_an_epoch_s_last_step_resumes_to_the_same_weights(
     simulated: Path, days: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
