@@ -14,6 +14,7 @@ from sig2lm.cli.chat import chat
 from sig2lm.cli.cross_validate import cross_validate
 from sig2lm.cli.demo import demo
 from sig2lm.cli.evaluate import evaluate
+from sig2lm.cli.export_prompt import export_prompt
 from sig2lm.cli.fine_tune_encoder import fine_tune_encoder
 from sig2lm.cli.formats import formats
 from sig2lm.cli.mistakes import UsageError, mistake
@@ -22,6 +23,7 @@ from sig2lm.cli.pretrain_encoder import pretrain_encoder
 from sig2lm.cli.probe import probe
 from sig2lm.cli.quantities import quantities
 from sig2lm.cli.questions import questions
+from sig2lm.cli.serve import serve
 from sig2lm.cli.tokenizer_report import tokenizer_report
 from sig2lm.cli.train_adapter import train_adapter
 from sig2lm.errors import Sig2LMError
@@ -44,6 +46,8 @@ app.command()(cross_validate)
 app.command()(ask)
 app.command()(chat)
 app.command()(annotate)
+app.command()(serve)
+app.command()(export_prompt)
 app.command()(quantities)
 app.command()(questions)
 app.command()(tokenizer_report)

@@ -4,8 +4,8 @@ The only folder that touches the internals of transformers language models. It k
 places of a prompt are filled from outside with vectors (``inputs_embeds``).
 """
 
-from sig2lm.lm.cache import Context, repeat_cache
-from sig2lm.lm.dialogue import DialogueTokenizer, EncodedPrompt
+from sig2lm.lm.cache import Context, join_caches, repeat_cache
+from sig2lm.lm.dialogue import DialogueTokenizer, EncodedPrompt, TextStream
 from sig2lm.lm.frozen import FrozenLM
 from sig2lm.lm.placement import PlacementRequest, find_device, to_device
 
@@ -15,7 +15,9 @@ __all__ = [
     "EncodedPrompt",
     "FrozenLM",
     "PlacementRequest",
+    "TextStream",
     "find_device",
+    "join_caches",
     "repeat_cache",
     "to_device",
 ]

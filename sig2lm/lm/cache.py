@@ -1,6 +1,7 @@
 """What the LM keeps of what it has read."""
 
 import copy
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -41,6 +42,29 @@ def repeat_cache(cache: DynamicCache, times: int) -> DynamicCache:
         if times > 1 and getattr(layer, "is_initialized", False):
             layer.keys, layer.values = (_repeat(x, times) for x in (layer.keys, layer.values))
     return copied
+
+
+def join_caches(caches: Sequence[DynamicCache | None]) -> DynamicCache:
+    """Return keys and values of one-row caches as the rows of one, padded on the left to the longest.
+
+    None is a row without any. What is padded is for a mask to hide; the caches stay as they are.
+    """
+    longest = max((cache for cache in caches if cache is not None), key=lambda cache: cache.get_seq_length())
+    joined = repeat_cache(longest, 1)
+    for number, layer in enumerate(joined.layers):
+        rows = [None if cache is None else cache.layers[number] for cache in caches]
+        layer.keys = _stacked([None if row is None else row.keys for row in rows], layer.keys)
+        layer.values = _stacked([None if row is None else row.values for row in rows], layer.values)
+    return joined
+
+
+def _stacked(rows: Sequence[Tensor | None], longest: Tensor) -> Tensor:
+    """Stack (1, H, n, d) tensors to (B, H, N, d), each at the right edge of zeros."""
+    stacked = longest.new_zeros(len(rows), *longest.shape[1:])
+    for target, row in zip(stacked, rows, strict=True):
+        if row is not None:
+            target[:, longest.shape[2] - row.shape[2] :] = row[0]
+    return stacked
 
 
 def copy_state(cache: DynamicCache) -> DynamicCache:

@@ -221,6 +221,42 @@ class DialogueTokenizer:
         return next((token for token in ends if token is not None), 0)
 
 
+class TextStream:
+    """Generated ids as pieces of text, as they come: a piece ends where a character does.
+
+    Parameters
+    ----------
+    dialogue
+        Whose ids they are.
+
+    Attributes
+    ----------
+    ids, text
+        What came so far, and what was given of it.
+    """
+
+    def __init__(self, dialogue: DialogueTokenizer) -> None:
+        self._dialogue = dialogue
+        self.ids: list[int] = []
+        self.text = ""
+
+    def push(self, token: int) -> str:
+        """Add an id and return the text that it completes, which may be none."""
+        self.ids.append(token)
+        return self._more(whole=True)
+
+    def finish(self) -> str:
+        """Return what is left, complete or not."""
+        return self._more(whole=False)
+
+    def _more(self, whole: bool) -> str:
+        text = self._dialogue.decode(self.ids)
+        if len(text) <= len(self.text) or (whole and text.endswith("\ufffd")):  # the rest of a character is to come
+            return ""
+        piece, self.text = text[len(self.text) :], text
+        return piece
+
+
 @dataclass(frozen=True)
 class _Way:
     """How a chat template is given a dialogue: content as text or in parts, the system turn as it is or otherwise."""

@@ -193,6 +193,11 @@ class FrozenLM(nn.Module):
         return self
 
     @property
+    def embeds_twice(self) -> bool:
+        """Whether it embeds every token again in each layer (Gemma 3n), so that vectors alone are no whole prompt."""
+        return self._run.embeds_twice
+
+    @property
     def sharing_limit(self) -> int | None:
         """Longest text of which rows may share a beginning read once: None for any, 0 for none.
 
@@ -359,19 +364,40 @@ class FrozenLM(nn.Module):
         PromptError
             If an option is not one of these, or no position is left.
         """
-        settings = self._settings(context, options)
         texts: list[list[int]] = [[] for _ in context.input_ids]
-        for rows, reading in self._readings(context):
-            for tokens in write(reading, settings, self.dialogue.stop_ids):
-                for row, token in zip(rows.tolist(), tokens, strict=True):
-                    texts[row] += [] if token is None else [token]
+        for tokens in self.write(context, **options):
+            for row, token in tokens.items():
+                texts[row] += [] if token is None else [token]
         return texts
 
     def stream(self, context: Context, **options: Any) -> Iterator[int]:
         """Continue a context of one row and yield its new ids as they are written; options as in :meth:`generate`."""
+        return (token for tokens in self.write(context, **options) if (token := tokens[0]) is not None)
+
+    def write(
+        self, context: Context, *, generator: torch.Generator | None = None, **options: Any
+    ) -> Iterator[dict[int, int | None]]:
+        """Continue rows and yield the next id of each as it is written: None where a row has ended.
+
+        Parameters
+        ----------
+        context
+            Rows that are equally long advance together; where an LM reads no padding, one length after the other.
+        generator
+            What tokens are drawn with, where ``do_sample`` asks for it; torch's own by default.
+        options
+            As in :meth:`generate`.
+        """
         settings = self._settings(context, options)
-        ((_, reading),) = self._readings(context)
-        return (token for (token,) in write(reading, settings, self.dialogue.stop_ids) if token is not None)
+        return (
+            dict(zip(rows.tolist(), tokens, strict=True))
+            for rows, reading in self._readings(context)
+            for tokens in write(reading, settings, self.dialogue.stop_ids, generator)
+        )
+
+    def has_room(self, context: Context, num_tokens: int) -> bool:
+        """Whether so many tokens fit behind a context, padding included."""
+        return self.max_length is None or context.input_ids.shape[1] + num_tokens <= self.max_length
 
     def _settings(self, context: Context, options: Mapping[str, Any]) -> WritingSettings:
         settings = WritingSettings.from_options(options, self.model.generation_config)

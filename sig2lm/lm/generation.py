@@ -160,7 +160,9 @@ class Reading:
         return found
 
 
-def write(reading: Reading, settings: WritingSettings, stop_ids: list[int]) -> Iterator[list[int | None]]:
+def write(
+    reading: Reading, settings: WritingSettings, stop_ids: list[int], generator: torch.Generator | None = None
+) -> Iterator[list[int | None]]:
     """Yield the next token of each row, None where a row has ended, until all have."""
     ended = [False] * len(reading.input_ids)
     stops = torch.tensor(stop_ids, device=reading.input_ids.device)
@@ -170,7 +172,10 @@ def write(reading: Reading, settings: WritingSettings, stop_ids: list[int]) -> I
             if number < settings.min_new_tokens:
                 scores[:, stops] = -torch.inf
             scores = settings.processors(reading.input_ids, scores)
-            tokens = torch.multinomial(scores.softmax(-1), 1)[:, 0] if settings.do_sample else scores.argmax(-1)
+            if settings.do_sample:
+                tokens = torch.multinomial(scores.softmax(-1), 1, generator=generator)[:, 0]
+            else:
+                tokens = scores.argmax(-1)
         found = tokens.tolist()
         ended = [before or token in stop_ids for before, token in zip(ended, found, strict=True)]
         if all(ended):

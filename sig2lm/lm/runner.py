@@ -73,6 +73,11 @@ class Runner:
         """Return a cache that fits the LM's layers."""
         return DynamicCache(config=self.base.config)
 
+    @property
+    def embeds_twice(self) -> bool:
+        """Whether the LM wants to know more of a token than its vector."""
+        return self._per_layer is not None
+
     def second_embeddings(self, inputs_embeds: Tensor, input_ids: Tensor | None) -> dict[str, Tensor]:
         """Return what an LM wants to know of tokens beside their vectors: in most families, nothing.
 

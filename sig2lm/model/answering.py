@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
+from torch import Tensor
 from transformers import GenerationConfig
 
 from sig2lm.arguments import check_known, unknown
@@ -266,16 +267,7 @@ class QuestionAnswerer(SignalFusion):
         if question.choices is None:
             texts = [self.lm.dialogue.decode(ids) for ids in self.lm.generate(context, **options)]
             return [Answer(text, question.task.parse(text), None) for text in texts]
-        scores = self.score(context, question.sentences)
-        if question.offsets is not None:
-            scores = question.scale * (scores + scores.new_tensor(question.offsets))
-        said = dict(zip(question.choices, question.sentences, strict=True))
-        answers = []
-        for row in scores.softmax(-1).tolist():
-            probabilities = dict(zip(question.choices, row, strict=True))
-            best = max(probabilities, key=probabilities.__getitem__)
-            answers.append(Answer(said[best], best, probabilities))
-        return answers
+        return [closed_answer(question, scores) for scores in self.score(context, question.sentences)]
 
     def recordings(self, signals: Signals, first: Mapping[str, int] | None = None) -> dict[SignalPlace, SignalInput]:
         """Conform signals to their contracts and return them as the recordings of an example.
@@ -353,6 +345,16 @@ class QuestionAnswerer(SignalFusion):
             raise ArgumentError(f"expected facts as a dictionary such as {{'age': '67'}}, found {facts!r}")
         check_known("fact", facts, self.known_facts(task))
         return {name: str(value) for name, value in facts.items() if value is not None}
+
+
+def closed_answer(question: Question, scores: Tensor) -> Answer:
+    """Return the likeliest of a question's choices, from their log-likelihoods (n,)."""
+    assert question.choices is not None
+    if question.offsets is not None:
+        scores = question.scale * (scores + scores.new_tensor(question.offsets))
+    probabilities = dict(zip(question.choices, scores.softmax(-1).tolist(), strict=True))
+    best = max(probabilities, key=probabilities.__getitem__)
+    return Answer(question.sentences[question.choices.index(best)], best, probabilities)
 
 
 def check_options(question: Question, options: Mapping[str, Any]) -> None:

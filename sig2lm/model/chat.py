@@ -14,13 +14,13 @@ from torch import Tensor
 
 from sig2lm.arguments import check_known
 from sig2lm.errors import PromptError
-from sig2lm.lm import Context, EncodedPrompt
+from sig2lm.lm import Context, EncodedPrompt, TextStream
 from sig2lm.model.answering import Answer, QuestionAnswerer, Signals, check_options
 from sig2lm.model.examples import SignalInput
 from sig2lm.quantities import Check
 from sig2lm.signals.arrays import ArrayClock
 from sig2lm.templates.task import Question
-from sig2lm.templates.turns import SignalPlace, Turn
+from sig2lm.templates.turns import SignalPlace, Turn, further_turn
 
 
 class Chat:
@@ -77,19 +77,13 @@ class Chat:
         """
         check_options(Question(self.task, question), options)
         turns = self._with(question)
-        dialogue = self.model.lm.dialogue
-        ids: list[int] = []
-        said = ""
+        written = TextStream(self.model.lm.dialogue)
         for token in self.model.lm.stream(self._context(turns), **options):
-            ids.append(token)
-            text = dialogue.decode(ids)
-            if len(text) > len(said) and not text.endswith("\ufffd"):  # the rest of a character is still to come
-                yield text[len(said) :]
-                said = text
-        text = dialogue.decode(ids)
-        if len(text) > len(said):
-            yield text[len(said) :]
-        self._remember(turns, text)
+            if piece := written.push(token):
+                yield piece
+        if piece := written.finish():
+            yield piece
+        self._remember(turns, written.text)
 
     def check(self, text: str) -> tuple[Check, ...]:
         """Compare the numbers that a text states with what is measured, see :meth:`SignalLM.check`."""
@@ -116,10 +110,7 @@ class Chat:
         if not self.turns:
             fields = self.facts | self.model.summaries(self.task, self._recordings)
             return list(self.task.template.render(question, list(self._recordings), fields))
-        parts: list[str | SignalPlace] = []
-        for place in self._waiting:
-            parts += [f"{place.name.replace('_', ' ')}: ", place, "\n"]
-        return [*self.turns, Turn("user", (*parts, question))]
+        return [*self.turns, further_turn(question, self._waiting)]
 
     def _remember(self, turns: list[Turn], answer: str) -> None:
         self.turns, self._waiting = [*turns, Turn("assistant", (answer,))], []

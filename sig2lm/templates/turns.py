@@ -1,5 +1,6 @@
 """Turns of a dialogue: text interleaved with places where soft prompts stand."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -23,3 +24,15 @@ class Turn:
 
     role: Role
     parts: tuple[Part, ...]
+
+
+def further_turn(question: str, recordings: Iterable[SignalPlace] = ()) -> Turn:
+    """Return a question after the first, behind recordings that came with it, each behind its name.
+
+    >>> further_turn("And this one?", [SignalPlace("blood_pulse", 1)]).parts
+    ('blood pulse: ', SignalPlace(name='blood_pulse', index=1), '\\n', 'And this one?')
+    """
+    parts: list[Part] = []
+    for place in recordings:
+        parts += [f"{place.name.replace('_', ' ')}: ", place, "\n"]
+    return Turn("user", (*parts, question))
