@@ -70,10 +70,11 @@ async def _refused(_: Request, error: Sig2LMError) -> JSONResponse:
 
 
 async def _invalid(_: Request, error: RequestValidationError | ValidationError) -> JSONResponse:
-    """Name the first field that is wrong, and why."""
-    first = error.errors()[0]
-    place = ".".join(str(part) for part in first["loc"] if part != "body") or None
-    return failure(422, f"{place or 'the request'}: {first['msg']}", place)
+    """Name a field that is wrong, and why."""
+    deepest = max(error.errors(), key=lambda one: len(one["loc"]))  # of a union, the kind that was meant
+    parts = [str(part) for part in deepest["loc"] if part != "body"]
+    place = ".".join(part for part in parts if part.replace("_", "").isalnum()) or None  # without names of types
+    return failure(422, f"{place or 'the request'}: {deepest['msg']}", place)
 
 
 async def _http(_: Request, error: HTTPException) -> JSONResponse:

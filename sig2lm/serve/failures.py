@@ -20,8 +20,6 @@ _TYPES = {
 # What the command line calls otherwise than a field of a request is called.
 _FLAGS = re.compile(r"--(sampling-rate|period|channels|units|time-column|missing|start|end|time-axis|believe)\b")
 _MOST = 1000  # characters of a message
-# Where uploads lie while they are read is nobody's business.
-_TEMPORARY = re.compile(rf"{re.escape(tempfile.gettempdir())}/[^/'\"\s]+/?")
 
 
 class RequestError(Sig2LMError):
@@ -76,10 +74,15 @@ def error_object(status: int, message: str, param: str | None = None, code: str 
     >>> error_object(422, "two\\nlines; pass --time-column none")["error"]["message"]
     'two lines; pass time_column none'
     """
-    message = _FLAGS.sub(lambda flag: flag[1].replace("-", "_"), _TEMPORARY.sub("", message))
+    message = _FLAGS.sub(lambda flag: flag[1].replace("-", "_"), _without_places(message))
     line = " ".join(message.split())
     line = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in line)
     kind = _TYPES.get(status, "invalid_request_error" if status < 500 else "server_error")
     code = code or HTTPStatus(status).name.lower()
     shown = line if len(line) <= _MOST else line[: _MOST - 1] + "…"
     return {"error": {"message": shown, "type": kind, "param": param, "code": code}}
+
+
+def _without_places(message: str) -> str:
+    """Where uploads lie while they are read is nobody's business."""
+    return re.sub(rf"{re.escape(tempfile.gettempdir())}/[^/'\"\s]+/?", "", message)

@@ -91,7 +91,7 @@ BAD_SIGNALS: list[tuple[dict[str, Any], str]] = [
     ({"values": [[1e300] * 64] * 3}, "beyond float32"),
     ({"values": [[1.0, 2.0] * 64] * 3, "sampling_rate": -1.0}, "must be positive"),
     ({"values": [[1.0, 2.0] * 1000] * 3}, "at most 64 patches"),
-    ({"values": [[1.0, 2.0] * 64] * 3, "units": ["s"] * 3}, "as the encoder of 'motion' expects"),
+    ({"values": [[1.0, 2.0] * 64] * 3, "units": ["s"] * 3}, "the two measure different things"),
     ({"values": [[5.0] * 64] * 3}, "correct that, or pass believe"),
     ({"values": [[1.0, 2.0] * 64] * 3, "name": "ecg"}, "unknown signal 'ecg'"),
     ({"values": [["a"] * 64] * 3}, "Input should be a valid number"),
@@ -184,7 +184,7 @@ def test_files_of_any_name_are_read_and_none_stays(
     two = [("file", ("a.npz", content)), ("file", ("b/a.npz", content))]
     check_failure(client.post("/v1/signals", files=two), 422, "two called 'a.npz'")
     lone = [("file", ("r.hea", b"r 1 50 64\n../../secret.dat 16 200/m/s^2\n")), ("file", ("x.dat", b"\0" * 128))]
-    check_failure(client.post("/v1/signals", files=lone), 422, "is in another folder")
+    check_failure(client.post("/v1/signals", files=lone), 422, "not a whole WFDB record")
     assert list(scratch.iterdir()) == []
 
 
