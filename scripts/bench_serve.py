@@ -49,7 +49,7 @@ def main() -> None:
     parser.add_argument("--clients", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=2, help="Of all questions, for each client.")
     asked = parser.parse_args()
-    recordings = [simulate("har", LABELS[seed % len(LABELS)], seed=seed) for seed in range(asked.clients)]
+    recordings = [simulate("har", LABELS[seed % len(LABELS)], seed=seed)["motion"] for seed in range(asked.clients)]
     model = SignalLM.from_pretrained(RUN)
     expected = {(client, text): model.ask(one, text) for client, one in enumerate(recordings) for text in QUESTIONS}
     with subprocess.Popen(

@@ -1,6 +1,7 @@
 """A socket with the API behind it, until a signal ends it."""
 
 import ipaddress
+import os
 import signal
 import socket
 from collections.abc import Callable, Mapping
@@ -60,7 +61,8 @@ def bind(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family)
     except (OSError, OverflowError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
+        number = getattr(error, "errno", None)
+        reason = os.strerror(number) if number and number > 0 else str(error)
         raise Sig2LMError(
             f"expected to listen on {host} port {port}, but: {reason.lower()}; choose another with --port or --host"
         ) from error
