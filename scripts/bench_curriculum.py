@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from bench_real_lm import encoder_folders
 from bench_transfer import asked
 from movement_questions import LABELS, TRANSFER
 from results import record
 
+from sig2lm.cli.loading import template_for
 from sig2lm.datasets import Table, fold, load_table
 from sig2lm.datasets.subset import spread_rows, take_rows
 from sig2lm.evaluation.questions import evaluate_questions
@@ -27,7 +29,6 @@ from sig2lm.lm import FrozenLM
 from sig2lm.model.adapter import AdapterConfig
 from sig2lm.model.signal_lm import SignalLM
 from sig2lm.templates import Task
-from sig2lm.templates.template import list_templates, load_template
 from sig2lm.training.curriculum import Curriculum, read_weights
 from sig2lm.training.train_adapter import train_adapter
 from sig2lm.training.trainer import TrainSettings
@@ -42,11 +43,10 @@ def trained(table: Table, arguments: argparse.Namespace, lm: FrozenLM) -> Signal
     checkpoints = arguments.out / "checkpoints"
     if (arguments.out / "config.json").is_file() and not checkpoints.exists():
         return SignalLM.from_pretrained(arguments.out, lm=lm)
-    template = load_template(table.info.task if table.info.task in list_templates() else "generic")
+    template = template_for(table, None)
     task = Task.from_template(template, table.info.labels)
     asking = Curriculum.from_table(table, task, read_weights(arguments.curriculum)).training_table()
-    one = (arguments.encoders / "config.json").is_file()
-    encoders = {name: arguments.encoders if one else arguments.encoders / name for name in table.info.signals}
+    encoders = encoder_folders(arguments.encoders, table)
     settings = TrainSettings(
         adapter=AdapterConfig(num_virtual_tokens=arguments.virtual_tokens),
         epochs=arguments.epochs,

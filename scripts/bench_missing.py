@@ -20,6 +20,7 @@ import numpy as np
 from datasets import DatasetDict
 from timing import machine
 
+from sig2lm.cli.loading import template_for
 from sig2lm.datasets import Table, load_table
 from sig2lm.encoder import SignalEncoder, load_encoder, save_encoder
 from sig2lm.encoder.config import channel_groups
@@ -33,7 +34,6 @@ from sig2lm.metrics import Predictions, label_numbers, scores
 from sig2lm.pretraining import PretrainSettings, pretrain_encoder
 from sig2lm.pretraining.fine_tuning import classify, fine_tune
 from sig2lm.pretraining.windows import WindowDataset
-from sig2lm.templates.template import list_templates, load_template
 from sig2lm.training.train_adapter import train_adapter
 from sig2lm.training.trainer import TrainSettings
 
@@ -110,14 +110,13 @@ def classify_with(
 def ask_lm(
     encoder: SignalEncoder, learned: Table, asked: list[Table], name: str, arguments: argparse.Namespace
 ) -> dict[str, Found]:
-    task = learned.info.task if learned.info.task in list_templates() else "generic"
     with tempfile.TemporaryDirectory() as scratch:
         model = train_adapter(
             learned,
             {name: encoder},
             Path(scratch) / "run",
             lm=FrozenLM.from_pretrained(arguments.lm),
-            template=load_template(task),
+            template=template_for(learned, None),
             settings=TrainSettings(epochs=arguments.epochs),
         ).model
     question = held_out_question(model, learned)

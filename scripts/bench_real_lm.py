@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from results import record
 
+from sig2lm.cli.loading import template_for
 from sig2lm.datasets import Table, fold, load_table
 from sig2lm.datasets.subset import take_rows
 from sig2lm.encoder.checkpoint import save_encoder
@@ -30,7 +31,6 @@ from sig2lm.lm import FrozenLM
 from sig2lm.model.signal_lm import SignalLM
 from sig2lm.pretraining import PretrainSettings, pretrain_encoder
 from sig2lm.pretraining.fine_tuning import FineTuneSettings, fine_tuned_encoders
-from sig2lm.templates.template import list_templates, load_template
 from sig2lm.training.train_adapter import TrainOutcome, train_adapter
 from sig2lm.training.trainer import TrainSettings
 
@@ -53,6 +53,12 @@ def learn_encoders(table: Table, out: Path, arguments: argparse.Namespace) -> No
     classifier, records = fine_tuned_encoders(table, pretrained, table.info.labels, settings)
     for name, record in records.items():
         save_encoder(classifier.encoder(name), out / name, record)
+
+
+def encoder_folders(folder: Path, table: Table) -> dict[str, Path]:
+    """Where the encoder of each signal lies: in the folder, or in one of the signal's name in it."""
+    one = (folder / "config.json").is_file()
+    return {name: folder if one else folder / name for name in table.info.signals}
 
 
 def free_answers(model: SignalLM, table: Table, seed: int) -> list[dict[str, Any]]:
@@ -120,15 +126,10 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     whole = load_table(arguments.table)
-    table = whole if arguments.fold is None else fold(whole, arguments.fold, FOLDS)
-    table = take_rows(take_rows(table, "test", arguments.questions), "validation", arguments.questions)
+    divided = whole if arguments.fold is None else fold(whole, arguments.fold, FOLDS)
+    table = take_rows(take_rows(divided, "test", arguments.questions), "validation", arguments.questions)
     if not arguments.encoders.exists():
-        learn_encoders(
-            whole if arguments.fold is None else fold(whole, arguments.fold, FOLDS), arguments.encoders, arguments
-        )
-    one = (arguments.encoders / "config.json").is_file()
-    encoders = {name: arguments.encoders if one else arguments.encoders / name for name in table.info.signals}
-    task = table.info.task if table.info.task in list_templates() else "generic"
+        learn_encoders(divided, arguments.encoders, arguments)
     settings = TrainSettings(
         epochs=arguments.epochs,
         augment=arguments.augment,
@@ -140,10 +141,10 @@ def main() -> None:
     started = time.perf_counter()
     outcome = train_adapter(
         table,
-        encoders,
+        encoder_folders(arguments.encoders, table),
         arguments.out,
         lm=FrozenLM.from_pretrained(arguments.lm),
-        template=load_template(task),
+        template=template_for(table, None),
         settings=settings,
     )
     trained = time.perf_counter() - started

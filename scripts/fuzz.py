@@ -25,9 +25,11 @@ from typing import Any
 
 os.environ["OMP_NUM_THREADS"] = "1"  # threads do not survive a fork
 
-import fuzz_cases
+import fuzz_commands  # noqa: F401 - these three register their generators
+import fuzz_configs  # noqa: F401
+import fuzz_recordings  # noqa: F401
 import numpy as np
-from fuzz_cases import GENERATORS, Fixtures, furnish
+from fuzz_common import GENERATORS, fixtures, furnish
 from results import record
 
 from sig2lm.cli import main
@@ -47,7 +49,7 @@ class Ending:
     verdict: str
 
 
-def make_fixtures(home: Path) -> Fixtures:
+def make_fixtures(home: Path) -> tuple[Path, Path]:
     """A small simulated table, and an untrained encoder for it."""
     from sig2lm.datasets import load_table, prepare
     from sig2lm.datasets.public import synthetic
@@ -61,7 +63,7 @@ def make_fixtures(home: Path) -> Fixtures:
         numbers = (0.0,) * len(contract.channels), (1.0,) * len(contract.channels)
         config = PatchTransformerConfig(contract, 16, 16, 16, 1, 2, mean=numbers[0], std=numbers[1])
         save_encoder(SignalEncoder(config), home / "encoder")
-    return Fixtures(home / "data" / "har", home / "encoder")
+    return home / "data" / "har", home / "encoder"
 
 
 def warm_up() -> None:
@@ -213,7 +215,7 @@ def case(number: int, seed: int, kinds: list[str], home: Path) -> Ending:
 
 def fuzz(out: Path, cases: int, seed: int, only: str | None = None) -> list[Ending]:
     """Run cases and return how each ended."""
-    fuzz_cases.fixtures = make_fixtures(out / "fixtures")
+    fixtures.table, fixtures.encoder = make_fixtures(out / "fixtures")
     warm_up()
     kinds = [only] if only else list(GENERATORS)
     home = out / f"cases{seed}"

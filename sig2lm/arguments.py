@@ -1,5 +1,6 @@
 """What a caller may pass: unknown names are refused with the nearest known one, a text where a list is meant too."""
 
+import csv
 import unicodedata
 from collections.abc import Collection, Iterable, Sequence
 from difflib import get_close_matches
@@ -30,6 +31,17 @@ def check_known(what: str, given: Iterable[str], known: Collection[str]) -> None
     for name in given:
         if name not in known:
             raise ArgumentError(unknown(what, name, known))
+
+
+def split_list(texts: Iterable[str]) -> list[str]:
+    """Read ``a, b, c`` in one text or several; a part with a comma stands in quotes, and an empty part stays.
+
+    Examples
+    --------
+    >>> split_list(['"walking, slowly", running', "sitting"])
+    ['walking, slowly', 'running', 'sitting']
+    """
+    return [part.strip() for row in csv.reader(texts, skipinitialspace=True) for part in row]
 
 
 def as_list(what: str, given: Sequence[str]) -> tuple[str, ...]:

@@ -26,7 +26,10 @@ from sig2lm.training.train_adapter import train_adapter
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
 PARTS = {
-    "fuzz_cases",
+    "fuzz_commands",
+    "fuzz_common",
+    "fuzz_configs",
+    "fuzz_recordings",
     "movement_questions",
     "pocket_lm_tokenizer",
     "results",

@@ -91,6 +91,7 @@ def cross_validate(
     Example: sig2lm cross-validate data/har --folds 5 --out runs/har
     """
     from sig2lm.cli.evaluate import parse_methods
+    from sig2lm.cli.loading import template_for
     from sig2lm.datasets import load_table
     from sig2lm.evaluation.comparison import ComparisonSettings
     from sig2lm.evaluation.cross_validation import CrossValidationSettings
@@ -99,11 +100,9 @@ def cross_validate(
     from sig2lm.pages.cross_validation import to_html
     from sig2lm.pretraining import PretrainSettings
     from sig2lm.pretraining.fine_tuning import FineTuneSettings
-    from sig2lm.templates.template import list_templates, load_template
     from sig2lm.training.trainer import TrainSettings
 
     table = load_table(data)
-    asked = template or (table.info.task if table.info.task in list_templates() else "generic")
     settings = CrossValidationSettings(
         folds=folds,
         seed=seed,
@@ -120,7 +119,7 @@ def cross_validate(
             table,
             out,
             lm=placement.load(lm),
-            template=load_template(asked),
+            template=template_for(table, template),
             encoders=named(encoder or [], list(table.info.signals), "--encoder"),
             settings=settings,
             resume=resume,

@@ -1,11 +1,11 @@
 """Options that several commands share, and how their texts are read."""
 
-import csv
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
+from sig2lm.arguments import split_list
 from sig2lm.errors import Sig2LMError
 
 Split = Literal["train", "validation", "test"]
@@ -65,7 +65,7 @@ def split_choices(texts: list[str] | None) -> list[str] | None:
     """
     if texts is None:
         return None
-    return [part.strip() for row in csv.reader(texts, skipinitialspace=True) for part in row if part.strip()]
+    return [part for part in split_list(texts) if part]
 
 
 def facts(texts: list[str] | None) -> dict[str, str]:

@@ -1,6 +1,5 @@
 """Options of every command that takes a recording, and what is said of what was read."""
 
-import csv
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from sig2lm.arguments import split_list
 from sig2lm.errors import Sig2LMError
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def read_options(reading: Recordings, signal: str = "", signals: Sequence[str] =
         if not values:
             continue
         if name in _LISTS:
-            found[name] = [part.strip() for row in csv.reader(values, skipinitialspace=True) for part in row]
+            found[name] = split_list(values)
         elif len(values) > 1:
             raise Sig2LMError(f"expected one {flag}, found {' and '.join(values)}; drop one, or write SIGNAL:...")
         else:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from sig2lm.arguments import split_list
 from sig2lm.datasets.declaration import DECLARATION_FILE, Declaration, read_declaration
 from sig2lm.datasets.splits import split_subjects
 from sig2lm.datasets.table import SPLITS, TableInfo, TableRow
@@ -255,7 +256,7 @@ def _reading(text: dict[str, str | None], signal: str, stated: ReadOptions) -> R
         if cell is None:
             continue
         if name in _LISTS:
-            found[name] = tuple(part.strip() for part in next(csv.reader([cell], skipinitialspace=True)))
+            found[name] = tuple(split_list([cell]))
         else:
             found[name] = _number(name, cell) if name in _NUMBERS else cell
     return replace(stated, **found)

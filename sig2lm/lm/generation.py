@@ -41,6 +41,7 @@ _SAMPLING: dict[str, Callable[[Any], Any]] = {
     "min_p": MinPLogitsWarper,
     "typical_p": TypicalLogitsWarper,
 }
+NEW_TOKENS = 64  # of an answer, where nobody says how long it may be
 OPTIONS = ("max_new_tokens", "min_new_tokens", "do_sample", *_SAMPLING, *_ALWAYS)
 _NEUTRAL = {"temperature": 1.0, "top_k": 0, "top_p": 1.0, "repetition_penalty": 1.0, "no_repeat_ngram_size": 0}
 # What transformers' `generate` knows besides, and why it is not here; a value that asks for nothing is let through.
@@ -94,7 +95,7 @@ class WritingSettings:
                 for name, value in values.items()
                 if value is not None and value != _NEUTRAL.get(name)
             ]
-            longest, shortest = int(options.get("max_new_tokens", 64)), int(options.get("min_new_tokens", 0))
+            longest, shortest = int(options.get("max_new_tokens", NEW_TOKENS)), int(options.get("min_new_tokens", 0))
         except (TypeError, ValueError, OverflowError) as error:
             raise PromptError(f"expected options of generation as in transformers, but: {error}") from error
         if longest < 1 or shortest < 0:

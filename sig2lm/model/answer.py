@@ -1,10 +1,13 @@
-"""What the LM said, and what is known of it."""
+"""What the LM said, and what is known of it; how the likelihoods of choices become a closed answer."""
 
 from dataclasses import dataclass
+
+from torch import Tensor
 
 from sig2lm.model.evidence import Evidence
 from sig2lm.model.reliance import Reliance
 from sig2lm.quantities import Check
+from sig2lm.templates.task import Question
 
 
 @dataclass(frozen=True)
@@ -60,3 +63,16 @@ class Answer:
     def ranked(self) -> list[tuple[str, float]]:
         """The choices with their probabilities, the likeliest first; empty for an open question."""
         return sorted((self.probabilities or {}).items(), key=lambda item: -item[1])
+
+
+def closed_answer(question: Question, scores: Tensor) -> Answer:
+    """Return the likeliest of a question's choices, from their log-likelihoods (n,)."""
+    assert question.choices is not None
+    probabilities = dict(zip(question.choices, calibrated(question, scores).softmax(-1).tolist(), strict=True))
+    best = max(probabilities, key=probabilities.__getitem__)
+    return Answer(question.sentences[question.choices.index(best)], best, probabilities)
+
+
+def calibrated(question: Question, scores: Tensor) -> Tensor:
+    """Return the score of each choice, of its log-likelihood (..., n); a softmax makes probabilities."""
+    return scores if question.offsets is None else question.scale * (scores + scores.new_tensor(question.offsets))

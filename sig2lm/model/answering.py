@@ -16,7 +16,7 @@ from sig2lm.arguments import check_known, unknown
 from sig2lm.errors import ArgumentError, PromptError, SignalError
 from sig2lm.lm import Context, FrozenLM
 from sig2lm.lm.generation import OPTIONS
-from sig2lm.model.answer import Answer
+from sig2lm.model.answer import Answer, calibrated, closed_answer
 from sig2lm.model.batches import batched
 from sig2lm.model.calibration import Calibration
 from sig2lm.model.conformal import Conformity
@@ -380,19 +380,6 @@ class QuestionAnswerer(SignalFusion):
             raise ArgumentError(f"expected facts as a dictionary such as {{'age': '67'}}, found {facts!r}")
         check_known("fact", facts, self.known_facts(task))
         return {name: str(value) for name, value in facts.items() if value is not None}
-
-
-def closed_answer(question: Question, scores: Tensor) -> Answer:
-    """Return the likeliest of a question's choices, from their log-likelihoods (n,)."""
-    assert question.choices is not None
-    probabilities = dict(zip(question.choices, calibrated(question, scores).softmax(-1).tolist(), strict=True))
-    best = max(probabilities, key=probabilities.__getitem__)
-    return Answer(question.sentences[question.choices.index(best)], best, probabilities)
-
-
-def calibrated(question: Question, scores: Tensor) -> Tensor:
-    """Return the score of each choice, of its log-likelihood (..., n); a softmax makes probabilities."""
-    return scores if question.offsets is None else question.scale * (scores + scores.new_tensor(question.offsets))
 
 
 def check_options(question: Question, options: Mapping[str, Any]) -> None:

@@ -19,8 +19,9 @@ import torch
 
 from sig2lm.errors import Sig2LMError
 from sig2lm.lm import TextStream
-from sig2lm.model.answer import Answer
-from sig2lm.model.answering import QuestionAnswerer, check_options, closed_answer
+from sig2lm.lm.generation import NEW_TOKENS
+from sig2lm.model.answer import Answer, closed_answer
+from sig2lm.model.answering import QuestionAnswerer, check_options
 from sig2lm.model.beginnings import read_from
 from sig2lm.model.examples import Example
 from sig2lm.serve.asking import Ask
@@ -48,8 +49,6 @@ class Finished:
     ----------
     answer
         What the model said.
-    logprobs
-        Of a closed question, the logarithm of each probability.
     prompt_tokens, completion_tokens
         What was read and written, virtual tokens included.
     cut
@@ -108,7 +107,7 @@ class _Ready:
     @property
     def max_new_tokens(self) -> int:
         """Of a free text."""
-        return int((self.job.ask.options or {}).get("max_new_tokens", 64))
+        return int((self.job.ask.options or {}).get("max_new_tokens", NEW_TOKENS))
 
     @property
     def group(self) -> tuple[Any, ...]:

@@ -7,7 +7,6 @@ import secrets
 import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from dataclasses import asdict
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -121,8 +120,7 @@ class Reply:
         """What is known of an answer beside its text."""
         answer, notes = event.answer, list(self._ask.notes)
         if answer.probabilities is None:
-            checks = await run_in_threadpool(self._service.model.check, answer.text, self._ask.recordings)
-            found = [schemas.NumberCheck(**asdict(check)) for check in checks]
+            found = list(await run_in_threadpool(self._service.model.check, answer.text, self._ask.recordings))
             return schemas.Details(label=answer.label, probabilities=None, logprobs=None, checks=found, notes=notes)
         if unused := [name for name in _OF_FREE_TEXT if getattr(self._request, name) is not None]:
             notes.append(f"answered by the likelihood of the choices, which has no use for {', '.join(unused)}")

@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from sig2lm.quantities import Check
+
 Text = Annotated[str, Field(max_length=20_000)]
 Name = Annotated[str, Field(max_length=200)]
 
@@ -101,26 +103,13 @@ class Usage(BaseModel):
     total_tokens: int
 
 
-class NumberCheck(BaseModel):
-    """A number that the answer states, beside what was measured of the recordings."""
-
-    text: str
-    quantity: str
-    said: float
-    unit: str
-    measured: float | None
-    within: bool
-    start: int
-    end: int
-
-
 class Details(BaseModel):
     """What sig2lm knows of an answer beside its text."""
 
     label: str | None
     probabilities: dict[str, float] | None
     logprobs: dict[str, float] | None
-    checks: list[NumberCheck] = []
+    checks: list[Check] = []
     notes: list[str] = []
 
 

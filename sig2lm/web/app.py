@@ -7,6 +7,8 @@ from typing import Any
 
 import gradio as gr
 
+from sig2lm.arguments import split_list
+from sig2lm.lm.generation import NEW_TOKENS
 from sig2lm.model.signal_lm import SignalLM
 from sig2lm.tokenization.tokenizer import TextTokenizer
 from sig2lm.web import markup
@@ -14,7 +16,7 @@ from sig2lm.web.events import Updates, guarded
 from sig2lm.web.numbers_as_text import framed_report
 from sig2lm.web.sessions import Session, Sessions
 from sig2lm.web.slot_panel import SlotPanel
-from sig2lm.web.stated import FIELDS, listed, writing
+from sig2lm.web.stated import FIELDS, writing
 from sig2lm.web.suggestions import example_of_a_free_question, suggestions
 
 _LONGEST_QUESTION = 4000  # characters
@@ -111,7 +113,7 @@ class ConversationPanel:
             self.choices = gr.Textbox(label="Choose among (--choices)", placeholder="walking, running", max_lines=1)
             with gr.Row():
                 self.longest = gr.Number(
-                    64, label="Tokens at most", precision=0, minimum=1, maximum=1024, min_width=120
+                    NEW_TOKENS, label="Tokens at most", precision=0, minimum=1, maximum=1024, min_width=120
                 )
                 self.temperature = gr.Slider(
                     0.0, 2.0, 0.0, step=0.1, label="Temperature, 0 for the likeliest words", min_width=160
@@ -156,7 +158,7 @@ class ConversationPanel:
     ) -> Iterator[Updates]:
         """Put the question, and show the answer as it is written."""
         session = self._session(request)
-        wanted = listed(choices) or None
+        wanted = [choice for choice in split_list([choices or ""]) if choice] or None
         options = {} if wanted else writing(longest, temperature)
         conversation = session.conversation
         asked = conversation.ask(session.slots, question[:_LONGEST_QUESTION], wanted, **options)

@@ -27,11 +27,14 @@ class Explained:
         By how much the signals raise its log-odds, nats.
     peaks
         For each signal its name, and from where to where hiding it changes the most; in words.
+    shaded
+        Whether the plot shows it: not where beats were found in an ECG, whose numbers are no times.
     """
 
     text: str
     change: float
     peaks: tuple[str, ...]
+    shaded: bool
 
 
 @dataclass
@@ -142,9 +145,9 @@ class Conversation:
         answer = self.model.explain(slot.signals(), exchange.question, exchange.choices)
         assert answer.evidence is not None
         slot.shades = {}
-        for found in answer.evidence.signals:
-            slot.shade(found)
-        exchange.evidence = Explained(answer.text, answer.evidence.change, tuple(map(_peak, answer.evidence.signals)))
+        signals = answer.evidence.signals
+        shaded = [slot.shade(found) for found in signals]
+        exchange.evidence = Explained(answer.text, answer.evidence.change, tuple(map(_peak, signals)), all(shaded))
         return exchange
 
     def reset(self) -> None:

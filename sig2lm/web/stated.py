@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from typing import Any
 
+from sig2lm.arguments import split_list
 from sig2lm.errors import Sig2LMError
 from sig2lm.signals import ReadOptions
 
@@ -42,21 +42,11 @@ def read_options(texts: Sequence[str | None]) -> ReadOptions:
             except ValueError as error:
                 raise Sig2LMError(f"{label} is '{text}', expected a number") from error
         else:
-            found[name] = text if name == "time_column" else listed(text)
+            found[name] = text if name == "time_column" else split_list([text])
     return ReadOptions.from_stated(found)  # type: ignore[arg-type]
-
-
-def listed(text: str | None) -> list[str]:
-    """Read ``a, b, c``; a part with a comma stands in quotes.
-
-    >>> listed('"walking, slowly", running')
-    ['walking, slowly', 'running']
-    """
-    rows = csv.reader([text or ""], skipinitialspace=True)
-    return [part.strip() for row in rows for part in row if part.strip()]
 
 
 def writing(longest: float | None, temperature: float | None) -> dict[str, Any]:
     """Options of free text: words are drawn where a temperature is stated, the likeliest are taken otherwise."""
-    options: dict[str, Any] = {"max_new_tokens": int(min(max(longest or 64, 1), 1024))}
+    options: dict[str, Any] = {"max_new_tokens": int(min(max(longest, 1), 1024))} if longest else {}
     return options | ({"do_sample": True, "temperature": float(temperature)} if temperature else {})

@@ -164,6 +164,7 @@ def test_what_an_answer_rests_on_is_shaded_where_it_lies_and_goes_with_the_windo
     shades = slots[0].shades["motion"]
     assert (shades.edges[0], shades.edges[-1]) == (4.0, pytest.approx(6.0))
     assert np.nanmax(np.abs(shades.strength)) == 1.0
+    assert explained.shaded
     assert explained.text in markup.conversation(conversation.exchanges)
     plain = markup.plot(walk())
     assert markup.plot(slots[0]).count("<path") > plain.count("<path")

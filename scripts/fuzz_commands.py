@@ -1,0 +1,43 @@
+"""Malformed command lines: options with values that cannot be, words out of place, outputs that lose something."""
+
+from pathlib import Path
+
+import typer
+from fuzz_common import TEXTS, Rng, commands, draw, fixtures, generator
+
+from sig2lm.cli import app
+
+
+@generator
+def options(rng: Rng, folder: Path) -> list[str]:
+    """One or two options of any command with a value that cannot be, or hardly."""
+    known = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    line = list(draw(rng, list(commands().values())))
+    flags = [p.opts[0] for p in known[line[0]].params if p.opts[0].startswith("--") and p.opts[0] != "--resume"]
+    for flag in rng.choice(flags, min(len(flags), int(rng.integers(1, 3))), replace=False):
+        line += [str(flag), draw(rng, TEXTS)]
+    return line
+
+
+@generator
+def arguments(rng: Rng, folder: Path) -> list[str]:
+    """A word of a right line replaced, left out or said twice."""
+    line = list(draw(rng, list(commands().values())))
+    at = int(rng.integers(1, len(line))) if len(line) > 1 else 0
+    if at and draw(rng, (True, True, False)):
+        line[at] = draw(rng, TEXTS)
+    elif at:
+        line[at : at + 1] = draw(rng, ([], [line[at]] * 2))
+    return line
+
+
+@generator
+def outputs(rng: Rng, folder: Path) -> list[str]:
+    """Outputs that cannot be, or that something is lost by."""
+    line = list(draw(rng, [line for line in commands().values() if line[0] not in ("demo", "chat", "prepare")]))
+    known = typer.main.get_command(app).commands[line[0]].params  # type: ignore[attr-defined]
+    flags = [p.opts[0] for p in known if p.opts[0] in ("--out", "--html", "--json", "--markdown", "--predictions")]
+    if flags:
+        places = (*TEXTS, "walk.csv", "walk.csv", str(fixtures.table / "table.json"), str(fixtures.encoder))
+        line += [draw(rng, flags), draw(rng, places)]
+    return line
