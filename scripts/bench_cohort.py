@@ -89,7 +89,7 @@ def main() -> None:
     notes = [
         f"{options.recordings} recordings of {options.windows} windows; run {options.run}; one thread a worker.",
         f"Efficiency in {options.rounds} rounds: {', '.join(f'{one:.2f}' for one in efficiency)}.",
-        "The machine had other things to do (see its load), so rates are low and spread; the sides took turns.",
+        "The sides took turns; other programs of the machine count in its load.",
     ]
     record(f"cohort-{options.engine}", rows, f"A cohort on one machine, engine {options.engine}", notes)
     print(rows, machine())
