@@ -66,17 +66,30 @@ def make_fixtures(home: Path) -> tuple[Path, Path]:
     return home / "data" / "har", home / "encoder"
 
 
-def warm_up() -> None:
-    """Import what commands import, load the run that ships once, and let trainings end before they begin."""
-    import transformers
-
+def warm_up() -> Any:
+    """Import what commands import, and return the run that ships."""
     import sig2lm.evaluation.cross_validation
     import sig2lm.evaluation.evaluate
     import sig2lm.evaluation.probing
     import sig2lm.pages.comparison
     import sig2lm.pages.tokenizer_report
     import sig2lm.pretraining.self_training
+    import sig2lm.training.train_adapter  # noqa: F401
+    from sig2lm.model.signal_lm import SignalLM
+
+    shipped = SignalLM.from_pretrained("pocket-har")
+    shipped.lm.capabilities  # noqa: B018
+    return shipped
+
+
+def shorten(shipped: Any) -> None:
+    """In the process of a case alone: let trainings end before they begin, and load nothing that is there already."""
+    import transformers
+
+    import sig2lm.evaluation.cross_validation
     import sig2lm.training.train_adapter as training
+    from sig2lm.lm import FrozenLM
+    from sig2lm.model.signal_lm import SignalLM
 
     def reached(*_: Any, **__: Any) -> None:
         os._exit(REACHED)
@@ -84,11 +97,7 @@ def warm_up() -> None:
     transformers.Trainer.train = reached
     training.align_adapters = reached
     sig2lm.evaluation.cross_validation.cross_validate = reached
-    from sig2lm.lm import FrozenLM
-    from sig2lm.model.signal_lm import SignalLM
-
-    shipped, load, load_lm = SignalLM.from_pretrained("pocket-har"), SignalLM.from_pretrained, FrozenLM.from_pretrained
-    shipped.lm.capabilities  # noqa: B018
+    load, load_lm = SignalLM.from_pretrained, FrozenLM.from_pretrained
 
     def plain(options: dict[str, Any]) -> bool:
         return all(value in ("auto", "none", "cpu", None) or value == {} for value in options.values())
@@ -116,7 +125,7 @@ def contents(folder: Path) -> dict[str, str]:
     return found
 
 
-def child(arguments: list[str], folder: Path, logs: Path) -> None:
+def child(arguments: list[str], folder: Path, logs: Path, shipped: Any) -> None:
     """Run a command in this forked process, and end it."""
     status = 1
     try:
@@ -128,6 +137,7 @@ def child(arguments: list[str], folder: Path, logs: Path) -> None:
         for limit, most in (("AS", used + MEMORY), ("CPU", CPU_SECONDS), ("FSIZE", FILE), ("CORE", 0)):
             resource.setrlimit(getattr(resource, f"RLIMIT_{limit}"), (most, most))
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        shorten(shipped)
         sys.argv = ["sig2lm", *arguments]
         main()
         status = 0
@@ -144,11 +154,11 @@ def child(arguments: list[str], folder: Path, logs: Path) -> None:
         os._exit(status)
 
 
-def run(arguments: list[str], folder: Path, logs: Path) -> tuple[int | str, str]:
+def run(arguments: list[str], folder: Path, logs: Path, shipped: Any) -> tuple[int | str, str]:
     """Run a command in a process of its own; return its exit status, or what stopped it, and its stderr."""
     pid = os.fork()
     if pid == 0:
-        child(arguments, folder, logs)
+        child(arguments, folder, logs, shipped)
     handle, used, still, began = os.pidfd_open(pid), -1, 0.0, time.monotonic()
     try:
         while not select.select([handle], [], [], 2)[0]:
@@ -194,7 +204,7 @@ def _is_error(line: str) -> bool:
     return line.startswith("sig2lm: error: ")
 
 
-def case(number: int, seed: int, kinds: list[str], home: Path) -> Ending:
+def case(number: int, seed: int, kinds: list[str], home: Path, shipped: Any) -> Ending:
     """Make a case, run it and judge it; the folder of one that fails stays."""
     rng = np.random.default_rng([seed, number])
     kind = kinds[number % len(kinds)]
@@ -203,7 +213,7 @@ def case(number: int, seed: int, kinds: list[str], home: Path) -> Ending:
     furnish(folder)
     arguments = [word.replace("\0", "") for word in GENERATORS[kind](rng, folder)]
     before = contents(folder)
-    ended, said = run(arguments, folder, logs)
+    ended, said = run(arguments, folder, logs, shipped)
     verdict = judge(ended, said, before, contents(folder))
     if verdict in RIGHT:
         shutil.rmtree(logs)
@@ -216,11 +226,11 @@ def case(number: int, seed: int, kinds: list[str], home: Path) -> Ending:
 def fuzz(out: Path, cases: int, seed: int, only: str | None = None) -> list[Ending]:
     """Run cases and return how each ended."""
     fixtures.table, fixtures.encoder = make_fixtures(out / "fixtures")
-    warm_up()
+    shipped = warm_up()
     kinds = [only] if only else list(GENERATORS)
     home = out / f"cases{seed}"
     shutil.rmtree(home, ignore_errors=True)
-    return [case(number, seed, kinds, home) for number in range(cases)]
+    return [case(number, seed, kinds, home, shipped) for number in range(cases)]
 
 
 def main_of_fuzz() -> None:

@@ -1,7 +1,6 @@
 """Every script runs: on tiny data, with an LM of two layers; what it measures there means nothing."""
 
 import importlib
-import multiprocessing
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
@@ -133,7 +132,10 @@ def shipped_encoders(home: Home, out: Path) -> None:
 
 
 def fuzz(home: Home, out: Path) -> None:
-    call("fuzz", out, "--cases", "4", main="main_of_fuzz")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(synthetic, "RECORDINGS", dict(synthetic.RECORDINGS))  # the fuzzer makes fewer
+        patched.setenv("SIG2LM_CACHE", str(out / "cache"))
+        call("fuzz", out, "--cases", "4", main="main_of_fuzz")
 
 
 def serve(home: Home, out: Path) -> None:
@@ -229,19 +231,10 @@ def tokenizers(home: Home, out: Path) -> None:
         call("table_tokenizers", "--data", out, "--tokenizers", home.folder, "--html", out.with_suffix(".html"))
 
 
-def kill_and_resume(out: Path) -> None:
+def killed(home: Home, out: Path) -> None:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(synthetic, "RECORDINGS", {"har": 1, "af_rr": 1, "stress": 30})
-        patched.setattr(importlib.import_module("results"), "RESULTS", out.with_name("results"))
         call("kill_and_resume", out, "--points", "1", "--moments", "0")
-
-
-def killed(home: Home, out: Path) -> None:
-    """In a process of its own: it forks trainings, which must not begin with the threads of other tests."""
-    process = multiprocessing.get_context("spawn").Process(target=kill_and_resume, args=(out,))
-    process.start()
-    process.join()
-    assert process.exitcode == 0
 
 
 def command(*arguments: object) -> Callable[[Home, Path], None]:
