@@ -25,11 +25,13 @@ from sig2lm.cli.loading import template_for
 from sig2lm.datasets import Table, fold, load_table
 from sig2lm.datasets.subset import take_rows
 from sig2lm.encoder.checkpoint import save_encoder
+from sig2lm.evaluation.classifier import evaluate_classifier
 from sig2lm.evaluation.evaluate import evaluate
 from sig2lm.files import read_json
 from sig2lm.lm import FrozenLM
 from sig2lm.model.signal_lm import SignalLM
 from sig2lm.pretraining import PretrainSettings, pretrain_encoder
+from sig2lm.pretraining.classifier import is_classifier, load_classifier, save_classifier
 from sig2lm.pretraining.fine_tuning import FineTuneSettings, fine_tuned_encoders
 from sig2lm.training.train_adapter import TrainOutcome, train_adapter
 from sig2lm.training.trainer import TrainSettings
@@ -51,8 +53,7 @@ def learn_encoders(table: Table, out: Path, arguments: argparse.Namespace) -> No
         save_encoder(encoder, pretrained[name], record)
     settings = FineTuneSettings(epochs=arguments.fine_tune_epochs, seed=arguments.seed)
     classifier, records = fine_tuned_encoders(table, pretrained, table.info.labels, settings)
-    for name, record in records.items():
-        save_encoder(classifier.encoder(name), out / name, record)
+    save_classifier(classifier, out, records)
 
 
 def encoder_folders(folder: Path, table: Table) -> dict[str, Path]:
@@ -74,10 +75,15 @@ def free_answers(model: SignalLM, table: Table, seed: int) -> list[dict[str, Any
     return found
 
 
-def ways(report: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+def ways(report: dict[str, Any], encoders: Path, table: Table) -> list[tuple[str, dict[str, Any]]]:
     """The run, the same with no or other signals, and the encoder without an LM."""
     controls = [(f"signals {name.replace('_', ' ')}", scores) for name, scores in report["controls"].items()]
-    return [("the LM", report), *controls, ("linear probe of the encoder, no LM", report["probe"])]
+    rivals = [("linear probe of the encoder, no LM", report["probe"])]
+    if is_classifier(encoders):
+        rivals.insert(
+            0, ("the fine-tuned encoder, no LM", evaluate_classifier(load_classifier(encoders), table).report)
+        )
+    return [("the LM", report), *controls, *rivals]
 
 
 def scores_row(name: str, found: dict[str, Any]) -> dict[str, Any]:
@@ -153,7 +159,7 @@ def main() -> None:
     training = read_json(arguments.out / "train.json", "a run")
     path = record(
         f"real-lm-{arguments.name}",
-        [scores_row(name, found) for name, found in ways(report)],
+        [scores_row(name, found) for name, found in ways(report, arguments.encoders, table)],
         f"{table.info.name}: {arguments.lm} reads {report['examples']} windows of people it has not seen",
         notes(outcome, training, report, trained),
     )

@@ -11,7 +11,7 @@ import random
 from collections.abc import Iterator
 from pathlib import Path
 
-from results import commit, shown_command
+from results import COMMIT, shown_command
 
 from sig2lm import SignalLM, load_table
 from sig2lm.cli.checks import without_signal
@@ -44,7 +44,7 @@ def main() -> None:
         f"Conversations on test recordings, drawn by seed {asked.seed} and not chosen. Below each answer stand what is",
         "right (the label, or what was measured), whether its numbers hold, whether it does not rely on the signal.",
         "",
-        f"Written by `{shown_command()}` at commit {commit()}.",
+        f"Written by `{shown_command()}` at commit {COMMIT}.",
     ]
     with replaced_file(asked.out) as temporary:
         temporary.write_text("\n".join([*head, *(line for part in parts for line in part), ""]), encoding="utf-8")
