@@ -266,6 +266,10 @@ SLOW: dict[str, Any] = {
     "bench_annotate": annotate,
     "bench_bridge": command("bench_bridge", "ask", "--rounds", "1"),
     "bench_cohort": command("bench_cohort", "pocket-har", "--recordings", "4", "--windows", "2", "--rounds", "1"),
+    "bench_comparison": command(
+        *("bench_comparison", "tiny", har, lambda home, out: home.folds / "fold1" / "run", "--questions", "12"),
+        *("--context", "200", "--training-rows", "16", "--lora-rows", "16"),
+    ),
     "bench_curriculum": command(
         *("bench_curriculum", "tiny", har, encoder, place, "--lm", lm, "--rows", "48", "--windows", "24"),
         *("--epochs", "0.2", "--virtual-tokens", "2"),

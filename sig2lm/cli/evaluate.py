@@ -45,6 +45,14 @@ def evaluate(
             min=1, help="Rows that prompt tuning and LoRA learn from; all by default.", rich_help_panel=_COMPARISON
         ),
     ] = None,
+    context: Annotated[
+        int,
+        typer.Option(
+            min=64,
+            help="Tokens that a prompt with numbers may take, where the LM reads more.",
+            rich_help_panel=_COMPARISON,
+        ),
+    ] = 2048,
     html: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the scores as a page there.", rich_help_panel=PANEL)
     ] = None,
@@ -126,7 +134,7 @@ def evaluate(
     if compare:
         from sig2lm.evaluation.comparison import ComparisonSettings
 
-        settings = ComparisonSettings(chosen, rows, training_rows, seed=seed)
+        settings = ComparisonSettings(chosen, rows, training_rows, context, seed=seed)
         compared = _compare(model, run, table, split, settings)
         report, frame = compared.report, compared.frame()
         show: Callable[[dict[str, Any]], None] = show_comparison

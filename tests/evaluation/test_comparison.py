@@ -1,5 +1,6 @@
 """The comparison: every method asks the same rows, numbers fit the LM and can be read back, the run stays as it was."""
 
+import re
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -14,15 +15,17 @@ from sig2lm.datasets import Table, load_table
 from sig2lm.errors import Sig2LMError
 from sig2lm.evaluation.asking import ask_rows
 from sig2lm.evaluation.comparison import ComparisonSettings, compare
-from sig2lm.evaluation.comparison.numbers import NumberWriter
+from sig2lm.evaluation.comparison.numbers import NumberWriter, shown
 from sig2lm.evaluation.comparison.texts import TextExamples, TextPromptSpec, draw_shots
 from sig2lm.evaluation.predictions import predictions_of
 from sig2lm.metrics import scores
 from sig2lm.model.signal_lm import SignalLM
 from sig2lm.pages.comparison import to_html
 from sig2lm.pretraining.fine_tuning import FineTuneSettings
+from sig2lm.signals import Signal
 from sig2lm.templates.task import Question, Task
 from sig2lm.templates.template import load_template
+from sig2lm.tokenization import build_serializer
 
 QUICK = FineTuneSettings(epochs=1)
 SETTINGS = ComparisonSettings(questions=20, training_rows=24, tuned_tokens=3, context=300, fine_tuning=QUICK)
@@ -100,6 +103,17 @@ def test_numbers_are_cut_by_whole_samples_until_they_fit(model: SignalLM, days: 
         assert kept in text
         assert kept in whole
     assert min(tight.shares.values()) < 1.0
+
+
+def test_of_a_sampled_signal_the_whole_window_is_shown_and_of_events_the_first() -> None:
+    values = np.arange(100, dtype=np.float32)[None]
+    writer = NumberWriter({name: build_serializer("plain", values.astype(np.float64)) for name in ("acc", "rr")})
+    signals = {"acc": Signal(values, 50.0, ("x",), ("m/s^2",)), "rr": Signal(values, None, ("rr",), ("ms",))}
+    written = writer.write(signals, share=0.3)
+    numbers = {name: [int(word) for word in re.findall(r"\d+", text)] for name, text in written.items()}
+    assert numbers == {"acc_numbers": list(range(0, 100, 4)), "rr_numbers": list(range(30))}
+    assert shown(signals, 0.3) == (25 + 30) / 200
+    assert shown(signals, 1.0) == 1.0
 
 
 def test_as_many_examples_as_fit_stand_before_the_question(model: SignalLM, days: Table) -> None:

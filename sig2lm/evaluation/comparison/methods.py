@@ -224,11 +224,9 @@ def _texts(
 ) -> MethodResult:
     examples = TextExamples(context.table, context.split, paraphrase, shots, held_out=True)
     question = Question(paraphrase.task, "", paraphrase.task.labels)
-    probabilities = ask_rows(context.model, examples, question, TIMED)
-    timed = Subset(examples, range(min(TIMED, len(examples))))
     started = time.perf_counter()
-    ask_rows(context.model, timed, question, TIMED)
-    seconds = (time.perf_counter() - started) / len(timed)
+    probabilities = ask_rows(context.model, examples, question, TIMED)
+    seconds = (time.perf_counter() - started) / len(examples)
     tokens = [len(examples[row].prompt.input_ids) for row in drawn_rows(len(examples), 100, 0)]
     predictions = Predictions.from_names(paraphrase.task.labels, examples.labels, probabilities, examples.subjects)
     cost = replace(
@@ -244,7 +242,9 @@ def _told(examples: TextExamples, shots: Shots) -> list[str]:
     told = [f"examples in the prompt: {shots.count}"] if shots.count else []
     shown = float(np.mean(list(examples.shares.values())))
     if shown < 1.0:
-        told.append(f"numbers cut to the first {shown:.0%} of the samples, to fit {examples.paraphrase.room} tokens")
+        thinned = any(contract.sampling_rate is not None for contract in examples.table.info.signals.values())
+        kept = "evenly spaced where there is a sampling rate" if thinned else "the first ones"
+        told.append(f"{shown:.0%} of the numbers, {kept}, to fit {examples.paraphrase.room} tokens")
     return told
 
 

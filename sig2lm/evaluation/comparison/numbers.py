@@ -1,10 +1,12 @@
-"""Recordings as text: the numbers of each signal, written as the tokenizer report recommends and cut to fit."""
+"""Recordings as text: numbers written as the tokenizer report recommends, and thinned or cut until they fit."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sig2lm.datasets import Table
 from sig2lm.signals import Signal
@@ -50,13 +52,29 @@ class NumberWriter:
         return ", ".join(f"{name}: {kind}" for name, kind in kinds.items())
 
     def write(self, signals: Mapping[str, Signal], share: float = 1.0) -> dict[str, str]:
-        """Write the first ``share`` of the samples of each signal, whole samples and at least one."""
-        return {f"{name}_numbers": self._write(name, signal.values, share) for name, signal in signals.items()}
+        """Write about a share of the samples of each signal, whole samples and at least one.
 
-    def _write(self, name: str, values: Any, share: float) -> str:
-        kept = values[:, : max(1, int(share * values.shape[1]))]
+        Of a signal with a sampling rate every n-th sample is written, so that the whole window is seen; of events and
+        slow rows, where each says something about the one before, the first ones.
+        """
+        return {f"{name}_numbers": self._write(name, _kept(signal, share)) for name, signal in signals.items()}
+
+    def _write(self, name: str, values: NDArray[np.float32]) -> str:
         # float32 through its shortest text, so that 0.1 does not become 0.10000000149011612
-        return self.serializers[name].encode(kept.astype(np.str_).astype(np.float64))
+        return self.serializers[name].encode(values.astype(np.str_).astype(np.float64))
+
+
+def shown(signals: Mapping[str, Signal], share: float) -> float:
+    """Return which share of the values of some signals :meth:`NumberWriter.write` writes."""
+    written = sum(_kept(signal, share).size for signal in signals.values())
+    return written / sum(signal.values.size for signal in signals.values())
+
+
+def _kept(signal: Signal, share: float) -> NDArray[np.float32]:
+    count = max(1, int(share * signal.num_samples))
+    if signal.sampling_rate is None:
+        return signal.values[:, :count]
+    return signal.values[:, :: math.ceil(signal.num_samples / count)]
 
 
 def _choose(tokenizer: Any, windows: Sequence[Signal]) -> Serializer:

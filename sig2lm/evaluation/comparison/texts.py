@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from sig2lm.datasets import Table
-from sig2lm.evaluation.comparison.numbers import NumberWriter
+from sig2lm.evaluation.comparison.numbers import NumberWriter, shown
 from sig2lm.lm import DialogueTokenizer, EncodedPrompt
 from sig2lm.model.examples import Example, SignalInput
 from sig2lm.templates.task import Task
@@ -63,7 +63,7 @@ class Shots:
 
 @dataclass
 class TextExamples(torch.utils.data.Dataset[Example]):
-    """The questions of a split, each with its numbers, cut by whole samples where they do not fit.
+    """The questions of a split, each with its numbers, fewer where they do not fit (:meth:`.NumberWriter.write`).
 
     Attributes
     ----------
@@ -76,7 +76,7 @@ class TextExamples(torch.utils.data.Dataset[Example]):
     held_out
         Whether the question is the held-out paraphrase, where there is one; else each row draws one from ``seed``.
     shares
-        Share of the samples that was shown, for each row that has been written.
+        Share of the values that was shown, for each row that has been written.
     """
 
     table: Table
@@ -102,7 +102,7 @@ class TextExamples(torch.utils.data.Dataset[Example]):
         while len(prompt.input_ids) > paraphrase.room and share > _SMALLEST_SHARE:
             share *= 0.98 * paraphrase.room / len(prompt.input_ids)
             prompt = self._prompt(row, share, question, places)
-        self.shares[int(index)] = share
+        self.shares[int(index)] = shown(self.table.signals(row), share)
         answer = paraphrase.dialogue.encode_answer(paraphrase.task.template.write_answer(str(row["label"])))
         return Example(prompt, dict.fromkeys(places, _TUNED_RECORDING), answer)
 
@@ -113,7 +113,7 @@ class TextExamples(torch.utils.data.Dataset[Example]):
         return self.paraphrase.dialogue.encode(turns, places)
 
     def fields(self, row: dict[str, Any], share: float) -> dict[str, str]:
-        """What the template is filled with: facts, and the first ``share`` of the numbers."""
+        """What the template is filled with: facts, and a share of the numbers."""
         return {**self.table.facts(row), **self.paraphrase.writer.write(self.table.signals(row), share)}
 
     def turns(self, fields: dict[str, str], question: str, places: Sequence[SignalPlace]) -> list[Turn]:
