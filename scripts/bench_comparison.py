@@ -97,9 +97,9 @@ def main() -> None:
             sorted(rows, key=lambda row: row["method"] or len(rows) + 1),
             f"{table.info.name}: the same LM in five ways ({report['lm']['name']})",
             [
-                f"{report['examples']} questions about {report['subjects']} people or records never seen, spread "
-                f"over these and labels; intervals over people. Numbers written as {report['serializer']}, in prompts of at most "
-                f"{arguments.context} tokens.",
+                f"{report['examples']} questions about {report['subjects']} people or records never seen, spread over "
+                "these and labels; intervals over people. "
+                f"Numbers written as {report['serializer']}, in prompts of at most {arguments.context} tokens.",
                 f"Prompt tuning learned from {arguments.training_rows} rows, LoRA from {arguments.lora_rows}, the "
                 f"adapter before from {training['settings']['rows'] or 'all'}.",
             ],

@@ -157,6 +157,15 @@ def annotate(home: Home, out: Path) -> None:
     call("bench_annotate", home.folds / "fold1" / "run", recording, "--rounds", "1")
 
 
+def quantised(home: Home, out: Path) -> None:
+    """A run that learned to read a GGUF file."""
+    pytest.importorskip("gguf")
+    file = out.with_suffix(".gguf")
+    importlib.import_module("gguf_files").write_gguf(file)
+    call("bench_real_lm", "tiny", home.har, home.encoder, out, "--lm", file, "--rows", "24", "--questions", "12")
+    call("bench_quantised", out, home.har, "--lm", file, "--questions", "12")
+
+
 def ecg_as_rr(home: Home, out: Path) -> None:
     """A run of RR intervals, asked about simulated electrocardiograms."""
     pytest.importorskip("sleepecg")
@@ -287,6 +296,7 @@ SLOW: dict[str, Any] = {
     ),
     "bench_multitask": command("bench_multitask", place, lambda home, out: f"{home.har}={home.folds}", "--lm", lm),
     "bench_normalisation": normalisation,
+    "bench_quantised": quantised,
     "bench_real_lm": command(
         *("bench_real_lm", "tiny", har, encoder, place, "--lm", lm, "--rows", "48", "--questions", "24"),
         *("--epochs", "1"),

@@ -13,6 +13,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import psutil
 import torch
 from filelock import FileLock
 from tokenizers import Regex, pre_tokenizers
@@ -102,7 +103,7 @@ def converted(file: Path, fingerprint: str) -> Path:
     Raises
     ------
     CheckpointError
-        If the file cannot be read as an LM.
+        If the file cannot be read as an LM, or its weights are more than the memory that is free.
     Sig2LMError
         If the cache has no room or cannot be written.
     """
@@ -110,6 +111,11 @@ def converted(file: Path, fingerprint: str) -> Path:
     if (target / "config.json").is_file():
         return target
     weights = _check_header(file)
+    if weights > (memory := psutil.virtual_memory().available):
+        raise CheckpointError(
+            f"expected {weights / 1e9:.1f} GB of memory to convert '{file.name}', which takes its weights in float32, "
+            f"found {memory / 1e9:.1f} GB free; convert it on a larger machine and copy the cache, or use a smaller LM"
+        )
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(target.parent).free
