@@ -1,32 +1,44 @@
 """How fast the bridge is, as ratios within one run.
 
-    python scripts/bench_bridge.py [train|ask|length|import|all] [--rounds 5] [--sentences 9]
+    python scripts/bench_bridge.py [train|ask|length|passes|import|all] [--rounds 5] [--sentences 9]
 
 ``train``   a training step against the textbook way, like for like and default against default
 ``ask``     a closed answer against a generated one; a second question against the first
 ``length``  the LM's cost and the peak memory from 1,000 to 100,000 samples
+``passes``  how many prompts `sig2lm evaluate` reads, of all that its table of scores rests on
 ``import``  ``import sig2lm`` and ``sig2lm --help``
 
 The models have random weights: only shapes matter for time. The setting of ``train`` and ``ask`` is 4 examples of 3
 channels x 1,000 samples, a Llama of width 256 and 4 layers with a vocabulary of 4,096 or 128,256, and ``--sentences``
-of instructions before the signal. What is static is read once, so the ratios of ``train`` grow with it.
+of instructions before the signal. What is static is read once, so the ratios of ``train`` grow with it. Ratios go to
+docs/benchmarks/results/bridge.json, but for the import's; those that are not measured again stay there.
 """
 
 import argparse
 import resource
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from timing import alternate, machine, milliseconds, ratio
+from results import RESULTS, record
+from timing import alternate, machine, milliseconds, ratio, ratios
 from torch.nn.functional import cross_entropy
 from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
+from sig2lm.datasets import load_table, prepare
+from sig2lm.datasets.subset import take_rows
 from sig2lm.encoder import PatchTransformerConfig, SignalEncoder
+from sig2lm.evaluation.asking import TIMED
+from sig2lm.evaluation.evaluate import evaluate
+from sig2lm.files import read_json
 from sig2lm.lm import FrozenLM
 from sig2lm.model.adapter import AdapterConfig, build_adapter
 from sig2lm.model.batches import collate
@@ -52,6 +64,8 @@ INSTRUCTIONS = (
     "arms. Answer with one of the labels and nothing else. "
 )
 SENTENCES = INSTRUCTIONS.count(". ")
+ASKED = 48  # rows that passes are counted over
+Rows = list[dict[str, Any]]
 TEMPLATE = Template(
     task="bench",
     version=1,
@@ -143,8 +157,8 @@ def textbook_batch(model: SignalLM, signals: list[Signal]) -> dict:
     }
 
 
-def bench_train(rounds: int, sentences: int) -> None:
-    signals = recordings(4)
+def bench_train(rounds: int, sentences: int) -> Rows:
+    signals, rows = recordings(4), []
     for vocabulary in (4096, 128256):
         plain, ours = build_lm(vocabulary, "eager"), build_lm(vocabulary)
         textbook = build_model(plain, "linear", 4, True, sentences)
@@ -169,6 +183,10 @@ def bench_train(rounds: int, sentences: int) -> None:
         print(f"\ntraining step, vocabulary {vocabulary:,}; static tokens {instructions}; positions a row {lengths}")
         for name, found in seconds.items():
             print(f"  {name:14} {milliseconds(found):>10}   {ratio(seconds['textbook'], found)}x")
+            if name != "textbook":
+                what = f"training step: the textbook's time / {name}"
+                rows.append({"what": what, "of": f"vocabulary {vocabulary:,}", **ratios(seconds["textbook"], found)})
+    return rows
 
 
 def textbook_loss(model: SignalLM, batch: dict) -> torch.Tensor:
@@ -177,8 +195,8 @@ def textbook_loss(model: SignalLM, batch: dict) -> torch.Tensor:
     return cross_entropy(logits[:, :-1].flatten(0, 1), batch["labels"][:, 1:].flatten())
 
 
-def bench_ask(rounds: int) -> None:
-    lm = build_lm(4096)
+def bench_ask(rounds: int) -> Rows:
+    lm, rows = build_lm(4096), []
     for what, samples, kind, patch in (
         ("1,000 samples, 16 virtual tokens", 1000, "resampler", 32),
         ("1,000 samples, 250 virtual tokens", 1000, "linear", 4),
@@ -209,9 +227,14 @@ def bench_ask(rounds: int) -> None:
         print(f"the second costs {ratio(seconds['second'], seconds['first'])} of the first")
         print(f"  six choices scored {milliseconds(seconds['closed'])}, {longest} tokens generated ", end="")
         print(f"{milliseconds(seconds['generated'])}: {ratio(seconds['generated'], seconds['closed'])}x")
+        rows += [
+            {"what": "second question / first", "of": what, **ratios(seconds["second"], seconds["first"])},
+            {"what": "generated answer / closed", "of": what, **ratios(seconds["generated"], seconds["closed"])},
+        ]
+    return rows
 
 
-def bench_length(rounds: int) -> None:
+def bench_length(rounds: int) -> Rows:
     lm = build_lm(4096)
     model = build_model(lm, "resampler", 32).eval()
     contexts = {}
@@ -230,9 +253,43 @@ def bench_length(rounds: int) -> None:
     model.ask(recordings(1, 100_000)[0])
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(f"one answer from 100,000 samples: {time.perf_counter() - started:.2f} s; peak memory {peak:.2f} GiB")
+    return [{"what": "LM", "of": "100,000 samples / 1,000", **ratios(seconds["100000"], seconds["1000"])}]
 
 
-def bench_import(rounds: int) -> None:
+def bench_passes(rounds: int) -> Rows:
+    """Prompts that the LM reads while the run that ships is evaluated, as a multiple of the rows that are asked about.
+
+    Scores rest on five askings of each row: its own signal, another's, zeros, none, and the words of training. Beside
+    them stand the recordings by which a new paraphrase is calibrated, and those that an answer's seconds are taken of.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        prepare("synthetic", None, Path(scratch) / "data")
+        table = take_rows(load_table(Path(scratch) / "data" / "har"), "test", ASKED)
+        model = SignalLM.from_pretrained("pocket-har", device="cpu")
+        read = prompts_read(model)
+        evaluate(model, table, batch_size=16)
+    asked = len(table.data["test"])
+    for_ever = len(model.calibrations[0].recordings) + min(TIMED, asked) + 1
+    scored = sum(read) - for_ever
+    print(f"\nevaluate reads {sum(read)} prompts in {len(read)} calls, {scored} of them for scores of {asked} rows")
+    of = f"{asked} rows, 5 askings; {for_ever} further prompts for calibration and seconds, however many rows"
+    return [{"what": "evaluate: prompts read / rows", "of": of, "median": scored / asked}]
+
+
+def prompts_read(model: SignalLM) -> list[int]:
+    """Rows of each call of the LM, from now on; trees of choices, which have a mask of their own, are not prompts."""
+    rows: list[int] = []
+
+    def add(module: torch.nn.Module, arguments: Any, options: dict[str, Any]) -> None:
+        mask = options["attention_mask"]
+        if mask is not None and mask.dim() == 2 and options["inputs_embeds"].shape[1] > 1:
+            rows.append(len(options["inputs_embeds"]))
+
+    model.lm.model.register_forward_pre_hook(add, with_kwargs=True)
+    return rows
+
+
+def bench_import(rounds: int) -> Rows:
     bare = [sys.executable, "-c", "pass"]
     ways = {
         "python -c pass": bare,
@@ -246,20 +303,40 @@ def bench_import(rounds: int) -> None:
     print()
     for name, found in seconds.items():
         print(f"{name:16} {milliseconds(found)}")
+    return []
+
+
+BENCHES: dict[str, Callable[[int], Rows]] = {
+    "train": partial(bench_train, sentences=SENTENCES),
+    "ask": bench_ask,
+    "length": bench_length,
+    "passes": bench_passes,
+    "import": bench_import,
+}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", nargs="?", default="all", choices=["train", "ask", "length", "import", "all"])
+    parser.add_argument("what", nargs="?", default="all", choices=[*BENCHES, "all"])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--sentences", type=int, default=SENTENCES, help="of instructions before the signal, in train")
     arguments = parser.parse_args()
-    train = partial(bench_train, sentences=arguments.sentences)
-    benches = {"train": train, "ask": bench_ask, "length": bench_length, "import": bench_import}
+    BENCHES["train"] = partial(bench_train, sentences=arguments.sentences)
     print(machine())
-    for name, bench in benches.items():
+    for name, bench in BENCHES.items():
         if arguments.what in (name, "all"):
-            bench(arguments.rounds)
+            keep(bench(arguments.rounds))
+
+
+def keep(rows: Rows) -> None:
+    """Record rows beside those that were measured before."""
+    place = RESULTS / "bridge.json"
+    earlier = read_json(place, "a benchmark")["rows"] if place.is_file() else []
+    fresh = {(row["what"], row["of"]) for row in rows}
+    notes = ["Median, lowest and highest ratio of the rounds; LMs with random weights, but for evaluate."]
+    kept = [row for row in earlier if (row["what"], row["of"]) not in fresh]
+    if rows:
+        record(place.stem, [*kept, *rows], "How quick the bridge is, as ratios within one run", notes)
 
 
 if __name__ == "__main__":

@@ -25,10 +25,15 @@ def alternate(ways: Mapping[str, Callable[[], object]], rounds: int = 5, warm: i
     return seconds
 
 
-def ratio(slow: list[float], fast: list[float]) -> str:
+def ratios(slow: list[float], fast: list[float]) -> dict[str, float]:
     """Median of the rounds' ratios, and their lowest and highest."""
-    ratios = sorted(a / b for a, b in zip(slow, fast, strict=True))
-    return f"{statistics.median(ratios):.2f} ({ratios[0]:.2f}-{ratios[-1]:.2f})"
+    found = sorted(a / b for a, b in zip(slow, fast, strict=True))
+    return {"median": statistics.median(found), "lowest": found[0], "highest": found[-1]}
+
+
+def ratio(slow: list[float], fast: list[float]) -> str:
+    """:func:`ratios` as text."""
+    return "{median:.2f} ({lowest:.2f}-{highest:.2f})".format(**ratios(slow, fast))
 
 
 def milliseconds(seconds: list[float]) -> str:
