@@ -55,6 +55,7 @@ def trained(table: Table, arguments: argparse.Namespace, lm: FrozenLM) -> Signal
         adapter=AdapterConfig(num_virtual_tokens=arguments.virtual_tokens),
         epochs=arguments.epochs,
         learning_rate=arguments.learning_rate,
+        batch_size=arguments.batch_size,
         rows=arguments.rows,
         lora_rank=arguments.lora_rank,
         save_steps=arguments.save_steps,
@@ -126,6 +127,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, help="to learn from; all by default")
     parser.add_argument("--epochs", type=float, default=1.0)
     parser.add_argument("--learning-rate", type=float, default=1e-3)
+    parser.add_argument("--batch-size", type=int)
     parser.add_argument("--virtual-tokens", type=int, default=8)
     parser.add_argument("--lora-rank", type=int, default=0)
     parser.add_argument("--save-steps", type=int, default=50)

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from sig2lm.datasets import Table
+from sig2lm.errors import PromptError
 from sig2lm.quantities import QUANTITIES, Measurement, measure_many, together
 from sig2lm.quantities.quantity import round_to
-from sig2lm.errors import PromptError
 from sig2lm.templates import Task, Template
 from sig2lm.templates.questions import QuestionPlan
 
@@ -164,7 +164,7 @@ class Known:
         return found
 
     def level(self, name: str, fact: Measurement) -> int | None:
-        """Return 0, 1 or 2 for a low, moderate or high value; None too near to an edge, or where there are no levels."""
+        """Return 0, 1 or 2 for a low, moderate or high value; None near an edge, or where there are no levels."""
         edges = self.edges.get(name)
         if edges is None or any(abs(fact.value - edge) <= fact.tolerance / 2 for edge in edges):
             return None
