@@ -76,7 +76,7 @@ def test_every_door_shows_the_same_words(monkeypatch: pytest.MonkeyPatch) -> Non
     chat = model.chat(signal)
     chat.ask("Which?", ["up", "down"])
     assert stated(signal) in "".join(part for part in chat.turns[1].parts if isinstance(part, str))
-    assert model.lm.dialogue.encode(chat.turns[:2], {place: 4 for place in chat._recordings}) == asked.prompt
+    assert model.lm.dialogue.encode(chat.turns[:2], dict.fromkeys(chat._recordings, 4)) == asked.prompt
     chat.add(motion(seed=4))
     chat.ask("And this one?", ["up", "down"])
     assert f"{stated(motion(seed=4))}\nAnd this one?" in "".join(map(str, chat.turns[-2].parts))
