@@ -2,7 +2,8 @@
 
     python scripts/bench_curriculum.py NAME TABLE ENCODERS OUT [--lm smollm2] [--rows N] [--windows N] [options]
 
-Trains what ``sig2lm train-adapter --curriculum all`` trains, unless OUT is a finished run, or goes on with it; then
+Trains what ``sig2lm train-adapter --curriculum all`` trains, unless OUT is a finished run, or goes on with it
+(``--measured`` and ``--start-from`` as there, ``--held-out`` for other kinds than the template's to hold out); then
 asks about ``--windows`` windows of ``--split`` what training never asks (``sig2lm evaluate --questions``). Written to
 docs/benchmarks/results are, for each kind, accuracy, the share of free answers whose numbers all hold and the share
 that refuses, beside shuffled signals and no signal (``curriculum-NAME``); stated numbers beside the training mean
@@ -28,14 +29,16 @@ from sig2lm.files import read_json
 from sig2lm.lm import FrozenLM
 from sig2lm.model.adapter import AdapterConfig
 from sig2lm.model.signal_lm import SignalLM
-from sig2lm.templates import Task
+from sig2lm.templates import Task, Template
+from sig2lm.templates.questions import HeldOut, QuestionPlan
 from sig2lm.training.curriculum import Curriculum, read_weights
+from sig2lm.training.known import know, stating_measured
 from sig2lm.training.train_adapter import train_adapter
 from sig2lm.training.trainer import TrainSettings
 
 FOLDS = 5
 SHOWN = 30  # transcripts
-SOURCES = ("own", "shuffled", "text_only")
+SOURCES = ("own", "shuffled", "text_only", "measured_only")
 
 
 def trained(table: Table, arguments: argparse.Namespace, lm: FrozenLM) -> SignalLM:
@@ -43,17 +46,20 @@ def trained(table: Table, arguments: argparse.Namespace, lm: FrozenLM) -> Signal
     checkpoints = arguments.out / "checkpoints"
     if (arguments.out / "config.json").is_file() and not checkpoints.exists():
         return SignalLM.from_pretrained(arguments.out, lm=lm)
-    template = template_for(table, None)
-    task = Task.from_template(template, table.info.labels)
-    asking = Curriculum.from_table(table, task, read_weights(arguments.curriculum)).training_table()
+    template = holding_out(template_for(table, None), arguments.held_out)
+    known = know(table, Task.from_template(template, table.info.labels))
+    asking = Curriculum.from_known(table, known, read_weights(arguments.curriculum)).training_table()
+    template = stating_measured(template, known) if arguments.measured else template
     encoders = encoder_folders(arguments.encoders, table)
     settings = TrainSettings(
         adapter=AdapterConfig(num_virtual_tokens=arguments.virtual_tokens),
         epochs=arguments.epochs,
         learning_rate=arguments.learning_rate,
+        batch_size=arguments.batch_size,
         rows=arguments.rows,
         lora_rank=arguments.lora_rank,
         save_steps=arguments.save_steps,
+        start_from=arguments.start_from,
     )
     resume = checkpoints.exists()
     outcome = train_adapter(asking, encoders, arguments.out, lm=lm, template=template, settings=settings, resume=resume)
@@ -61,18 +67,27 @@ def trained(table: Table, arguments: argparse.Namespace, lm: FrozenLM) -> Signal
     return outcome.model
 
 
+def holding_out(template: Template, kinds: list[str] | None) -> Template:
+    """The template with other kinds of question held out than its own."""
+    if kinds is None:
+        return template
+    plan = template.questions or QuestionPlan()
+    held_out = HeldOut.model_validate({"kinds": kinds, "claims": plan.held_out.claims})
+    return template.model_copy(update={"questions": plan.model_copy(update={"held_out": held_out})})
+
+
 def kind_row(found: dict[str, Any]) -> dict[str, Any]:
     """Scores of one kind, beside what needs no signal."""
     row = {key: found[key] for key in ("kind", "held_out", "questions", "chance")}
     for name in ("accuracy", "holds", "refused"):
-        row |= {f"{name}, {source.replace('_', ' ')}": found[source][name] for source in SOURCES}
+        row |= {f"{name}, {source.replace('_', ' ')}": found[source][name] for source in SOURCES if source in found}
     return {key: value for key, value in row.items() if value is not None}
 
 
 def quantity_row(found: dict[str, Any]) -> dict[str, Any]:
     """Stated numbers of one quantity, beside what needs no signal."""
     row = {key: found[key] for key in ("quantity", "unit", "questions")}
-    for source in (*SOURCES, "training_mean"):
+    for source in (one for one in (*SOURCES, "training_mean") if one in found):
         row |= {f"{name}, {source.replace('_', ' ')}": found[source][name] for name in ("within", "mae")}
     return row
 
@@ -112,9 +127,13 @@ def main() -> None:
     parser.add_argument("--rows", type=int, help="to learn from; all by default")
     parser.add_argument("--epochs", type=float, default=1.0)
     parser.add_argument("--learning-rate", type=float, default=1e-3)
+    parser.add_argument("--batch-size", type=int)
     parser.add_argument("--virtual-tokens", type=int, default=8)
     parser.add_argument("--lora-rank", type=int, default=0)
     parser.add_argument("--save-steps", type=int, default=50)
+    parser.add_argument("--measured", action="store_true")
+    parser.add_argument("--start-from")
+    parser.add_argument("--held-out", type=lambda text: text.split(","), metavar="KIND,...")
     parser.add_argument("--windows", type=int, default=60)
     parser.add_argument("--split", default="test", help="validation, to try things out")
     arguments = parser.parse_args()

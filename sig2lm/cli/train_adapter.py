@@ -82,6 +82,14 @@ def train_adapter(
             rich_help_panel=QUESTION,
         ),
     ] = None,
+    measured: Annotated[
+        bool,
+        typer.Option(
+            "--measured",
+            help="State in every prompt what was measured of the signal, so that the LM need not guess numbers.",
+            rich_help_panel=QUESTION,
+        ),
+    ] = False,
     save_steps: Annotated[
         int | None,
         typer.Option(min=1, help="Steps between resumable checkpoints; by default an epoch.", rich_help_panel=RUNNING),
@@ -113,6 +121,14 @@ def train_adapter(
             rich_help_panel=LEARNING,
         ),
     ] = 150,
+    start_from: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RUN",
+            help="Go on from the adapters and LoRA layers of a finished run, on the same LM and encoders.",
+            rich_help_panel=LEARNING,
+        ),
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue the interrupted run in --out.", rich_help_panel=RUNNING)
     ] = False,
@@ -131,6 +147,7 @@ def train_adapter(
     from sig2lm.model.adapter import AdapterConfig
     from sig2lm.templates import Task
     from sig2lm.training.curriculum import Curriculum, read_weights
+    from sig2lm.training.known import know, stating_measured
     from sig2lm.training.train_adapter import rows_of
     from sig2lm.training.train_adapter import train_adapter as train
     from sig2lm.training.trainer import TrainSettings, adapted, default_virtual_tokens
@@ -144,13 +161,15 @@ def train_adapter(
             f"expected a template for each of {len(tables)} tables, found {len(names)}; repeat --template"
         )
     templates = [template_for(table, name) for table, name in zip(tables, names, strict=True)]
-    if curriculum is not None:
-        weights = read_weights(curriculum)
-        typer.echo("measuring what the recordings carry, to write questions from ...", err=True)
-        tables = [
-            Curriculum.from_table(one, Task.from_template(asked, one.info.labels), weights, seed).training_table()
-            for one, asked in zip(tables, templates, strict=True)
-        ]
+    if curriculum is not None or measured:
+        weights = None if curriculum is None else read_weights(curriculum)
+        typer.echo("measuring what the recordings carry ...", err=True)
+        for number, (one, asked) in enumerate(zip(tables, templates, strict=True)):
+            known = know(one, Task.from_template(asked, one.info.labels))
+            if measured:
+                templates[number] = stating_measured(asked, known)
+            if weights is not None:
+                tables[number] = Curriculum.from_known(one, known, weights, seed).training_table()
     frozen = placement.load(lm)
     settings = TrainSettings(
         adapter=AdapterConfig(adapter, num_virtual_tokens or default_virtual_tokens(frozen)),
@@ -170,6 +189,7 @@ def train_adapter(
         rows=rows,
         patience=patience,
         align_steps=align_steps,
+        start_from=start_from,
     )
     settings = adapted(settings, frozen, rows_of(tables, rows))
     first = not int(os.environ.get("RANK", "0"))  # of several processes the first one speaks

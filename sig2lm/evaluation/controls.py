@@ -17,10 +17,12 @@ from sig2lm.model.table_examples import SignalSource, shuffled_rows
 from sig2lm.templates.task import Question
 
 CONTROLS: dict[str, SignalSource] = {"shuffled": "shuffled", "zeroed": "zeroed", "text_only": "none"}
+MEASURED_ONLY = "measured_only"  # beside these where a template states what was measured
 _WITHOUT = {
     "shuffled": "with signals of other rows",
     "zeroed": "with signals of zeros",
     "text_only": "without a signal",
+    MEASURED_ONLY: "with nothing but what was measured, in words",
 }
 _DECIDING = {"macro_f1": "macro-F1", "auroc": "AUROC"}
 Progress = Callable[[str], None]
@@ -36,11 +38,14 @@ def controls(
 ) -> dict[str, dict[str, float | None]]:
     """Score the same questions with signals shuffled, zeroed and absent.
 
+    Where the template states what was measured of a signal, also with these words alone (``measured_only``).
+
     Where prompts differ in nothing but signals, the answers behind shuffled signals are those known of other rows, and
     the LM is not asked again: ``predictions`` are with the own signals.
     """
     question, found = held_out_question(model, table), {}
-    for control, source in CONTROLS.items():
+    measured: dict[str, SignalSource] = {MEASURED_ONLY: "measured"} if question.task.template.shows_measured else {}
+    for control, source in {**CONTROLS, **measured}.items():
         if source == "shuffled" and predictions is not None and _differ_in_signals_only(table, split, question):
             order = shuffled_rows(len(predictions.truth))
             found[control] = scores(replace(predictions, probabilities=predictions.probabilities[order]))

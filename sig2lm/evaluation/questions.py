@@ -23,6 +23,7 @@ from sig2lm.training.known import Known, known_rows
 from sig2lm.training.questions import Asked, is_refusal
 
 SOURCES: dict[str, SignalSource] = {"own": "own", "shuffled": "shuffled", "text_only": "none"}
+MEASURED: dict[str, SignalSource] = {"measured_only": "measured"}  # beside these where the template states it
 _NEW_TOKENS = 48
 Progress = Callable[[str], None]
 
@@ -73,7 +74,8 @@ def evaluate_questions(
     -------
     dict
         ``kinds``: for each kind, and each reason why it is new (``held_out``), the scores of :func:`score_kind` with
-        the rows' own signals, with those of others and without any; ``quantities``: the same of stated numbers, beside
+        the rows' own signals, with those of others, without any, and where the template states what was measured, with
+        these words alone; ``quantities``: the same of stated numbers, beside
         the training mean; ``transcripts``: questions and answers.
     """
     task = model.task(table.info.signals)
@@ -84,7 +86,8 @@ def evaluate_questions(
     measured = {row.number: row.measured for row in known_rows(table, split, numbers)}
     put = curriculum.transfer_table(asked, split)
     found = {}
-    for name, source in SOURCES.items():
+    sources = {**SOURCES, **(MEASURED if task.template.shows_measured else {})}
+    for name, source in sources.items():
         progress(f"asking {len(asked)} questions, signals {name.replace('_', ' ')}")
         answers = answer_all(model, put, split, asked, source, batch_size)
         found[name] = [

@@ -216,6 +216,11 @@ class FrozenLM(nn.Module):
         """Put trainable low-rank layers beside every linear layer; the weights stay frozen."""
         self._wrap(with_lora(self.model, rank, alpha))
 
+    @property
+    def lora_rank(self) -> int:
+        """Rank of the LoRA layers; 0 without any."""
+        return int(self.model.peft_config["default"].r) if self.has_lora else 0
+
     def remove_lora(self) -> None:
         """Take the LoRA layers off; the LM is what it was."""
         self.model, self.has_lora = self.model.unload(), False

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from sig2lm.errors import SignalError
 from sig2lm.model.answer import Answer
@@ -133,7 +134,8 @@ class Annotation:
     @property
     def _described(self) -> bool:
         """Whether the template describes each window in words, so that each has a prompt of its own."""
-        return any(f"{name}_summary" in self.question.task.template.variables for name in self.tracks)
+        template = self.question.task.template
+        return template.shows_measured or any(f"{name}_summary" in template.variables for name in self.tracks)
 
     def _examples(self) -> Iterator[Example | None]:
         """Write one example a window; None where there is nothing to ask about."""
@@ -146,10 +148,16 @@ class Annotation:
                 continue
             recordings = dict(self.whole)
             for (name, size), part in zip(sizes.items(), values, strict=True):
-                recordings[SignalPlace(name)] = SignalInput(name, size, part)
+                recordings[SignalPlace(name)] = SignalInput(name, size, part, measured=self._measured(name, part))
             if prompt is None or self._described:
                 prompt = self.model.example(self.question.task, recordings, self.question.text, self.facts).prompt
             yield Example(prompt, recordings)
+
+    def _measured(self, name: str, values: NDArray[np.float32]) -> str:
+        """What was measured of a window, where the template states it."""
+        contract = self.model.branch(name).encoder.contract
+        clock = contract.sampling_rate, contract.channels, contract.units, contract.period
+        return self.model.measured_words(name, Signal(values, *clock)) if self._described else ""
 
 
 @contextmanager

@@ -20,8 +20,9 @@ from sig2lm.model.answer import Answer, calibrated, closed_answer
 from sig2lm.model.batches import batched
 from sig2lm.model.calibration import Calibration
 from sig2lm.model.conformal import Conformity
-from sig2lm.model.examples import Example, Prompter, SignalInput, describe
+from sig2lm.model.examples import Example, Prompter, SignalInput, describe, stated
 from sig2lm.model.fusion import SignalFusion
+from sig2lm.model.measured import measured_words, wanted_quantities
 from sig2lm.model.reliance import NOTHING_OBSERVED, Reliance, changes
 from sig2lm.model.signal_branch import Branch
 from sig2lm.quantities import Check, check_numbers, measure, stated_numbers
@@ -325,17 +326,22 @@ class QuestionAnswerer(SignalFusion):
             for index, signal in enumerate(several, (first or {}).get(name, 0)):
                 conformed = encoder.contract.conform(signal, f"the encoder of '{name}'")
                 count = encoder.num_patches(conformed.num_samples)
-                found[SignalPlace(name, index)] = SignalInput(name, count, conformed.values)
+                words = self.measured_words(name, conformed)
+                found[SignalPlace(name, index)] = SignalInput(name, count, conformed.values, measured=words)
         return found
 
+    def measured_words(self, name: str, signal: Signal) -> str:
+        """Say what was measured of a recording, where a template states it (``$measured``); else nothing."""
+        return measured_words([signal], name, wanted_quantities(self.tasks, name))[0]
+
     def summaries(self, task: Task, recordings: Mapping[SignalPlace, SignalInput]) -> dict[str, str]:
-        """Describe recordings in words and numbers, where the template asks for it (``$motion_summary``)."""
+        """Describe recordings in words and numbers, where the template has it (``$motion_summary``, ``$measured``)."""
         found: dict[str, list[str]] = {}
         for place, recording in recordings.items():
             if f"{place.name}_summary" in task.template.variables:
                 contract = self.branch(place.name).encoder.contract
                 found.setdefault(f"{place.name}_summary", []).append(describe(recording, contract))
-        return {name: " ".join(texts) for name, texts in found.items()}
+        return {name: " ".join(texts) for name, texts in found.items()} | stated(task.template, recordings)
 
     def named(self, signals: Signals, clock: ArrayClock | None = None) -> dict[str, list[Signal]]:
         """Return signals by name, whichever way they were passed; ``clock`` is what is stated of arrays.
@@ -365,7 +371,14 @@ class QuestionAnswerer(SignalFusion):
 
     def known_facts(self, task: Task) -> list[str]:
         """Return the names of the facts that a task's template tells."""
-        here = {"question", "facts", "signals", *self.branches, *(f"{name}_summary" for name in self.branches)}
+        here = {
+            "question",
+            "facts",
+            "measured",
+            "signals",
+            *self.branches,
+            *(f"{name}_summary" for name in self.branches),
+        }
         return [name for name in task.template.fields if name not in here]
 
     def checked_facts(self, task: Task, facts: Mapping[str, Any]) -> dict[str, str]:

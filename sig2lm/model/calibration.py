@@ -12,6 +12,7 @@ to answer about these as the paraphrases of training do. (Batch calibration, Zho
 no labels either, but makes all labels equally likely.)
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -79,7 +80,8 @@ class Calibration:
     known
         For paraphrases of the question; those of training are known from the start.
     recordings
-        Encoded training recordings, by signal; without labels, subjects or facts. None where none were kept: then all
+        Encoded training recordings, by signal, with what a prompt states as measured of them; without labels, subjects
+        or facts. None where none were kept: then all
         paraphrases that are not known are taken for average ones.
     answers
         (R, M), the probabilities of the labels for these recordings in the paraphrases of training.
@@ -111,7 +113,7 @@ class Calibration:
         """Return everything as tensors, to be stored, with what is known of some paraphrases.
 
         ``bias`` (1 + W, M) and ``scale`` (1 + W,), first the average; ``answers``; and for each signal ``patches``,
-        ``patch_mask`` and ``counts`` of the recordings.
+        ``patch_mask`` and ``counts`` of the recordings, with what is ``measured`` of them as bytes of JSON.
         """
         kept = [self.average, *(self.known.get(paraphrase, self.average) for paraphrase in paraphrases)]
         found = {
@@ -129,6 +131,8 @@ class Calibration:
             counts = torch.tensor([recording.num_patches for recording in of_signal])
             stacked = {**stack_recordings(of_signal), "counts": counts}
             found |= {f"{name}.{key}": tensor for key, tensor in stacked.items()}
+            if any(recording.measured for recording in of_signal):
+                found |= {f"{name}.measured": _as_bytes([recording.measured for recording in of_signal])}
         return found
 
     @classmethod
@@ -143,9 +147,11 @@ class Calibration:
         columns = {}
         for name in [key.removesuffix(".counts") for key in tensors if key.endswith(".counts")]:
             patches, mask = tensors[f"{name}.patches"].numpy(), tensors[f"{name}.patch_mask"].numpy()
+            counts = tensors[f"{name}.counts"].tolist()
+            words = _as_words(tensors[f"{name}.measured"]) if f"{name}.measured" in tensors else [""] * len(counts)
             columns[name] = [
-                SignalInput(name, count, None, patches[row, :count], mask[row, :count])
-                for row, count in enumerate(tensors[f"{name}.counts"].tolist())
+                SignalInput(name, count, None, patches[row, :count], mask[row, :count], told)
+                for row, (count, told) in enumerate(zip(counts, words, strict=True))
             ]
         rows = tuple(dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True))
         pairs = zip(tensors["bias"].tolist(), tensors["scale"].tolist(), strict=True)
@@ -313,7 +319,17 @@ def _read(
 def _described(examples: TableExamples) -> bool:
     """Whether the template tells something of each recording in words, so that recordings alone make no prompt."""
     template = examples.task.template
-    return bool(set(template.variables) - {"question", "facts", "signals", *template.shown(list(examples.encoders))})
+    alike = {"question", "facts", "signals", "measured"}  # what is measured goes with a recording
+    return bool(set(template.variables) - {*alike, *template.shown(list(examples.encoders))})
+
+
+def _as_bytes(words: Sequence[str]) -> Tensor:
+    """Texts as a tensor of bytes, since a file of tensors holds nothing else."""
+    return torch.tensor(list(json.dumps(words).encode()), dtype=torch.uint8)
+
+
+def _as_words(tensor: Tensor) -> list[str]:
+    return [str(one) for one in json.loads(bytes(tensor.tolist()))]
 
 
 def _evenly(labels: Sequence[str | None], count: int) -> list[int]:
@@ -331,7 +347,7 @@ def _encoded(examples: TableExamples, row: int) -> dict[str, SignalInput]:
     found = {}
     for place, recording in examples.recordings(row).items():
         if recording.values is not None:
-            encoder = examples.encoders[place.name]
-            recording = encode_values(encoder, place.name, [recording.values])[0]
+            encoder, words = examples.encoders[place.name], recording.measured
+            recording = replace(encode_values(encoder, place.name, [recording.values])[0], measured=words)
         found[place.name] = recording
     return found

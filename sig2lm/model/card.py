@@ -19,7 +19,12 @@ from sig2lm.signals import Contract
 from sig2lm.tensors import fingerprint, read_tensors
 
 _METRICS = {"accuracy": "accuracy", "macro_f1": "f1", "auroc": "roc_auc"}  # ours, and the hub's
-_CONTROLS = {"shuffled": "signals shuffled", "zeroed": "signals of zeros", "text_only": "without a signal"}
+_CONTROLS = {
+    "shuffled": "signals shuffled",
+    "zeroed": "signals of zeros",
+    "text_only": "without a signal",
+    "measured_only": "measured quantities in words alone",
+}
 
 
 def run_card(folder: Path, name: str | None = None) -> ModelCard:

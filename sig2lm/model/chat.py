@@ -63,6 +63,7 @@ class Chat:
         self._first = model.recordings(named)
         self._recordings: dict[SignalPlace, SignalInput] = dict(self._first)
         self._waiting: list[SignalPlace] = []
+        self._opening = ""
         self._soft: dict[SignalPlace, tuple[Tensor, Tensor]] = {}
         self._read: tuple[list[Any], Context] | None = None
         self._said: tuple[Sequence[Turn], Question, Answer] | None = None
@@ -103,7 +104,7 @@ class Chat:
     def _reliance(self, turns: Sequence[Turn], question: Question, answer: Answer) -> Reliance | None:
         def write(recordings: Mapping[SignalPlace, SignalInput]) -> Example:
             sizes = self.model.prompter(self.task).sizes(recordings)
-            return Example(self.model.lm.dialogue.encode(turns, sizes), recordings)
+            return Example(self.model.lm.dialogue.encode(self._about(turns, recordings), sizes), recordings)
 
         return self.model.reliance(question, answer, self._recordings, write)
 
@@ -153,9 +154,23 @@ class Chat:
     def _continued(self, question: str) -> list[Turn]:
         """The dialogue so far, and the question."""
         if not self.turns:
-            fields = self.facts | self.model.summaries(self.task, self._recordings)
-            return list(self.task.template.render(question, list(self._recordings), fields))
-        return [*self.turns, further_turn(question, self._waiting)]
+            self._opening = question
+            return self._opened(self._recordings)
+        shown = self._waiting if self.task.template.shows_measured else ()
+        words = {place: self._recordings[place].measured for place in shown}
+        return [*self.turns, further_turn(question, self._waiting, words)]
+
+    def _opened(self, recordings: Mapping[SignalPlace, SignalInput]) -> list[Turn]:
+        """The first question, about given recordings."""
+        fields = self.facts | self.model.summaries(self.task, recordings)
+        return list(self.task.template.render(self._opening, list(recordings), fields))
+
+    def _about(self, turns: Sequence[Turn], recordings: Mapping[SignalPlace, SignalInput]) -> list[Turn]:
+        """A dialogue as it would be about other recordings: what it states of those it begins with is theirs."""
+        if not self.task.template.shows_measured:
+            return list(turns)
+        first = self._opened({place: recordings[place] for place in _shown(turns)})
+        return [*first, *turns[len(first) :]]
 
     def _remember(self, turns: list[Turn], answer: str) -> None:
         self.turns, self._waiting = [*turns, Turn("assistant", (answer,))], []
@@ -194,6 +209,12 @@ class Chat:
 def _clock(stated: dict[str, Any]) -> ArrayClock:
     check_known("option", stated, ArrayClock.names())
     return ArrayClock(**stated)
+
+
+def _shown(turns: Sequence[Turn]) -> list[SignalPlace]:
+    """The recordings that the first question of a dialogue shows."""
+    first = next(turn for turn in turns if turn.role == "user")
+    return [part for part in first.parts if isinstance(part, SignalPlace)]
 
 
 def _common(known: Sequence[Any], wanted: Sequence[Any]) -> int:

@@ -127,10 +127,17 @@ def fetch_run(name: str | Path, revision: str | None = None, **download: Any) ->
 
 def run_signals(name: str | Path) -> list[str]:
     """Return the names of the signals that a run reads, without loading it."""
-    return list(_read_record(fetch_run(name)).branches)
+    return list(read_record(fetch_run(name)).branches)
 
 
-def _read_record(folder: Path) -> RunRecord:
+def read_record(folder: Path) -> RunRecord:
+    """Read what the config.json of a run says of it.
+
+    Raises
+    ------
+    CheckpointError
+        When the folder holds none, or one that is not finished.
+    """
     what = f"a run of sig2lm in '{folder}'"
     if not (folder / "config.json").is_file() and (folder / "checkpoints").is_dir():
         raise CheckpointError(f"expected {what}, found one that is not finished; continue it with --resume")
@@ -145,7 +152,7 @@ def _read_record(folder: Path) -> RunRecord:
 def run_fingerprint(name: str | Path) -> str:
     """SHA-256 (16 hex digits) of what a run answers with, wherever it lies: trained tensors, tasks, LM and encoders."""
     folder = fetch_run(name)
-    _read_record(folder)
+    read_record(folder)
     config = read_json(folder / "config.json", f"a run of sig2lm in '{folder}'")
     for branch in config["branches"].values():
         branch["encoder"] = {key: value for key, value in branch["encoder"].items() if key not in _PLACES}
@@ -163,7 +170,7 @@ def read_run(
     placement: PlacementRequest | None = None,
 ) -> RunParts:
     """Read a run, for :meth:`SignalLM.from_pretrained` to build a model of it."""
-    what, record = f"a run of sig2lm in '{folder}'", _read_record(folder)
+    what, record = f"a run of sig2lm in '{folder}'", read_record(folder)
     trained = read_tensors(folder / "adapter.safetensors", what)
     frozen = _load_lm(record.lm, lm, folder, placement or PlacementRequest())
     if record.lora:

@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 from sig2lm.lm import DialogueTokenizer, EncodedPrompt
 from sig2lm.signals import Contract, Signal
 from sig2lm.templates.task import Task
+from sig2lm.templates.template import Template
 from sig2lm.templates.turns import SignalPlace, Turn
 
 _PROMPTS_KEPT = 4096
+_ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth")
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,8 @@ class SignalInput:
         (C, T) float32, NaN for missing; None when ``patches`` are given.
     patches, patch_mask
         (P, E) float32 and (P,) bool.
+    measured
+        What was measured of it, in the words of a prompt that states it (:mod:`sig2lm.model.measured`); else empty.
     """
 
     name: str
@@ -40,6 +44,7 @@ class SignalInput:
     values: NDArray[np.float32] | None = None
     patches: NDArray[np.float32] | None = None
     patch_mask: NDArray[np.bool_] | None = None
+    measured: str = ""
 
 
 @dataclass(frozen=True)
@@ -92,7 +97,8 @@ class Prompter:
         PromptError
             When the template has a variable without a value.
         """
-        prompt = self._prompt((*map(tuple, earlier), (question, "")), self.sizes(recordings), fields or {})
+        told = {**(fields or {}), **stated(self.task.template, recordings)}
+        prompt = self._prompt((*map(tuple, earlier), (question, "")), self.sizes(recordings), told)
         return Example(prompt, recordings, self.dialogue.encode_answer(answer) if answer is not None else ())
 
     def _prompt(
@@ -116,6 +122,27 @@ class Prompter:
     def sizes(self, recordings: Mapping[SignalPlace, SignalInput]) -> dict[SignalPlace, int]:
         """How many virtual tokens each recording takes."""
         return {place: self.size(recording.name, recording.num_patches) for place, recording in recordings.items()}
+
+
+def stated(template: Template, recordings: Mapping[SignalPlace, SignalInput]) -> dict[str, str]:
+    """Return what a template's ``$measured`` stands for: one sentence about the recordings; nothing where it has none.
+
+    Several recordings of one signal are told apart by their order, several signals by their names.
+    """
+    told = {place: one.measured for place, one in recordings.items() if one.measured}
+    if not template.shows_measured or not told:
+        return {}
+    names = [place.name for place in recordings]
+    parts = []
+    for place, words in told.items():
+        owner = [_ordinal(place.index)] if names.count(place.name) > 1 else []
+        owner += [place.name.replace("_", " ")] if len(set(names)) > 1 else []
+        parts.append(f"{' '.join(owner)}: {words}" if owner else words)
+    return {"measured": f"Measured: {'; '.join(parts)}."}
+
+
+def _ordinal(index: int) -> str:
+    return _ORDINALS[index] if index < len(_ORDINALS) else f"number {index + 1}"
 
 
 def describe(recording: SignalInput, contract: Contract) -> str:

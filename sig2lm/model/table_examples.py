@@ -21,12 +21,15 @@ from sig2lm.encoder import PatchEncoder, encoder_fingerprint, stack_values
 from sig2lm.encoder.tables import as_encoders_read
 from sig2lm.errors import DatasetError
 from sig2lm.model.examples import Example, Prompter, SignalInput
+from sig2lm.model.measured import measured_words, wanted_quantities
 from sig2lm.templates.task import Task
 from sig2lm.templates.turns import SignalPlace
 
 _PROBED = 2  # rows by which an encoder is recognised
-SignalSource = Literal["own", "shuffled", "zeroed", "none"]
-"""Which signal an example shows: its own, another example's, all zeros, or no virtual token at all."""
+_MEASURED_AT_ONCE = 1024  # rows
+SignalSource = Literal["own", "shuffled", "zeroed", "measured", "none"]
+"""Which signal an example shows: its own, another example's, all zeros, or no virtual token at all; with ``measured``
+none either, but what a template states as measured of its own."""
 
 
 @torch.no_grad()
@@ -129,6 +132,7 @@ class TableExamples(torch.utils.data.Dataset[Example]):
     seed: int = 0
     paraphrase: str | None = None
     patches: dict[str, hf.Dataset] = field(init=False)
+    measured: dict[str, list[str]] = field(init=False)
     zeros: dict[tuple[str, int], SignalInput] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -149,8 +153,9 @@ class TableExamples(torch.utils.data.Dataset[Example]):
         }
         count = len(self.rows)
         self.order = shuffled_rows(count, self.seed) if self.source == "shuffled" else np.arange(count)
-        if self.source == "none":
+        if self.source in ("none", "measured"):
             self.prompter = replace(self.prompter, size=lambda name, patches: 0)
+        self.measured = {} if self.source in ("none", "zeroed") else self._measured()
         check_known_labels(self.table, self.split, self.task)
 
     def __len__(self) -> int:
@@ -199,7 +204,22 @@ class TableExamples(torch.utils.data.Dataset[Example]):
 
     def recordings(self, index: int) -> dict[SignalPlace, SignalInput]:
         """The signals of a row, encoded where the encoder is frozen."""
-        return {SignalPlace(name): self._recording(name, index) for name in self.table.info.signals}
+        found = {name: self._recording(name, index) for name in self.table.info.signals}
+        return {
+            SignalPlace(name): replace(one, measured=self.measured[name][index]) if name in self.measured else one
+            for name, one in found.items()
+        }
+
+    def _measured(self) -> dict[str, list[str]]:
+        """Words for what was measured of each row, by signal, where the template states it."""
+        wanted = {name: wanted_quantities([self.task], name) for name in self.table.info.signals}
+        found: dict[str, list[str]] = {name: [] for name, quantities in wanted.items() if quantities}
+        for start in range(0, len(self.rows) if found else 0, _MEASURED_AT_ONCE):
+            rows = self.rows.select(range(start, min(start + _MEASURED_AT_ONCE, len(self.rows))))
+            signals = [self.table.signals(row) for row in rows]
+            for name, words in found.items():
+                words += measured_words([one[name] for one in signals], name, wanted[name])
+        return found
 
     def _recording(self, name: str, index: int) -> SignalInput:
         if self.source == "zeroed":

@@ -109,7 +109,8 @@ class Asker:
         turns = list(task.template.render(question, list(first), fields))
         for answer, one, here in zip(answers, asked[1:], places[1:], strict=True):
             question = one.text
-            turns += [Turn("assistant", (answer,)), further_turn(question, here)]
+            words = {place: signal.recording.measured for place, signal in here.items() if task.template.shows_measured}
+            turns += [Turn("assistant", (answer,)), further_turn(question, here, words)]
         kept = [signal for one in asked for signal in one.signals]
         return Ask(
             task,

@@ -52,7 +52,10 @@ class Phrases(BaseModel):
 
 
 class PhraseBook(BaseModel):
-    """The phrases that all tasks share; ``above`` and ``below`` are the two ways to compare."""
+    """The phrases that all tasks share.
+
+    ``above`` and ``below`` are the two ways to compare; ``level`` chooses among the three ``levels`` of a quantity.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -63,6 +66,8 @@ class PhraseBook(BaseModel):
     below: Phrases
     verify: Phrases
     choose: Phrases
+    level: Phrases
+    levels: tuple[str, str, str]
     label: Phrases
     explain: Phrases
     unanswerable: Phrases

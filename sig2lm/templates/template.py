@@ -23,7 +23,9 @@ from sig2lm.templates.naming import named_label
 from sig2lm.templates.questions import QuestionPlan
 from sig2lm.templates.turns import Part, SignalPlace, Turn
 
-_FACTS_LINE = re.compile(r"\$(facts|\{facts\})[ \n]?")  # what goes with $facts where nothing is known
+_EMPTY_LINES = {  # what goes with a variable where nothing is known
+    name: re.compile(rf"\$({name}|\{{{name}\}})[ \n]?") for name in ("facts", "measured")
+}
 
 
 Paraphrases = Annotated[tuple[str, ...], BeforeValidator(lambda value: (value,) if isinstance(value, str) else value)]
@@ -71,6 +73,9 @@ class Template(BaseModel):
     facts
         Phrases that ``$facts`` strings together, such as ``resting heart rate: $resting_heart_rate beats/min``; a
         phrase is left out where one of its fields has no value, and so is the line when all are.
+    measured
+        Quantities whose measured values ``$measured`` states of the signals that are shown, in this order; the line is
+        left out where a signal carries none of them.
     text
         The text variant with numbers as text; by default the same prompt with numbers in the places of the signals.
     questions
@@ -91,6 +96,7 @@ class Template(BaseModel):
     answer: str = "$label"
     ordinal: bool = False
     facts: tuple[str, ...] = ()
+    measured: tuple[str, ...] = ()
     text: TextVariant | None = None
     questions: QuestionPlan | None = None
 
@@ -124,6 +130,8 @@ class Template(BaseModel):
             raise ValueError("the held_out paraphrase is among those of training")
         if self.ordinal and not all(_is_number(label) for label in self.labels or ("0",)):
             raise ValueError("labels of an ordinal template are numbers")
+        if bool(self.measured) != self.shows_measured:
+            raise ValueError("a prompt with $measured and names of quantities in 'measured' go together; add the other")
         return self
 
     @field_validator("labels")
@@ -146,6 +154,17 @@ class Template(BaseModel):
         phrases = [name for phrase in self.facts for name in StringTemplate(phrase).get_identifiers()]
         return list(dict.fromkeys([*self.variables, *phrases]))
 
+    @property
+    def shows_measured(self) -> bool:
+        """Whether the prompt states what was measured of its signals."""
+        return "measured" in self.variables
+
+    def with_measured(self, names: Sequence[str]) -> "Template":
+        """Return the template whose prompt also states quantities measured of its signals, before the question."""
+        place = re.compile(r"\$(question|\{question\})")
+        prompt = self.prompt if self.shows_measured else place.sub(r"$measured\n\g<0>", self.prompt, count=1)
+        return self.model_copy(update={"prompt": prompt, "measured": tuple(names)})
+
     def asks(self, question: str) -> bool:
         """Whether a question is one of this template's own."""
         return question in self.question or question == self.held_out
@@ -159,6 +178,7 @@ class Template(BaseModel):
         if self.text is not None:
             question = self.text.question
             changes = {"prompt": self.text.prompt, **({"question": question, "held_out": None} if question else {})}
+            changes |= {} if "measured" in StringTemplate(self.text.prompt).get_identifiers() else {"measured": ()}
         else:
             changes = {"prompt": _with_numbers(self.prompt, list(signals))}
         return self.model_copy(update={**changes, "text": None})
@@ -195,7 +215,10 @@ class Template(BaseModel):
         values["signals"] = _with_names([place for place in signals if place.name not in named])
         values["question"] = [question]
         values["facts"] = [self.tell(fields or {})]
-        prompt = self.prompt if values["facts"] != [""] else _FACTS_LINE.sub("", self.prompt)
+        values.setdefault("measured", [""])
+        prompt = self.prompt
+        for name, line in _EMPTY_LINES.items():
+            prompt = prompt if values[name] != [""] else line.sub("", prompt)
         parts: list[Part] = []
         for literal, variable in _split(prompt):
             parts.append(literal)

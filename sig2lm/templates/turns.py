@@ -1,6 +1,6 @@
 """Turns of a dialogue: text interleaved with places where soft prompts stand."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -26,13 +26,18 @@ class Turn:
     parts: tuple[Part, ...]
 
 
-def further_turn(question: str, recordings: Iterable[SignalPlace] = ()) -> Turn:
+def further_turn(
+    question: str, recordings: Iterable[SignalPlace] = (), measured: Mapping[SignalPlace, str] | None = None
+) -> Turn:
     """Return a question after the first, behind recordings that came with it, each behind its name.
+
+    What was ``measured`` of a recording stands behind it.
 
     >>> further_turn("And this one?", [SignalPlace("blood_pulse", 1)]).parts
     ('blood pulse: ', SignalPlace(name='blood_pulse', index=1), '\\n', 'And this one?')
     """
     parts: list[Part] = []
     for place in recordings:
-        parts += [f"{place.name.replace('_', ' ')}: ", place, "\n"]
+        words = (measured or {}).get(place)
+        parts += [f"{place.name.replace('_', ' ')}: ", place, f"\nMeasured: {words}.\n" if words else "\n"]
     return Turn("user", (*parts, question))

@@ -69,7 +69,13 @@ class Curriculum:
         PromptError
             If the template's questions name unknown labels, or nothing is left to ask.
         """
-        known = know(table, task)
+        return cls.from_known(table, know(table, task), weights, seed)
+
+    @classmethod
+    def from_known(
+        cls, table: Table, known: Known, weights: Mapping[Kind, float] | None = None, seed: int = 0
+    ) -> "Curriculum":
+        """Plan what is asked about a table whose training rows are measured already; else as :meth:`from_table`."""
         weights = dict(WEIGHTS if weights is None else weights)
         taught = [kind for kind in Writer(known).kinds() if weights.get(kind)]
         if not taught:

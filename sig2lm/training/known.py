@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from sig2lm.datasets import Table
+from sig2lm.errors import PromptError
 from sig2lm.quantities import QUANTITIES, Measurement, measure_many, together
 from sig2lm.quantities.quantity import round_to
-from sig2lm.templates import Task
+from sig2lm.templates import Task, Template
 from sig2lm.templates.questions import QuestionPlan
 
 Values = npt.NDArray[np.float64]
@@ -24,7 +25,8 @@ _ENOUGH = 2000  # rows to know what is usual from
 _SHARE = 0.5  # of the rows that must carry a quantity, where the template names none
 _MOST = 6  # quantities, where the template names none
 _LEVELS = (0.35, 0.5, 0.65)  # quantiles that thresholds come from
-_BALANCED = 0.2  # share of the rows that must lie on either side of a threshold
+_BALANCED = 0.2  # share of the rows that must lie on either side of a threshold, or at each level
+_EDGES = (1 / 3, 2 / 3)  # quantiles between which levels lie
 
 
 @dataclass(frozen=True)
@@ -150,6 +152,25 @@ class Known:
         return {name: tuple(self._thresholds(name)) for name in self.quantities}
 
     @cached_property
+    def edges(self) -> dict[str, tuple[float, float]]:
+        """For quantities whose rows fall into three levels, where the middle one begins and ends."""
+        found = {}
+        for name, values in self.values.items():
+            finite = values[np.isfinite(values)]
+            low, high = (float(edge) for edge in np.quantile(finite, _EDGES))
+            shares = (finite <= low).mean(), ((finite > low) & (finite <= high)).mean(), (finite > high).mean()
+            if min(shares) >= _BALANCED:
+                found[name] = low, high
+        return found
+
+    def level(self, name: str, fact: Measurement) -> int | None:
+        """Return 0, 1 or 2 for a low, moderate or high value; None near an edge, or where there are no levels."""
+        edges = self.edges.get(name)
+        if edges is None or any(abs(fact.value - edge) <= fact.tolerance / 2 for edge in edges):
+            return None
+        return sum(fact.value > edge for edge in edges)
+
+    @cached_property
     def telling(self) -> dict[str, tuple[str, ...]]:
         """For each label, the quantities by which its rows differ most from all, the first the most."""
         labels = np.array([row.label or "" for row in self.rows])
@@ -213,6 +234,22 @@ def balanced(answers: Answers, shares: Values) -> Values:
         mass = np.where(asked, mass * np.where(yes, mean / sides[0], mean / sides[1]), 0.0)
     often = mass / shares[:, None]
     return np.asarray(often / max(1.0, float(often.sum(axis=1).max())))
+
+
+def stating_measured(template: Template, known: Known) -> Template:
+    """Return a template whose prompt states the quantities that are asked for, as measured of each recording.
+
+    Raises
+    ------
+    PromptError
+        When the rows carry none.
+    """
+    if not known.quantities:
+        raise PromptError(
+            "expected quantities that the recordings carry, to state what was measured (--measured), found none; "
+            "leave it out, or see `sig2lm quantities`"
+        )
+    return template.with_measured(known.quantities)
 
 
 def know(table: Table, task: Task, split: str = "train") -> Known:

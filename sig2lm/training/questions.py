@@ -176,17 +176,57 @@ def _verify(writer: Writer, row: Row, rng: random.Random, follow_up: bool) -> As
 
 
 def _choose(writer: Writer, row: Row, rng: random.Random, follow_up: bool) -> Asked | None:
-    """Offer the label among one or two others, in any order."""
+    """Offer what holds beside what does not: labels, groups of labels, or levels of a quantity."""
+    ways = (_choose_label, _choose_claim, _choose_level)
+    found = (way(writer, row, rng, follow_up) for way in rng.sample(ways, len(ways)))
+    return next((asked for asked in found if asked is not None), None)
+
+
+def _choose_label(writer: Writer, row: Row, rng: random.Random, follow_up: bool) -> Asked | None:
     labels, template = writer.known.task.labels, writer.known.task.template
     if row.label is None or len(labels) < 2:
         return None
     others = [label for label in labels if label != row.label]
     options = [row.label, *rng.sample(others, min(rng.choice((1, 2)), len(others)))]
     rng.shuffle(options)
+    question = writer.phrase(writer.book.choose, rng, follow_up)
+    return _offered(row, question, options, template.write_answer(row.label))
+
+
+def _choose_claim(writer: Writer, row: Row, rng: random.Random, follow_up: bool) -> Asked | None:
+    """Offer a group that holds and what excludes it, or a label and groups that exclude it."""
+    known, claims = writer.known, writer.claims()
+    pairs = [
+        (right, wrong)
+        for right, members in claims.items()
+        for wrong, others in claims.items()
+        if known.holds(right, row.labels) and members.isdisjoint(others) and {right, wrong} & set(known.plan.groups)
+    ]
+    if not row.labels or not pairs:
+        return None
+    options = list(rng.choice(pairs))
+    answer = known.plan.predicate(options[0])
+    rng.shuffle(options)
+    question = writer.phrase(writer.book.choose, rng, follow_up)
+    asked = _offered(row, question, [known.plan.predicate(one) for one in options], known.task.sentence(answer))
+    return replace(asked, held_out="topic") if set(options) & set(known.plan.held_out.claims) else asked
+
+
+def _choose_level(writer: Writer, row: Row, rng: random.Random, follow_up: bool) -> Asked | None:
+    levels = {name: writer.known.level(name, row.measured[name]) for name in writer.known.edges if name in row.measured}
+    levels = {name: level for name, level in levels.items() if level is not None}
+    if not levels:
+        return None
+    name = rng.choice(list(levels))
+    question = _filled(writer.phrase(writer.book.level, rng, follow_up), quantity=name, options="$options")
+    words = writer.book.levels
+    return replace(_offered(row, question, words, words[levels[name] or 0]), topic=name)
+
+
+def _offered(row: Row, question: str, options: Sequence[str], answer: str) -> Asked:
     said = f"{', '.join(options[:-1])} or {options[-1]}"
-    question = _filled(writer.phrase(writer.book.choose, rng, follow_up), options=said)
-    answer = template.write_answer(row.label)
-    return Asked(row.number, "choose", " / ".join(sorted(options)), question, answer, tuple(options))
+    topic = " / ".join(sorted(options))
+    return Asked(row.number, "choose", topic, _filled(question, options=said), answer, tuple(options))
 
 
 def _explain(writer: Writer, row: Row, rng: random.Random, follow_up: bool) -> Asked | None:

@@ -30,7 +30,7 @@ from sig2lm.files import check_new, expanded, read_json, write_json
 from sig2lm.lm import FrozenLM
 from sig2lm.model.adapter import build_adapter
 from sig2lm.model.calibration import Calibration, calibrate
-from sig2lm.model.checkpoint import write_run
+from sig2lm.model.checkpoint import run_fingerprint, write_run
 from sig2lm.model.examples import Example
 from sig2lm.model.signal_branch import SignalBranch
 from sig2lm.model.signal_lm import SignalLM
@@ -42,6 +42,7 @@ from sig2lm.training.alignment import AlignmentSettings, align
 from sig2lm.training.callbacks import StopWithCheckpoint
 from sig2lm.training.checkpoints import newest
 from sig2lm.training.reliance import Losses, measure_loss
+from sig2lm.training.start import start_from
 from sig2lm.training.trainer import TrainSettings, adapted, augmentations, build_trainer
 
 _MEASURED = 512  # rows of each validation split
@@ -83,7 +84,7 @@ def build_model(
     config = adapted(settings, lm).adapter
     assert config is not None
     set_seed(settings.seed)
-    if settings.lora_rank:
+    if settings.lora_rank and not settings.start_from:
         lm.add_lora(settings.lora_rank)
     branches = {}
     for name, source in encoders.items():
@@ -97,7 +98,10 @@ def build_model(
     for table, task in zip(tables, tasks, strict=True):
         check_tasks([task], list(table.info.signals))
         check_labels(table, task)
-    return SignalLM(lm, branches, tasks)
+    model = SignalLM(lm, branches, tasks)
+    if settings.start_from:
+        start_from(model, settings.start_from, settings.lora_rank)
+    return model
 
 
 def check_labels(table: Table, task: Task) -> None:
@@ -249,7 +253,7 @@ def align_adapters(
     model: SignalLM, train_sets: Sequence[TableExamples], eval_sets: Sequence[TableExamples], settings: TrainSettings
 ) -> dict[str, Any] | None:
     """Align the adapters with the LM's words, as the settings of a training have it."""
-    alignment = AlignmentSettings(steps=settings.align_steps)
+    alignment = AlignmentSettings(steps=0 if settings.start_from else settings.align_steps)
     return align(model, train_sets, eval_sets, alignment, augmentations(model, settings), settings.seed)
 
 
@@ -319,7 +323,8 @@ def _identity(model: SignalLM, tables: Sequence[Table], settings: TrainSettings)
         "encoders": {name: encoder_fingerprint(model.branch(name).encoder) for name in model.branches},
         "lm": {"name": model.lm.name, "fingerprint": model.lm.fingerprint},
         "templates": [task.template.model_dump(mode="json") for task in model.tasks],
-        "settings": asdict(replace(settings, report_to="none")),
+        "settings": asdict(replace(settings, report_to="none", start_from=None)),
+        "start_from": run_fingerprint(settings.start_from) if settings.start_from else None,
     }
 
 

@@ -68,6 +68,9 @@ class TrainSettings:
         training stops; the run then has the weights of the best one. By default training goes on to its end.
     align_steps
         Steps of alignment with the LM's words before the LM is asked (:mod:`sig2lm.training.alignment`); 0 for none.
+    start_from
+        A finished run whose adapters and LoRA layers are gone on from (:mod:`sig2lm.training.start`); they are not
+        aligned again.
     """
 
     adapter: AdapterConfig | None = None
@@ -88,6 +91,7 @@ class TrainSettings:
     rows: int | None = None
     patience: int | None = None
     align_steps: int = AlignmentSettings.steps
+    start_from: str | None = None
 
 
 def default_virtual_tokens(lm: FrozenLM) -> int:
