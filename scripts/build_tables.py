@@ -13,6 +13,7 @@ from typing import Any
 from results import RESULTS
 
 TABLES = RESULTS.with_name("tables")
+FINE_TUNED, PROBE = "the fine-tuned encoder, no LM", "linear probe of the encoder, no LM"
 
 
 def table(result: dict[str, Any]) -> str:
@@ -24,6 +25,23 @@ def table(result: dict[str, Any]) -> str:
     lines += [f"Commit `{result['commit']}`, {result['date']}, {result['machine']}.", ""]
     lines += [f"- {note}" for note in result["notes"]]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def overview(results: dict[str, dict[str, Any]]) -> str:
+    """Markdown of what a real LM reads, a row for each data set, from the results of scripts/bench_real_lm.py."""
+    columns = ["data", "macro-F1", "95 %", "AUROC", "ECE", "macro-F1, signals shuffled", "encoder alone", "commit"]
+    lines = ["| " + " | ".join(columns) + " |", "|" + " --- |" * len(columns)]
+    for result in results.values():
+        ways = {row.get(""): row for row in result["rows"]}
+        if "the LM" not in ways:
+            continue
+        own, alone = ways["the LM"], ways.get(FINE_TUNED, ways[PROBE])
+        data = result["title"].partition(":")[0]
+        interval = f"{cell(own['macro_f1 from'])} to {cell(own['to (95 %)'])}"
+        shuffled = ways["signals shuffled"]["macro_f1"]
+        scores = [*map(cell, (own["macro_f1"], interval, own["auroc"], own["ece"], shuffled, alone["macro_f1"]))]
+        lines.append(f"| {data} | " + " | ".join(scores) + f" | `{result['commit']}` |")
+    return "\n".join(lines) + "\n"
 
 
 def cell(value: Any) -> str:
@@ -41,10 +59,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true")
     check = parser.parse_args().check
+    results = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(RESULTS.glob("*.json"))}
+    texts = {name: table(result) for name, result in results.items()}
+    texts["overview"] = overview({name: one for name, one in results.items() if name.startswith("real-lm-")})
     stale = []
-    for path in sorted(RESULTS.glob("*.json")):
-        text = table(json.loads(path.read_text(encoding="utf-8")))
-        place = TABLES / f"{path.stem}.md"
+    for name, text in texts.items():
+        place = TABLES / f"{name}.md"
         if not place.is_file() or place.read_text(encoding="utf-8") != text:
             stale.append(place.name)
             if not check:
