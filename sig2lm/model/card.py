@@ -12,7 +12,7 @@ import jinja2
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from sig2lm.encoder.external import LICENCES
-from sig2lm.files import read_json
+from sig2lm.files import read_json, real_path
 from sig2lm.lm.loading import lm_licence
 from sig2lm.model.checkpoint import CALIBRATION, REPORT
 from sig2lm.signals import Contract
@@ -50,7 +50,7 @@ def run_card(folder: Path, name: str | None = None) -> ModelCard:
     >>> card.data.library_name, "signals shuffled" in card.text
     ('sig2lm', True)
     """
-    name = name or folder.resolve().name
+    name = name or real_path(folder).name
     config = read_json(folder / "config.json", f"a run of sig2lm in '{folder}'")
     training = read_json(folder / "train.json", f"a run in '{folder}'") if (folder / "train.json").is_file() else {}
     trained = read_tensors(folder / "adapter.safetensors", f"a run of sig2lm in '{folder}'")

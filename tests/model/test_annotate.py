@@ -128,7 +128,7 @@ def test_a_question_of_one_s_own_with_choices_and_an_open_one() -> None:
 
 def test_another_rate_order_and_unit_are_conformed() -> None:
     model = build_signal_lm(dtype=torch.float64)
-    values = motion(1600, seed=3).values.cumsum(axis=1)
+    values = 0.01 * motion(1600, seed=3).values.cumsum(axis=1)
     signal = Signal(values, 100.0, ("acc_z", "acc_x", "acc_y"), ("g",) * 3)
     whole = MOTION.conform(signal, "it")
     rows = list(model.annotate(signal))
