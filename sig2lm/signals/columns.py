@@ -106,8 +106,8 @@ ColumnName(raw='ecg_mV', name='ecg', unit='mV'))
     if called and names_unit(unit):
         return ColumnName(raw, called, unit.strip())
     name, _, ending = raw.rpartition("_")
-    if name and (unit := _ENDINGS.get(ending.lower())) and not (ending == "s" and name.endswith("_m")):
-        return ColumnName(raw, name, unit)
+    if name and (known := _ENDINGS.get(ending.lower())) and not (ending == "s" and name.endswith("_m")):
+        return ColumnName(raw, name, known)
     return ColumnName(raw, raw)
 
 
