@@ -98,7 +98,7 @@ def annotate_cohort(
         What is asked, and of what (:func:`find_sources`).
     out
         A folder: a Parquet file for each recording, with the columns recording, start_s, end_s (s), label, and each
-        choice with its probability; ``_failures.jsonl`` with a line for each that failed.
+        choice with its probability, relies_on_signal; ``_failures.jsonl`` with a line for each that failed.
     engine, workers
         ``local``: processes of this machine; ``ray``: actors of Ray Data.
     resume

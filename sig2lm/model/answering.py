@@ -284,7 +284,12 @@ class QuestionAnswerer(SignalFusion):
 
     @torch.no_grad()
     def reliance(
-        self, question: Question, answer: Answer, recordings: Mapping[SignalPlace, SignalInput], write: WriteExample
+        self,
+        question: Question,
+        answer: Answer,
+        recordings: Mapping[SignalPlace, SignalInput],
+        write: WriteExample,
+        usual: float | None = None,
     ) -> Reliance | None:
         """How much likelier an answer is than for other recordings; None where this run keeps none.
 
@@ -296,27 +301,47 @@ class QuestionAnswerer(SignalFusion):
             What it was asked about.
         write
             Writes the same question about given recordings.
+        usual
+            What :meth:`usual` returned for this answer, where it is known.
         """
         if not any(one.values is None or np.isfinite(one.values).any() for one in recordings.values()):
             return NOTHING_OBSERVED
         calibration = self.calibrations.get(self.tasks.index(question.task))
         if calibration is None or calibration.reliance is None or not calibration.recordings or not answer.text:
             return None
-        if question.offsets is not None:  # of labels it is known from the start
-            labels = [question.task.labels.index(choice) for choice in question.choices or ()]
-            mean = calibration.answers[:, labels].mean(axis=0)
-            usual = mean[(question.choices or ()).index(answer.label or "")] / mean.sum()
-        else:
-            kept = calibration.recordings
-            others = [
-                {place: kept[(row + place.index) % len(kept)][place.name] for place in recordings}
-                for row in range(0, len(kept), -(-len(kept) // _OTHERS))
-            ]
-            usual = float(self.log_odds(self.read([write(one) for one in others]), question, answer).sigmoid().mean())
+        usual = self._usual(calibration, question, answer, list(recordings), write) if usual is None else usual
         own = answer.confidence
         if own is None:
             own = float(self.log_odds(self.read([write(recordings)]), question, answer).sigmoid())
         return Reliance(float(changes(np.array(own), np.array(usual))), calibration.reliance.threshold)
+
+    def usual(
+        self, question: Question, answer: Answer, places: Sequence[SignalPlace], write: WriteExample
+    ) -> float | None:
+        """How likely an answer is for the recordings that a run keeps; None where it keeps none."""
+        calibration = self.calibrations.get(self.tasks.index(question.task))
+        kept = calibration is not None and calibration.recordings
+        return self._usual(calibration, question, answer, places, write) if calibration and kept else None
+
+    @torch.no_grad()
+    def _usual(
+        self,
+        calibration: Calibration,
+        question: Question,
+        answer: Answer,
+        places: Sequence[SignalPlace],
+        write: WriteExample,
+    ) -> float:
+        if question.offsets is not None:  # of labels it is known from the start
+            labels = [question.task.labels.index(choice) for choice in question.choices or ()]
+            mean = calibration.answers[:, labels].mean(axis=0)
+            return float(mean[(question.choices or ()).index(answer.label or "")] / mean.sum())
+        kept = calibration.recordings
+        others = [
+            {place: kept[(row + place.index) % len(kept)][place.name] for place in places}
+            for row in range(0, len(kept), -(-len(kept) // _OTHERS))
+        ]
+        return float(self.log_odds(self.read([write(one) for one in others]), question, answer).sigmoid().mean())
 
     def recordings(self, signals: Signals, first: Mapping[str, int] | None = None) -> dict[SignalPlace, SignalInput]:
         """Conform signals to their contracts and return them as the recordings of an example.

@@ -51,6 +51,8 @@ class Exchange:
         The choices with their probabilities, the likeliest first; empty for an open question.
     checks
         The numbers that the answer states, beside what was measured.
+    relies_on_signal
+        Whether the answer is likelier than for other recordings; None where that is not known.
     seconds
         How long it took; None while it is being written.
     choices
@@ -66,6 +68,7 @@ class Exchange:
     text: str = ""
     ranked: list[tuple[str, float]] = field(default_factory=list)
     checks: tuple[Check, ...] = ()
+    relies_on_signal: bool | None = None
     seconds: float | None = None
     choices: tuple[str, ...] | None = None
     evidence: Explained | None = None
@@ -115,9 +118,12 @@ class Conversation:
             if choices or chat.task.choices(exchange.question, None):
                 answer = chat.ask(exchange.question, choices)
                 exchange.text, exchange.ranked = answer.text, answer.ranked
+                exchange.relies_on_signal = answer.relies_on_signal
             else:
                 yield from self._write(chat, exchange, started, options)
                 exchange.checks = chat.check(exchange.text)
+                reliance = chat.reliance() if not exchange.stopped else None
+                exchange.relies_on_signal = None if reliance is None else reliance.holds
             exchange.seconds = time.monotonic() - started
             self._heading = ""
         finally:
