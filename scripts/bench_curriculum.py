@@ -8,7 +8,7 @@ asks about ``--windows`` windows of ``--split`` what training never asks (``sig2
 docs/benchmarks/results are, for each kind, accuracy, the share of free answers whose numbers all hold and the share
 that refuses, beside shuffled signals and no signal (``curriculum-NAME``); stated numbers beside the training mean
 (``-quantities``); conversations as they came (``-transcripts``); and where labels are those of movement, the eight
-questions of ``scripts/bench_transfer.py`` (``-transfer``).
+questions of ``scripts/bench_transfer.py``, where they are rhythms two questions about RR intervals (``-transfer``).
 """
 
 import argparse
@@ -20,6 +20,8 @@ from bench_real_lm import encoder_folders
 from bench_transfer import asked
 from movement_questions import LABELS, TRANSFER
 from results import record
+from rhythm_questions import LABELS as RHYTHMS
+from rhythm_questions import rhythm
 
 from sig2lm.cli.loading import template_for
 from sig2lm.datasets import Table, fold, load_table
@@ -60,6 +62,7 @@ def trained(table: Table, arguments: argparse.Namespace, lm: FrozenLM) -> Signal
         lora_rank=arguments.lora_rank,
         save_steps=arguments.save_steps,
         start_from=arguments.start_from,
+        calibration_examples=arguments.calibration_examples,
     )
     resume = checkpoints.exists()
     outcome = train_adapter(asking, encoders, arguments.out, lm=lm, template=template, settings=settings, resume=resume)
@@ -135,11 +138,15 @@ def main() -> None:
     parser.add_argument("--start-from")
     parser.add_argument("--held-out", type=lambda text: text.split(","), metavar="KIND,...")
     parser.add_argument("--windows", type=int, default=60)
+    parser.add_argument("--validation", type=int, default=300, help="rows of validation people")
+    parser.add_argument("--calibration-examples", type=int, default=32)
+    parser.add_argument("--transfer-alone", action="store_true", help="leave out the questions of each kind")
     parser.add_argument("--split", default="test", help="validation, to try things out")
     arguments = parser.parse_args()
     whole = load_table(arguments.table)
     table = whole if arguments.fold is None else fold(whole, arguments.fold, FOLDS)
-    model = trained(take_rows(table, "validation", 300), arguments, FrozenLM.from_pretrained(arguments.lm))
+    cut = take_rows(table, "validation", arguments.validation)
+    model = trained(cut, arguments, FrozenLM.from_pretrained(arguments.lm))
     training = read_json(arguments.out / "train.json", "a run")
     of_training = (
         f"{training['steps']} steps in batches of {training['settings']['batch_size']}, {training['seconds']:.0f} s, "
@@ -153,6 +160,14 @@ def main() -> None:
         mean = float(np.mean([row["balanced accuracy"] for row in found]))
         title = f"{what}: the eight questions about movement after the curriculum, mean {mean:.3f}"
         print(record(f"curriculum-{arguments.name}-transfer", found, title, [of_training]), flush=True)
+    elif set(table.info.labels) == RHYTHMS:
+        split = table.data[arguments.split]
+        rows = spread_rows(split["label"], split["subject"], arguments.windows)
+        found = rhythm(model, table, arguments.split, rows)
+        title = f"{what}: two questions about RR intervals after the curriculum"
+        print(record(f"curriculum-{arguments.name}-transfer", found, title, [of_training]), flush=True)
+    if arguments.transfer_alone:
+        return
     report = evaluate_questions(
         model, table, arguments.split, count=arguments.windows, progress=lambda text: print(text, flush=True)
     )

@@ -14,6 +14,7 @@ import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import islice
 from pathlib import Path
 from random import Random
@@ -23,6 +24,8 @@ from pocket_lm_text import documents, held_out
 from pocket_lm_text.grammar import Document, pattern
 from pocket_lm_tokenizer import CONTEXT, train_tokenizer
 from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from sig2lm.lm.placement import slower_than_float32
 
 ROOT = Path(__file__).parents[1]
 CARD = Path(__file__).with_name("pocket_lm_card.md")
@@ -126,13 +129,19 @@ def batches(written: Sequence[Document], tokenizer: PreTrainedTokenizerFast, see
     return result
 
 
+@cache
+def is_quick_in_bfloat16() -> bool:
+    """Whether this CPU has instructions for it; others take twenty times as long as in float32."""
+    return slower_than_float32(torch.bfloat16) < 1
+
+
 def loss_of(model: LlamaForCausalLM, rows: Sequence[Row]) -> torch.Tensor:
     """Cross-entropy of the next token, averaged by weight."""
     length = max(len(row.ids) for row in rows)
     ids = torch.tensor([row.ids + [model.config.pad_token_id] * (length - len(row.ids)) for row in rows])
     weights = torch.tensor([row.weights + [0.0] * (length - len(row.ids)) for row in rows])[:, 1:].flatten()
     model.set_attn_implementation("eager" if length <= SHORT else "sdpa")  # the faster one on a CPU
-    with torch.autocast("cpu", dtype=torch.bfloat16):
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=is_quick_in_bfloat16()):
         logits = model(ids).logits[:, :-1]
     losses = torch.nn.functional.cross_entropy(logits.float().flatten(0, 1), ids[:, 1:].flatten(), reduction="none")
     return (losses * weights).sum() / weights.sum()

@@ -4,8 +4,9 @@
 
 A case may be accepted (exit 0) or refused: exit 2 and one line behind what was guessed, within 10 seconds of the
 processor and 1 GiB beyond what the libraries take, with nothing written and no input changed. Each case is a forked
-process in a folder of its own, so that libraries load once; trainings end where their first step would be. What fails
-stays in OUT.
+process in a folder of its own, so that libraries load once; trainings end where their first step would be, servers
+where they would take their first request, cohorts where workers would start, exports where a graph would be drawn. What
+fails stays in OUT.
 """
 
 import argparse
@@ -37,8 +38,8 @@ from sig2lm.cli import main
 CPU_SECONDS, MEMORY, FILE = 10, 1 << 30, 1 << 28
 BLOCKED = 20  # seconds without using the processor
 LONGEST = 300  # seconds, on a machine that is busy elsewhere
-RIGHT = {"accepted", "refused", "training"}
-REACHED = 77  # exit status of what got as far as training
+RIGHT = {"accepted", "refused", "started"}
+REACHED = 77  # exit status of what got as far as training or serving
 
 
 @dataclass(frozen=True)
@@ -68,13 +69,18 @@ def make_fixtures(home: Path) -> tuple[Path, Path]:
 
 def warm_up() -> Any:
     """Import what commands import, and return the run that ships."""
+    import sig2lm.cohort
     import sig2lm.evaluation.cross_validation
     import sig2lm.evaluation.evaluate
     import sig2lm.evaluation.probing
+    import sig2lm.model.onnx_export
     import sig2lm.pages.comparison
+    import sig2lm.pages.explanation
     import sig2lm.pages.tokenizer_report
     import sig2lm.pretraining.self_training
-    import sig2lm.training.train_adapter  # noqa: F401
+    import sig2lm.serve.app
+    import sig2lm.training.train_adapter
+    import sig2lm.web.server  # noqa: F401
     from sig2lm.model.signal_lm import SignalLM
 
     shipped = SignalLM.from_pretrained("pocket-har")
@@ -84,19 +90,25 @@ def warm_up() -> Any:
 
 def shorten(shipped: Any) -> None:
     """In the process of a case alone: let trainings end before they begin, and load nothing that is there already."""
+    import torch
     import transformers
 
+    import sig2lm.cohort.annotating
     import sig2lm.evaluation.cross_validation
+    import sig2lm.serve.server
     import sig2lm.training.train_adapter as training
+    import sig2lm.web.server
     from sig2lm.lm import FrozenLM
     from sig2lm.model.signal_lm import SignalLM
 
     def reached(*_: Any, **__: Any) -> None:
         os._exit(REACHED)
 
-    transformers.Trainer.train = reached
+    transformers.Trainer.train = torch.onnx.export = reached
     training.align_adapters = reached
     sig2lm.evaluation.cross_validation.cross_validate = reached
+    sig2lm.cohort.annotating.ENGINES = dict.fromkeys(("local", "ray"), reached)
+    sig2lm.serve.server.run = sig2lm.web.server.serve = reached
     load, load_lm = SignalLM.from_pretrained, FrozenLM.from_pretrained
 
     def plain(options: dict[str, Any]) -> bool:
@@ -179,7 +191,7 @@ def run(arguments: list[str], folder: Path, logs: Path, shipped: Any) -> tuple[i
 
 
 def judge(ended: int | str, said: str, before: dict[str, str], after: dict[str, str]) -> str:
-    """What is wrong with how a case ended; ``accepted``, ``refused`` or ``training`` where nothing is."""
+    """What is wrong with how a case ended; ``accepted``, ``refused`` or ``started`` where nothing is."""
     if isinstance(ended, str):
         return ended
     if "MemoryError" in said or "Cannot allocate memory" in said or "can't allocate memory" in said:
@@ -189,7 +201,7 @@ def judge(ended: int | str, said: str, before: dict[str, str], after: dict[str, 
     if any(after.get(name) != digest for name, digest in before.items()):
         return "input changed"
     if ended == REACHED:
-        return "training"
+        return "started"
     if any(".partial" in name for name in after):
         return "half-written"
     if ended == 0:
@@ -255,7 +267,7 @@ def main_of_fuzz() -> None:
             "what": (GENERATORS[kind].__doc__ or "").rstrip("."),
             "cases": sum(found.values()),
             "refused": found["refused"],
-            "taken": found["accepted"] + found["training"],
+            "taken": found["accepted"] + found["started"],
             "wrong": sum(found[verdict] for verdict in wrong),
         }
         for kind, found in counts.items()

@@ -7,6 +7,8 @@ from fuzz_common import TEXTS, Rng, commands, draw, fixtures, generator
 
 from sig2lm.cli import app
 
+OUTPUTS = ("--out", "--html", "--json", "--markdown", "--predictions")
+
 
 @generator
 def options(rng: Rng, folder: Path) -> list[str]:
@@ -34,10 +36,35 @@ def arguments(rng: Rng, folder: Path) -> list[str]:
 @generator
 def outputs(rng: Rng, folder: Path) -> list[str]:
     """Outputs that cannot be, or that something is lost by."""
-    line = list(draw(rng, [line for line in commands().values() if line[0] not in ("demo", "chat", "prepare")]))
-    known = typer.main.get_command(app).commands[line[0]].params  # type: ignore[attr-defined]
-    flags = [p.opts[0] for p in known if p.opts[0] in ("--out", "--html", "--json", "--markdown", "--predictions")]
-    if flags:
-        places = (*TEXTS, "walk.csv", "walk.csv", str(fixtures.table / "table.json"), str(fixtures.encoder))
-        line += [draw(rng, flags), draw(rng, places)]
+    known = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    written = {
+        name: [param.opts[0] for param in known[name].params if param.opts[0] in OUTPUTS]
+        for name in commands()
+        if name not in ("demo", "prepare")
+    }
+    name = draw(rng, [name for name, flags in written.items() if flags])
+    places = (*TEXTS, "walk.csv", "walk.csv", str(fixtures.table / "table.json"), str(fixtures.encoder))
+    return [*commands()[name], draw(rng, written[name]), draw(rng, places)]
+
+
+@generator
+def cohorts(rng: Rng, folder: Path) -> list[str]:
+    """Patterns and folders of a cohort that cannot be, or hardly."""
+    line = ["annotate", "pocket-har", "--signals", "*.csv", "--out", "labels"]
+    flags = ("--workers", "--engine", "--window", "--stride", "--batch-size", "--signal", "--html", "--start")
+    way = draw(rng, ("pattern", "pattern", "out", "option"))
+    if way == "option":
+        return [*line, draw(rng, flags), draw(rng, TEXTS)]
+    patterns = (
+        "**/*",
+        "**",
+        "[",
+        "motion=*.csv",
+        "motion=motion=*",
+        "*/" * 200,
+        "{a,b}*",
+        "/proc/*/fd/*",
+        "walk.csv/*",
+    )
+    line[line.index("--signals" if way == "pattern" else "--out") + 1] = draw(rng, (*TEXTS, *patterns))
     return line

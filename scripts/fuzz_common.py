@@ -121,10 +121,18 @@ def commands() -> dict[str, list[str]]:
         "cross-validate": ["cross-validate", data, "--out", "out", "--lm", "pocket"],
         "ask": ["ask", "pocket-har", "--signal", "walk.csv"],
         "chat": ["chat", "pocket-har", "--signal", "walk.csv"],
+        "explain": ["explain", "pocket-har", "--signal", "walk.csv", "--stretches", "2"],
         "annotate": ["annotate", "pocket-har", "--signal", "walk.csv", "--out", "out"],
+        "card": ["card", "pocket-har"],
+        "cache": ["cache", data],
+        "export-prompt": ["export-prompt", "pocket-har", "--signal", "walk.csv", "--out", "out.safetensors"],
+        "export-onnx": ["export-onnx", "pocket-har", "--out", "out.onnx"],
+        "serve": ["serve", "pocket-har", "--port", "0"],
+        "web": ["web", "pocket-har", "--port", "0"],
         "quantities": ["quantities", "walk.csv"],
         "questions": ["questions", data],
         "tokenizer-report": ["tokenizer-report", "walk.csv", "--rows", "50", "--serializer", "plain"],
+        "formats": ["formats"],
         "demo": ["demo", "--out", "out"],
     }
 

@@ -97,6 +97,21 @@ def damaged(rng: Rng, folder: Path) -> list[str]:
 
 
 @generator
+def long(rng: Rng, folder: Path) -> list[str]:
+    """A recording of any format in which something is repeated until it fills what is read to recognise a file."""
+    path = seeds(rng, folder)
+    content = path.read_bytes()
+    at = draw(
+        rng, (0, 0, int(rng.integers(len(content) + 1)), *(place for place in (content.find(b"\n"),) if place > 0))
+    )
+    piece = draw(
+        rng, (b"9", b" ", b",", b";", b"\n", b"a", b"A_", b"(", b"[", b'"', b"1,", b"0:", b"# ", b"x_", b"9.", b"-")
+    )
+    path.write_bytes(content[:at] + piece * (300_000 // len(piece)) + content[at:])
+    return read_with(rng, folder, path.relative_to(folder))
+
+
+@generator
 def claims(rng: Rng, folder: Path) -> list[str]:
     """Headers that claim more samples than there are bytes, or than there is memory."""
     size, kind = (

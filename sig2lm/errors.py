@@ -4,9 +4,26 @@ Every message says what was expected, what was found and what to do. The command
 ``sig2lm: error: MESSAGE`` and leaves with exit code 2; any other exception is a bug and keeps its traceback.
 """
 
+import unicodedata
+
+
+def one_line(text: str) -> str:
+    """Write what cannot be printed as an escape: names of files and columns may hold line ends and codes of terminals.
+
+    >>> print(one_line("a\\nb \\x1b[31m µV"))
+    a\\nb \\x1b[31m µV
+    """
+    return "".join(
+        letter if letter.isprintable() or unicodedata.category(letter) == "Zs" else ascii(letter)[1:-1]
+        for letter in text
+    )
+
 
 class Sig2LMError(Exception):
-    """Base of every error that the user can fix."""
+    """Base of every error that the user can fix; its message is one line, whatever was found."""
+
+    def __str__(self) -> str:
+        return one_line(super().__str__())
 
 
 class ArgumentError(Sig2LMError, TypeError):

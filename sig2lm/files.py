@@ -24,6 +24,11 @@ def expanded(path: str | Path) -> Path:
         return Path(path)
 
 
+def real_path(path: Path) -> Path:
+    """Return a path without links; one that runs in a circle stays as it is."""
+    return Path(os.path.realpath(path))
+
+
 def cache_folder() -> Path:
     """Return where things lie that can be made again: ``SIG2LM_CACHE``, else the platform's place for caches."""
     given = os.environ.get("SIG2LM_CACHE")
@@ -96,9 +101,9 @@ def check_outputs(outputs: Mapping[str, str | Path | None], inputs: Iterable[str
     for option, path in outputs.items():
         if path is None or str(path) == "-":
             continue
-        place = _real(check_writable(path))
+        place = real_path(check_writable(path))
         for other in read:
-            if other.exists() and (place == _real(other) or _real(other) in place.parents):
+            if other.exists() and (place == real_path(other) or real_path(other) in place.parents):
                 raise Sig2LMError(f"{option} is '{path}', which is read ('{other}'); write somewhere else")
         if not place.exists() and expanded(path).is_symlink():
             raise Sig2LMError(f"{option} is '{path}', a link to nothing; remove it or choose another")
@@ -109,11 +114,6 @@ def check_outputs(outputs: Mapping[str, str | Path | None], inputs: Iterable[str
             raise Sig2LMError(f"{option} is '{path}', which is a folder; name a file in it")
         if place.exists() and not _is_ours(place):
             raise Sig2LMError(f"{option} is '{path}', a file that sig2lm did not write; choose another or remove it")
-
-
-def _real(path: Path) -> Path:
-    """The path without links; one that runs in a circle stays as it is."""
-    return Path(os.path.realpath(path))
 
 
 def _is_ours(path: Path) -> bool:

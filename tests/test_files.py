@@ -11,7 +11,7 @@ import sig2lm.pages
 from sig2lm.cli.tokenizer_report import built_in_series
 from sig2lm.errors import CheckpointError, Sig2LMError
 from sig2lm.evaluation.predictions import write_predictions
-from sig2lm.files import check_outputs, parse_json, parse_yaml, read_json, write_json
+from sig2lm.files import check_outputs, parse_json, parse_yaml, read_json, replaced_file, write_json
 from sig2lm.tokenization import pocket_tokenizer, tokenizer_report
 from sig2lm.tokenization.markdown import to_markdown
 
@@ -100,6 +100,16 @@ def test_threads_may_write_the_same_file(tmp_path: Path) -> None:
         list(pool.map(lambda number: write_json(tmp_path / "one.json", {"number": number}), range(200)))
     assert [path.name for path in tmp_path.iterdir()] == ["one.json"]
     assert "number" in read_json(tmp_path / "one.json", "it")
+
+
+def test_what_fails_while_it_is_written_leaves_the_old_content_alone(tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    page.write_text("old")
+    with pytest.raises(ZeroDivisionError), replaced_file(page) as draft:  # noqa: PT012
+        draft.write_text("half")
+        raise ZeroDivisionError
+    assert page.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [page]
 
 
 def test_every_page_says_that_this_program_wrote_it() -> None:

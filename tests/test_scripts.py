@@ -195,7 +195,7 @@ def pocket_lm(home: Home, out: Path) -> None:
     """A few documents, and the exam of what little was learned."""
     text, folder = out.with_suffix(".jsonl"), out / "lm"
     out.mkdir()
-    call("build_pocket_lm", "--out", folder, "--text", text, "--documents", "300", "--threads", "1")
+    call("build_pocket_lm", "--out", folder, "--text", text, "--documents", "40", "--threads", "1")
     exam(home, out, folder)
     assert "closed" in (out / "exam.json").read_text()
 

@@ -31,7 +31,7 @@ from sig2lm.cli.serve import serve
 from sig2lm.cli.tokenizer_report import tokenizer_report
 from sig2lm.cli.train_adapter import train_adapter
 from sig2lm.cli.web import web
-from sig2lm.errors import Sig2LMError
+from sig2lm.errors import Sig2LMError, one_line
 
 app = typer.Typer(
     name="sig2lm",
@@ -101,13 +101,13 @@ def main() -> None:
         typer.echo(f"sig2lm: error: {error}", err=True)
         sys.exit(2)
     except (OSError, MemoryError) as error:
-        typer.echo(f"sig2lm: error: {trouble(error)}", err=True)
+        typer.echo(f"sig2lm: error: {one_line(trouble(error))}", err=True)
         sys.exit(2)
     except UsageError as error:
         if type(error).__name__ == "NoArgsIsHelpError":
             error.show()
         else:
-            typer.echo(f"sig2lm: error: {mistake(error)}", err=True)
+            typer.echo(f"sig2lm: error: {one_line(mistake(error))}", err=True)
         sys.exit(2)
     except KeyboardInterrupt:
         typer.echo("sig2lm: interrupted", err=True)

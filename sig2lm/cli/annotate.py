@@ -31,7 +31,8 @@ def annotate(
     out: Annotated[
         Path,
         typer.Option(
-            help="A CSV file: start_s, end_s, label, each label's probability; with --signals a folder of Parquet."
+            help="A CSV file: start_s, end_s, label, each label's probability, relies_on_signal; with --signals a "
+            "folder of Parquet."
         ),
     ],
     question: Annotated[
@@ -91,7 +92,7 @@ def annotate(
     model = places.load_run(run)
     readings = read_signals(model, signal, reading)
     signals = {name: read.signal for name, read in readings.items()}
-    annotation = model.annotate(signals, **asked)
+    annotation = model.annotate(signals, believe=True, **asked)
     for read in readings.values():
         say_notes(read.file, read.notes)
     for track in annotation.tracks.values():
@@ -130,6 +131,9 @@ def _notes(annotation: "Annotation", digest: "Digest") -> tuple[str, ...]:
     if digest.missing:
         words = "window holds no values and has" if digest.missing == 1 else "windows hold no values and have"
         notes.append(f"{digest.missing:,} {words} no label.")
+    if digest.by_habit:
+        words = "answer does" if digest.by_habit == 1 else "answers do"
+        notes.append(f"{digest.by_habit:,} {words} not rely on the signal (relies_on_signal is no).")
     if annotation.left_over > 1e-6:
         notes.append(f"The last {annotation.left_over:.3g} s make no whole window and are left out.")
     return tuple(notes)

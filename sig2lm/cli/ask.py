@@ -45,7 +45,8 @@ def ask(
     signals = load_signals(model, signal, reading)
     torch.manual_seed(writing.seed)
     started = time.perf_counter()
-    answer = model.ask(signals, asked.question, asked.labels, facts=asked.facts, coverage=coverage, **writing.stated)
+    options = {"coverage": coverage, "believe": True, **writing.stated}
+    answer = model.ask(signals, asked.question, asked.labels, facts=asked.facts, **options)
     content = {
         "text": answer.text,
         "label": answer.label,

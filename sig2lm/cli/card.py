@@ -1,7 +1,5 @@
 """``sig2lm card``."""
 
-from pathlib import Path
-
 import typer
 
 from sig2lm.cli.options import RunArgument
@@ -14,7 +12,8 @@ def card(run: RunArgument) -> None:
 
     Example: sig2lm card pocket-har
     """
+    from sig2lm.files import expanded
     from sig2lm.model.card import run_card
     from sig2lm.model.checkpoint import fetch_run
 
-    typer.echo(str(run_card(fetch_run(run), None if Path(run).expanduser().is_dir() else run)))
+    typer.echo(str(run_card(fetch_run(run), None if expanded(run).is_dir() else run)))

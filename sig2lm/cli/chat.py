@@ -36,7 +36,7 @@ def chat(
     from sig2lm.cli.loading import load_signals
 
     model = places.load_run(run)
-    conversation = model.chat(load_signals(model, signal, reading), facts(fact))
+    conversation = model.chat(load_signals(model, signal, reading), facts(fact), believe=True)
     torch.manual_seed(writing.seed)
     typer.echo(_HELP, err=True)
     while True:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from sig2lm.cli.groups import RunPlaces
-from sig2lm.cli.options import named
+from sig2lm.cli.options import named, say
 from sig2lm.cli.output import write_output
 from sig2lm.cli.recordings import RunRecordings, read_options
 from sig2lm.errors import Sig2LMError
@@ -99,9 +99,9 @@ class ManyRecordings:
 def say_cohort(summary: "CohortSummary", found: Sequence[str], out: Path, json_file: Path | None) -> None:
     """Print what became of a cohort, and leave with exit code 1 if a recording failed."""
     for note in found:
-        typer.echo(note, err=True)
+        say(note)
     for note, count in summary.notes.most_common(_TOLD):
-        typer.echo(f"{note} ({_recordings(count)})", err=True)
+        say(f"{note} ({_recordings(count)})")
     if not write_output(json_file, {**summary.to_dict(), "rows": str(out)}):
         rows = f"{summary.windows:,} windows of {_recordings(summary.annotated)} in {out}"
         typer.echo(f"{rows}; {summary.skipped:,} were finished before" if summary.skipped else rows)
@@ -110,7 +110,7 @@ def say_cohort(summary: "CohortSummary", found: Sequence[str], out: Path, json_f
     if summary.failed:
         typer.echo(f"{_recordings(summary.failed)} failed, listed in {summary.failures}:", err=True)
         for reason, count in summary.reasons.most_common(_TOLD):
-            typer.echo(f"  {count:,}: {reason}", err=True)
+            say(f"  {count:,}: {reason}")
         raise typer.Exit(1)
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from sig2lm.cli.groups import Placement, takes_groups
-from sig2lm.cli.options import SeedOption, named
+from sig2lm.cli.options import BelieveOption, SeedOption, named
 from sig2lm.cli.pretrain_encoder import Architecture, Objective, Size
 
 _LEARNING = "What learns"
@@ -79,6 +79,7 @@ def cross_validate(
         int | None,
         typer.Option(min=1, help="Rows of each fold that are asked; all by default.", rich_help_panel=_ASKING),
     ] = None,
+    believe: BelieveOption = False,
     seed: SeedOption = 0,
     *,
     placement: Placement,
@@ -102,7 +103,7 @@ def cross_validate(
     from sig2lm.pretraining.fine_tuning import FineTuneSettings
     from sig2lm.training.trainer import TrainSettings
 
-    table = load_table(data)
+    table = load_table(data, believe=believe)
     settings = CrossValidationSettings(
         folds=folds,
         seed=seed,

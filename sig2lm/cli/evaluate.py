@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sig2lm.cli.groups import RunPlaces, takes_groups
-from sig2lm.cli.options import DataOption, RunArgument, SeedOption, Split
+from sig2lm.cli.options import BelieveOption, DataOption, RunArgument, SeedOption, Split
 from sig2lm.cli.output import PANEL, JsonOption, write_output
 
 if TYPE_CHECKING:
@@ -76,6 +76,7 @@ def evaluate(
     ] = None,
     missing: Annotated[bool, typer.Option("--missing", help="Ask again with each sensor missing.")] = False,
     batch_size: Annotated[int, typer.Option(min=1, help="Questions read at once.")] = 64,
+    believe: BelieveOption = False,
     seed: SeedOption = 0,
     *,
     places: RunPlaces,
@@ -116,7 +117,8 @@ def evaluate(
         if compare or questions:
             raise Sig2LMError("--reliance-gate asks the run alone; leave out --compare and --questions")
         check_fall(reliance_gate)
-    table = load_table(data) if questions else closed_rows(load_table(data), _progress)
+    table = load_table(data, believe=believe)
+    table = table if questions else closed_rows(table, _progress)
     chosen = parse_methods(methods)
     if is_classifier(run):
         if compare or questions or missing or html is not None or reliance_gate is not None:

@@ -59,6 +59,7 @@ def explain(
         asked.labels,
         facts=asked.facts,
         stretches=stretches,
+        believe=True,
         **writing.stated,
     )
     assert answer.evidence is not None

@@ -25,7 +25,7 @@ def export_onnx(
     Example: sig2lm export-onnx pocket-har --out har.onnx
     """
     from sig2lm.errors import Sig2LMError
-    from sig2lm.files import check_new
+    from sig2lm.files import check_new, expanded
     from sig2lm.model.onnx_export import export_onnx as export
 
     check_new(out)
@@ -34,5 +34,5 @@ def export_onnx(
     if signal is None and len(names) > 1:
         raise Sig2LMError(f"expected --signal with one of {', '.join(names)}, found none; choose one")
     apart = export(model, signal or names[0], out, window)
-    size = out.expanduser().stat().st_size
+    size = expanded(out).stat().st_size
     typer.echo(f"{out}: {size / 1e6:.1f} MB, at most {apart:.1e} of its largest number from torch")

@@ -34,7 +34,7 @@ def export_prompt(
     check_outputs({"--out": out}, paths_of(signal))
     check_new(export.check_suffix(out))
     model = places.load_run(run)
-    prompt = export.export_prompt(model, load_signals(model, signal, reading), question, facts(fact))
+    prompt = export.export_prompt(model, load_signals(model, signal, reading), question, facts(fact), believe=True)
     prompt.save(out)
     length, width = prompt.embeddings.shape
     say(f"wrote {length} vectors of width {width} ({str(prompt.embeddings.dtype).removeprefix('torch.')}) to {out}")

@@ -9,6 +9,7 @@ from sig2lm.cli.options import (
     LEARNING,
     Augment,
     BatchSize,
+    BelieveOption,
     DataOption,
     EncoderDevice,
     LearningRate,
@@ -57,6 +58,7 @@ def fine_tune_encoder(
         ),
     ] = None,
     device: EncoderDevice = "auto",
+    believe: BelieveOption = False,
     seed: SeedOption = 0,
 ) -> None:
     """Fine-tune encoders on the labels of the training subjects, before an adapter learns to read them.
@@ -73,13 +75,13 @@ def fine_tune_encoder(
     if unlabelled is not None and not self_training:
         raise Sig2LMError("--unlabelled is for --self-training only; pass both, or leave it out")
     check_new(out)
-    table = load_table(data)
+    table = load_table(data, believe=believe)
     folders = named(encoder, list(table.info.signals), "--encoder")
     settings = FineTuneSettings(
         epochs, batch_size, learning_rate, augment=augment, seed=seed, class_balance=class_balance, device=device
     )
     if self_training:
-        further = load_table(unlabelled) if unlabelled else None
+        further = load_table(unlabelled, believe=believe) if unlabelled else None
         student = SelfTrainingSettings(epochs=epochs, tuning=settings)
         classifier, records = self_trained_encoders(table, folders, table.info.labels, student, further)
     else:

@@ -25,7 +25,10 @@ def template_for(table: "Table", name: str | None) -> "Template":
 
 
 def load_signals(model: "SignalLM", texts: list[str], reading: RunRecordings) -> "dict[str, Signal]":
-    """Read ``[NAME=]FILE`` texts and conform them; what a file does not state the encoder's contract fills."""
+    """Read ``[NAME=]FILE`` texts and conform them; what a file does not state the encoder's contract fills.
+
+    Their values are judged here, where what is said of them names the file: the model is asked to believe them.
+    """
     from sig2lm.signals.heartbeats import ecg_lead
 
     found = {}

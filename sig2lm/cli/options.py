@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from sig2lm.arguments import split_list
-from sig2lm.errors import Sig2LMError
+from sig2lm.errors import Sig2LMError, one_line
 
 Split = Literal["train", "validation", "test"]
 
@@ -51,6 +51,9 @@ Augment = Annotated[
     typer.Option(
         min=0.0, max=1.0, help="Probability of each augmentation that suits the signal.", rich_help_panel=LEARNING
     ),
+]
+BelieveOption = Annotated[
+    bool, typer.Option("--believe", help="Take values of a table that cannot be what they are said to be.")
 ]
 SeedOption = Annotated[
     int, typer.Option(min=0, max=2**32 - 1, help="Of everything that is drawn at random.")  # as numpy takes one
@@ -110,4 +113,4 @@ def named(texts: list[str], names: list[str], option: str) -> dict[str, str]:
 
 def say(line: str) -> None:
     """Print a line of what goes on, beside the results: to stderr."""
-    typer.echo(line, err=True)
+    typer.echo(one_line(line), err=True)

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from sig2lm.arguments import unknown
+from sig2lm.cli.options import say
 from sig2lm.errors import DatasetError
 
 # Written out, since the names are known only once the readers are loaded; a test compares.
@@ -60,7 +61,7 @@ def prepare(
     stated |= {"recordings": recordings}
     options = {key: value for key, value in stated.items() if value is not None}
     source = None if name == "synthetic" else places[0]
-    prepared = prepare_table(name, source, out, seed, say=lambda text: typer.echo(text, err=True), **options)
+    prepared = prepare_table(name, source, out, seed, say=say, **options)
     for info in prepared if isinstance(prepared, list) else [prepared]:
         where = out / info.task if isinstance(prepared, list) else out
         typer.echo(f"{info.name}: {info.kept} windows kept -> {where}")

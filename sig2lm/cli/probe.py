@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from sig2lm.cli.options import BatchSize, DataOption, EncoderDevice, LearningRate
+from sig2lm.cli.options import BatchSize, BelieveOption, DataOption, EncoderDevice, LearningRate
 from sig2lm.cli.output import PANEL, JsonOption, write_output
 
 
@@ -46,6 +46,7 @@ def probe(
         int | None, typer.Option(min=1, help="With --compare: of what is pretrained here; 10 or more by default.")
     ] = None,
     device: EncoderDevice = "auto",
+    believe: BelieveOption = False,
     json_file: JsonOption = None,
     html: Annotated[
         Path | None,
@@ -86,7 +87,7 @@ def probe(
         self_training=self_training,
         labels=not label_free,
     )
-    tables = [load_table(folder) for folder in (data, test_data) if folder is not None]
+    tables = [load_table(folder, believe=believe) for folder in (data, test_data) if folder is not None]
     test, place = tables[1] if test_data else None, find_device(device)
 
     def placed(found: Any) -> Any:

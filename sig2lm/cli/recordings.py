@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sig2lm.arguments import split_list
+from sig2lm.cli.options import say
 from sig2lm.errors import Sig2LMError
 
 if TYPE_CHECKING:
@@ -111,4 +112,4 @@ def _number(flag: str, text: str, kind: Callable[[str], Any]) -> Any:
 def say_notes(file: Path | str, notes: Sequence[str]) -> None:
     """Say in one line what was guessed when a file was read."""
     if notes:
-        typer.echo(f"{Path(file).name}: {'; '.join(notes)}", err=True)
+        say(f"{Path(file).name}: {'; '.join(notes)}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from sig2lm.cli.groups import MODEL, Placement, takes_groups
-from sig2lm.cli.options import ENCODER, LEARNING, QUESTION, Augment, LearningRate, SeedOption, named
+from sig2lm.cli.options import ENCODER, LEARNING, QUESTION, Augment, BelieveOption, LearningRate, SeedOption, named
 
 if TYPE_CHECKING:
     from sig2lm.lm import FrozenLM
@@ -132,6 +132,7 @@ def train_adapter(
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue the interrupted run in --out.", rich_help_panel=RUNNING)
     ] = False,
+    believe: BelieveOption = False,
     seed: SeedOption = 0,
     *,
     placement: Placement,
@@ -154,7 +155,7 @@ def train_adapter(
 
     if not resume:
         check_new(out)
-    tables = [load_table(folder) for folder in data]
+    tables = [load_table(folder, believe=believe) for folder in data]
     names: list[str | None] = [*template] if template else [None] * len(tables)
     if len(names) != len(tables):
         raise Sig2LMError(

@@ -19,7 +19,7 @@ from sig2lm.cohort.ray_data import run_ray
 from sig2lm.cohort.sources import Source
 from sig2lm.cohort.worker import Count
 from sig2lm.errors import Sig2LMError
-from sig2lm.files import check_new, check_writable, read_json, write_json
+from sig2lm.files import check_new, check_writable, expanded, read_json, write_json
 from sig2lm.progress import Progress
 
 # Readers of Parquet folders skip what begins with an underscore.
@@ -98,7 +98,7 @@ def annotate_cohort(
         What is asked, and of what (:func:`find_sources`).
     out
         A folder: a Parquet file for each recording, with the columns recording, start_s, end_s (s), label, and each
-        choice with its probability; ``_failures.jsonl`` with a line for each that failed.
+        choice with its probability, relies_on_signal; ``_failures.jsonl`` with a line for each that failed.
     engine, workers
         ``local``: processes of this machine; ``ray``: actors of Ray Data.
     resume
@@ -112,7 +112,7 @@ def annotate_cohort(
     if isinstance(engine, str) and engine not in ENGINES:
         raise Sig2LMError(unknown("engine", engine, list(ENGINES)))
     run = ENGINES[engine] if isinstance(engine, str) else engine
-    out = Path(out).expanduser()
+    out = expanded(out)
     identity = job.identity()
     _check_folder(out, identity, resume)
     out.mkdir(parents=True, exist_ok=True)

@@ -50,7 +50,8 @@ class PartWriter:
             return
         names = pa.DictionaryArray.from_arrays(pa.array([0] * len(rows), pa.int32()), [self.recording])
         shares = [[(row.probabilities or {}).get(choice) for row in rows] for choice in self.choices]
-        columns = [[row.start for row in rows], [row.end for row in rows], [row.label for row in rows], *shares]
+        times = [row.start for row in rows], [row.end for row in rows]
+        columns = [*times, [row.label for row in rows], *shares, [row.relies_on_signal for row in rows]]
         arrays = [pa.array(column, kind.type) for column, kind in zip(columns, list(self.file.schema)[1:], strict=True)]
         self.file.write_table(pa.Table.from_arrays([names, *arrays], schema=self.file.schema))
 
@@ -63,7 +64,7 @@ def part_schema(choices: Sequence[str]) -> pa.Schema:
     PromptError
         If a choice has the name of another column.
     """
-    start, end, label, *shares = row_columns(choices, (RECORDING,))
+    start, end, label, *shares, relies = row_columns(choices, (RECORDING,))
     return pa.schema(
         [
             (RECORDING, pa.dictionary(pa.int32(), pa.string())),
@@ -71,6 +72,7 @@ def part_schema(choices: Sequence[str]) -> pa.Schema:
             (end, pa.float64()),
             (label, pa.string()),
             *((choice, pa.float64()) for choice in shares),
+            (relies, pa.bool_()),
         ]
     )
 

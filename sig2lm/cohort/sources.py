@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 
 from sig2lm.errors import Sig2LMError, SignalError
+from sig2lm.files import expanded, real_path
 from sig2lm.signals.devices import device_of
 
 # Beside a WFDB header of the same name these are files of their own; all others belong to the record.
@@ -124,7 +125,7 @@ def find_sources(pattern: str, out: str | Path | None = None) -> Found:
 
 def _divided(pattern: str) -> tuple[Path, str]:
     """The folders before the first wildcard, and the rest; a file that is there is meant as it is."""
-    whole = Path(pattern).expanduser()
+    whole = expanded(pattern)
     if whole.is_file() or not glob.has_magic(pattern):
         return whole, ""
     parts = whole.parts
@@ -133,9 +134,9 @@ def _divided(pattern: str) -> tuple[Path, str]:
 
 
 def _outside(paths: Paths, out: str | Path | None) -> Kept:
-    place = None if out is None else Path(out).expanduser().resolve()
+    place = None if out is None else real_path(expanded(out))
     for name, path in paths.items():
-        if place is None or (place != (found := path.resolve()) and place not in found.parents):
+        if place is None or (place != (found := real_path(path)) and place not in found.parents):
             yield name, path
 
 
@@ -165,7 +166,7 @@ def _first_names(paths: Paths) -> Kept:
     """A file once, however many links lead to it, also where these run in a circle."""
     first: dict[Path, str] = {}
     for name, path in sorted(paths.items(), key=lambda item: (len(Path(item[0]).parts), item[0])):
-        first.setdefault(path.resolve(), name)
+        first.setdefault(real_path(path), name)
     kept = set(first.values())
     for name, path in paths.items():
         if name in kept:

@@ -96,6 +96,7 @@ class Worker:
                 stride=job.stride,
                 facts=job.facts,
                 batch_size=job.batch_size,
+                believe=True,  # it was judged when it was read
             )
         except Sig2LMError as error:
             raise type(error)(f"'{source.path}': {error}") from error

@@ -21,6 +21,7 @@ from sig2lm.datasets.table import SPLITS, TableInfo, TableRow
 from sig2lm.datasets.windows import WindowSpec, cut
 from sig2lm.datasets.writer import Draft
 from sig2lm.errors import DatasetError, SignalError
+from sig2lm.files import real_path
 from sig2lm.signals import Contract, ReadOptions, Signal, read_signal_for
 from sig2lm.signals.plausibility import check_plausible
 
@@ -97,14 +98,14 @@ def draft_manifest(source: Path, seed: int | None, *, skip_bad: bool = False, be
         raise DatasetError(f"'{source / MANIFEST_FILE}' lists no recording with a label or a question; fill it")
     splits, rule = survey.splits(0 if seed is None else seed)
     info = TableInfo(
-        name=source.resolve().name,
+        name=real_path(source).name,
         task=declaration.task,
         labels=tuple(declaration.labels or sorted(survey.labels)),
         signals=declaration.contracts(),
         split_rule=rule,
         kept=0,
         dropped={},
-        source=f"{MANIFEST_FILE} of the folder {source.resolve().name}",
+        source=f"{MANIFEST_FILE} of the folder {real_path(source).name}",
         licence=declaration.licence,
         citation=declaration.citation,
     )
@@ -164,7 +165,7 @@ class _Survey:
 
     def _check_owner(self, entry: Entry, source: Path) -> None:
         for file in entry.files.values():
-            owners = self.owners[(source / file).resolve()]
+            owners = self.owners[real_path(source / file)]
             for other in (other for subject, rows in owners.items() if subject != entry.subject for other in rows):
                 if entry.overlaps(other):
                     raise DatasetError(
@@ -282,8 +283,8 @@ def _seconds(name: str, text: str | None) -> float | None:
 
 
 def _check_inside(source: Path, file: str) -> None:
-    path = (source / file).resolve()
-    if not path.is_relative_to(source.resolve()):
+    path = real_path(source / file)
+    if not path.is_relative_to(real_path(source)):
         raise DatasetError(f"file '{file}' leaves '{source}'; files are named relative to that folder and lie in it")
     # A WFDB record may be named without a suffix, and a wristband's session is a folder.
     if not path.exists() and not path.with_name(f"{path.name}.hea").is_file():

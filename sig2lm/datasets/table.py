@@ -140,11 +140,15 @@ class Table:
         See `TableInfo`.
     path
         The folder.
+    believed
+        Whether values are taken that cannot be what they are said to be
+        (:func:`sig2lm.encoder.compatibility.check_values`).
     """
 
     data: hf.DatasetDict
     info: TableInfo
     path: Path
+    believed: bool = False
 
     def signals(self, row: dict[str, Any]) -> dict[str, Signal]:
         """Return the signals of a row of `data` by name, (C, T) float32."""
@@ -172,8 +176,15 @@ class Table:
         return tuple(label for label in self.info.labels if label in named)
 
 
-def load_table(path: str | Path) -> Table:
+def load_table(path: str | Path, *, believe: bool = False) -> Table:
     """Open a table that `sig2lm prepare` wrote.
+
+    Parameters
+    ----------
+    path
+        Its folder.
+    believe
+        Take values that cannot be what they are said to be, when an encoder reads them.
 
     Raises
     ------
@@ -189,7 +200,7 @@ def load_table(path: str | Path) -> Table:
     expected = [*COLUMNS, *info.signals]
     if not isinstance(data, hf.DatasetDict) or any(split.column_names != expected for split in data.values()):
         raise DatasetError(f"the rows in '{path}' do not have the columns {', '.join(expected)}; prepare it again")
-    return Table(data, info, path)
+    return Table(data, info, path, believe)
 
 
 def _load_info(path: Path) -> TableInfo:

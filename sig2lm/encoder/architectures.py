@@ -128,7 +128,7 @@ def read_config(content: Mapping[str, Any]) -> EncoderConfig:
         If the architecture is unknown, or keys are missing or unknown.
     """
     name = content.get("architecture", PatchTransformerConfig.architecture)
-    if name not in ARCHITECTURES:
+    if not isinstance(name, str) or name not in ARCHITECTURES:
         raise CheckpointError(
             f"expected an encoder of the architecture {', '.join(ARCHITECTURES)}, found '{name}'; it was written by a "
             "later version of sig2lm"

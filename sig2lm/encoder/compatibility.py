@@ -1,12 +1,18 @@
-"""Whether encoders fit a table: one for each signal, and each reads what the table holds."""
+"""Whether encoders fit a table: one for each signal, which reads what the table holds and has seen such values."""
 
-from collections.abc import Iterable, Sequence
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
 
 from sig2lm.datasets import Table
 from sig2lm.encoder.protocol import PatchEncoder
-from sig2lm.errors import DatasetError
-from sig2lm.signals import Contract
-from sig2lm.signals.plausibility import Seen
+from sig2lm.errors import DatasetError, SignalError
+from sig2lm.signals import Contract, Signal
+from sig2lm.signals.plausibility import Seen, check_plausible
+
+_ROWS = 256  # of a split, drawn at random, by which its values are judged
+_logger = logging.getLogger(__name__)
 
 
 def check_every_signal(names: Sequence[str], encoders: Iterable[str], place: str) -> None:
@@ -39,6 +45,41 @@ def check_contract(table: Table, name: str, expected: Contract, owner: str) -> N
                 f"{what} of '{name}' in '{table.path}' is {getattr(found, what)}, but the encoder '{owner}' expects "
                 f"{getattr(expected, what)}; prepare the data set that way, or pretrain an encoder on it"
             )
+
+
+def check_values(table: Table, split: str, encoders: Mapping[str, PatchEncoder]) -> None:
+    """Hold the values of a split against what bodies do and encoders have seen; what is odd is logged, in a line.
+
+    Parameters
+    ----------
+    table, split
+        Whose rows, of which some hundred are looked at. A table that is believed (``load_table(..., believe=True)``)
+        is not judged.
+    encoders
+        By signal; signals of the table without one are passed over.
+
+    Raises
+    ------
+    DatasetError
+        If values are out of all bounds.
+    """
+    judged = [name for name in table.info.signals if name in encoders]
+    if table.believed or split not in table.data or not judged:
+        return
+    rows = table.data[split]
+    drawn = np.sort(np.random.default_rng(0).permutation(len(rows))[:_ROWS])
+    found = [table.signals(row) for row in rows.select(drawn).with_format("numpy")]
+    for name in judged:
+        contract = table.info.signals[name]
+        values = np.concatenate([signals[name].values for signals in found], axis=1)
+        signal = Signal(values, contract.sampling_rate, contract.channels, contract.units, contract.period)
+        encoder, what = encoders[name], f"'{name}' of '{table.path}'"
+        try:
+            odd = check_plausible(signal, encoder.contract, seen_by(encoder), owner=f"the encoder of '{name}'")
+        except SignalError as error:
+            raise DatasetError(f"{what}: {error}") from error
+        if odd:
+            _logger.warning("%s: %s", what, "; ".join(odd))
 
 
 def seen_by(encoder: PatchEncoder) -> Seen | None:

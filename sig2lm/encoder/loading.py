@@ -12,7 +12,7 @@ from sig2lm.encoder.checkpoint import load_encoder
 from sig2lm.encoder.external import LIBRARIES, load_external
 from sig2lm.encoder.protocol import PatchEncoder, check_encoder
 from sig2lm.errors import CheckpointError
-from sig2lm.files import expanded
+from sig2lm.files import expanded, real_path
 from sig2lm.pocket import pocket_encoder, ready_encoders
 from sig2lm.signals import Contract
 
@@ -90,10 +90,10 @@ def source_of(source: str | Path | PatchEncoder) -> str:
     library, name = split_source(source)
     folder = expanded(name)
     if library is None:
-        return str(folder.resolve())
+        return str(real_path(folder))
     if library == READY:
         return f"{READY}:{name}"
-    return f"{library}:{folder.resolve() if folder.is_dir() else name}"
+    return f"{library}:{real_path(folder) if folder.is_dir() else name}"
 
 
 def relative_source(source: str, folder: Path) -> str | None:

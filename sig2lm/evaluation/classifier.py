@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from sig2lm.datasets import Table
+from sig2lm.encoder.compatibility import check_values
 from sig2lm.encoder.tables import closed_rows
 from sig2lm.evaluation.baselines import majority
 from sig2lm.evaluation.hand_features import extra_trees
@@ -48,6 +49,7 @@ def evaluate_classifier(
     """
     table = closed_rows(table, progress)
     progress(f"classifying {len(table.data[split]) if split in table.data else 'a split of'} windows")
+    check_values(table, split, {name: classifier.encoder(name) for name in classifier.encoders})
     predictions = classified(classifier, table, split)
     rivals = {"majority": majority(table, split, classifier.labels)}
     if baselines:

@@ -12,6 +12,7 @@ import numpy as np
 
 from sig2lm.datasets import Table
 from sig2lm.encoder import encoder_fingerprint
+from sig2lm.encoder.compatibility import check_values
 from sig2lm.encoder.tables import closed_rows
 from sig2lm.evaluation.asking import check_closed, held_out_question, predict, seconds_per_answer
 from sig2lm.evaluation.baselines import encoder_probe, majority
@@ -71,6 +72,7 @@ def evaluate(
     """
     table = closed_rows(table, progress)
     check_closed(table, split)
+    check_values(table, split, model.encoders)
     task = model.task(table.info.signals)
     progress(f"asking {len(table.data[split])} questions")
     question = held_out_question(model, table)

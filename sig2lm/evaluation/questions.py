@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from sig2lm.datasets import Table
+from sig2lm.encoder.compatibility import check_values
 from sig2lm.model.answer import Answer
 from sig2lm.model.signal_lm import SignalLM
 from sig2lm.model.table_examples import SignalSource, TableExamples
@@ -79,6 +80,7 @@ def evaluate_questions(
         the training mean; ``transcripts``: questions and answers.
     """
     task = model.task(table.info.signals)
+    check_values(table, split, model.encoders)
     progress("measuring what the recordings carry")
     curriculum = Curriculum.from_table(table, task, seed=seed)
     asked = curriculum.transfer(split, count)

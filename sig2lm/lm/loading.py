@@ -17,7 +17,7 @@ from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 from transformers.utils import logging
 
 from sig2lm.errors import CheckpointError
-from sig2lm.files import cache_folder, expanded, parse_json, read_plain
+from sig2lm.files import cache_folder, expanded, parse_json, read_plain, real_path
 from sig2lm.hub import local_folder
 from sig2lm.lm.gguf import SMOLLM2, converted, fingerprint_gguf, gguf_file, is_gguf, smollm2_file
 from sig2lm.lm.placement import Placement
@@ -60,13 +60,13 @@ def find_lm(name: str | Path, revision: str | None = None) -> LMSource:
         return _find_gguf(smollm2_file(), SMOLLM2)
     if is_gguf(path):
         file = gguf_file(path)
-        return _find_gguf(file, str(file.resolve()))
+        return _find_gguf(file, str(real_path(file)))
     if str(name) == POCKET:
         folder = pocket_folder()
     else:
         folder = local_folder(name, f"an LM (or '{POCKET}', '{SMOLLM2}', a GGUF file)", _HUB_FILES, revision=revision)
     named = str(name) == POCKET or not path.is_dir()
-    return LMSource(folder, str(name) if named else str(folder.resolve()), fingerprint_folder(folder))
+    return LMSource(folder, str(name) if named else str(real_path(folder)), fingerprint_folder(folder))
 
 
 def _find_gguf(file: Path, name: str) -> LMSource:

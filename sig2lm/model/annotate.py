@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
@@ -58,6 +58,7 @@ class Annotation:
     facts: Mapping[str, str]
     batch_size: int
     options: Mapping[str, Any]
+    _usual: dict[str, float | None] = field(init=False, repr=False, default_factory=dict)
 
     def __len__(self) -> int:
         return min(map(len, self.tracks.values()))
@@ -72,9 +73,22 @@ class Annotation:
                     yield WindowRow(*span, None, None)
                     continue
                 answer = next(told)
-                yield WindowRow(
-                    *span, answer.text if self.question.choices is None else answer.label, answer.probabilities
-                )
+                label = answer.text if self.question.choices is None else answer.label
+                yield WindowRow(*span, label, answer.probabilities, self._relies(answer, example))
+
+    def _relies(self, answer: Answer, example: Example) -> bool | None:
+        """Whether an answer rests on its window (:mod:`sig2lm.model.reliance`); not asked of free text."""
+        if self.question.choices is None:
+            return None
+        label, prompter = answer.label or "", self.model.prompter(self.question.task)
+
+        def write(others: Mapping[SignalPlace, SignalInput]) -> Example:
+            return prompter.example(others, self.question.text, fields=self.facts)
+
+        if label not in self._usual:  # what is usual for a choice is so for every window
+            self._usual[label] = self.model.usual(self.question, answer, list(example.recordings), write)
+        found = self.model.reliance(self.question, answer, example.recordings, write, self._usual[label])
+        return None if found is None else found.holds
 
     def span(self, number: int) -> tuple[float, float]:
         """Where a window begins and ends, s from the beginning of the recording."""

@@ -3,6 +3,7 @@
 How a prompt with signals is read is in :mod:`sig2lm.model.fusion`.
 """
 
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -13,6 +14,8 @@ from torch import Tensor
 from transformers import GenerationConfig
 
 from sig2lm.arguments import check_known, unknown
+from sig2lm.encoder.compatibility import seen_by
+from sig2lm.encoder.protocol import PatchEncoder
 from sig2lm.errors import ArgumentError, PromptError, SignalError
 from sig2lm.lm import Context, FrozenLM
 from sig2lm.lm.generation import OPTIONS
@@ -28,6 +31,7 @@ from sig2lm.model.signal_branch import Branch
 from sig2lm.quantities import Check, check_numbers, measure, stated_numbers
 from sig2lm.signals import Signal
 from sig2lm.signals.arrays import ArrayClock, as_signal
+from sig2lm.signals.plausibility import check_plausible
 from sig2lm.templates.task import Question, Task, check_tasks, choose_task
 from sig2lm.templates.turns import SignalPlace
 
@@ -41,6 +45,7 @@ passed beside it.
 WriteExample = Callable[[Mapping[SignalPlace, SignalInput]], Example]
 _OTHERS = 8  # recordings that an answer is put beside, where none of the labels is asked for
 _CERTAIN = -1e-12  # a log-likelihood above this is rounding
+_logger = logging.getLogger(__name__)
 
 
 class QuestionAnswerer(SignalFusion):
@@ -74,6 +79,11 @@ class QuestionAnswerer(SignalFusion):
         self.tasks = (tasks,) if isinstance(tasks, Task) else tuple(tasks)
         self.calibrations = dict(calibrations or {})
         check_tasks(self.tasks, list(branches))
+
+    @property
+    def encoders(self) -> dict[str, PatchEncoder]:
+        """The encoder of each signal."""
+        return {name: self.branch(name).encoder for name in self.branches}
 
     def task(self, signals: Iterable[str]) -> Task:
         """Return the task that shows signals of these names, see :func:`sig2lm.templates.task.choose_task`."""
@@ -132,8 +142,9 @@ class QuestionAnswerer(SignalFusion):
             Between 0 and 1, for questions whose answers are the labels: the answer then has a ``label_set`` that holds
             the right label at least so often, over people like those of validation.
         options
-            For arrays, what they do not state: ``sampling_rate`` in Hz, ``channels``, ``units``, ``period``. For free
-            text, options of ``transformers``' ``generate``: ``max_new_tokens``, ``do_sample``, ``temperature``, ...
+            For arrays, what they do not state: ``sampling_rate`` in Hz, ``channels``, ``units``, ``period``.
+            ``believe=True`` takes values that cannot be what they are said to be. For free text, options of
+            ``transformers``' ``generate``: ``max_new_tokens``, ``do_sample``, ``temperature``, ...
 
         Raises
         ------
@@ -141,7 +152,8 @@ class QuestionAnswerer(SignalFusion):
             When a fact or an option is unknown, the choices are no list, a closed question has options of free text, or
             nothing is known to promise a coverage from.
         SignalError
-            When a signal breaks the encoder's contract, or an array has another shape or no rate.
+            When a signal breaks the encoder's contract or holds values that cannot be, or an array has another shape or
+            no rate.
         """
         return self.ask_many([signals], question, choices, facts=[facts or {}], coverage=coverage, **options)[0]
 
@@ -166,7 +178,8 @@ class QuestionAnswerer(SignalFusion):
         if not len(recordings):
             return []
         clock = ArrayClock.taken_from(options)
-        task = self.task(self.named(recordings[0], clock))
+        named = [self.named(signals, clock) for signals in recordings]
+        task = self.task(named[0])
         asked = self.question(task, question, choices)
         check_options(asked, options)
         conformity = None if coverage is None else self._conformity(asked, coverage)
@@ -174,8 +187,8 @@ class QuestionAnswerer(SignalFusion):
         if len(told) != len(recordings):
             raise ArgumentError(f"expected facts for each of {len(recordings)} recordings, found {len(told)}")
         examples = (
-            self.example(task, self.recordings(self.named(signals, clock)), asked.text, known)
-            for signals, known in zip(recordings, told, strict=True)
+            self.example(task, self.recordings(signals), asked.text, known)
+            for signals, known in zip(named, told, strict=True)
         )
         prompter = self.prompter(task)
         answers = []
@@ -271,7 +284,12 @@ class QuestionAnswerer(SignalFusion):
 
     @torch.no_grad()
     def reliance(
-        self, question: Question, answer: Answer, recordings: Mapping[SignalPlace, SignalInput], write: WriteExample
+        self,
+        question: Question,
+        answer: Answer,
+        recordings: Mapping[SignalPlace, SignalInput],
+        write: WriteExample,
+        usual: float | None = None,
     ) -> Reliance | None:
         """How much likelier an answer is than for other recordings; None where this run keeps none.
 
@@ -283,27 +301,47 @@ class QuestionAnswerer(SignalFusion):
             What it was asked about.
         write
             Writes the same question about given recordings.
+        usual
+            What :meth:`usual` returned for this answer, where it is known.
         """
         if not any(one.values is None or np.isfinite(one.values).any() for one in recordings.values()):
             return NOTHING_OBSERVED
         calibration = self.calibrations.get(self.tasks.index(question.task))
         if calibration is None or calibration.reliance is None or not calibration.recordings or not answer.text:
             return None
-        if question.offsets is not None:  # of labels it is known from the start
-            labels = [question.task.labels.index(choice) for choice in question.choices or ()]
-            mean = calibration.answers[:, labels].mean(axis=0)
-            usual = mean[(question.choices or ()).index(answer.label or "")] / mean.sum()
-        else:
-            kept = calibration.recordings
-            others = [
-                {place: kept[(row + place.index) % len(kept)][place.name] for place in recordings}
-                for row in range(0, len(kept), -(-len(kept) // _OTHERS))
-            ]
-            usual = float(self.log_odds(self.read([write(one) for one in others]), question, answer).sigmoid().mean())
+        usual = self._usual(calibration, question, answer, list(recordings), write) if usual is None else usual
         own = answer.confidence
         if own is None:
             own = float(self.log_odds(self.read([write(recordings)]), question, answer).sigmoid())
         return Reliance(float(changes(np.array(own), np.array(usual))), calibration.reliance.threshold)
+
+    def usual(
+        self, question: Question, answer: Answer, places: Sequence[SignalPlace], write: WriteExample
+    ) -> float | None:
+        """How likely an answer is for the recordings that a run keeps; None where it keeps none."""
+        calibration = self.calibrations.get(self.tasks.index(question.task))
+        kept = calibration is not None and calibration.recordings
+        return self._usual(calibration, question, answer, places, write) if calibration and kept else None
+
+    @torch.no_grad()
+    def _usual(
+        self,
+        calibration: Calibration,
+        question: Question,
+        answer: Answer,
+        places: Sequence[SignalPlace],
+        write: WriteExample,
+    ) -> float:
+        if question.offsets is not None:  # of labels it is known from the start
+            labels = [question.task.labels.index(choice) for choice in question.choices or ()]
+            mean = calibration.answers[:, labels].mean(axis=0)
+            return float(mean[(question.choices or ()).index(answer.label or "")] / mean.sum())
+        kept = calibration.recordings
+        others = [
+            {place: kept[(row + place.index) % len(kept)][place.name] for place in places}
+            for row in range(0, len(kept), -(-len(kept) // _OTHERS))
+        ]
+        return float(self.log_odds(self.read([write(one) for one in others]), question, answer).sigmoid().mean())
 
     def recordings(self, signals: Signals, first: Mapping[str, int] | None = None) -> dict[SignalPlace, SignalInput]:
         """Conform signals to their contracts and return them as the recordings of an example.
@@ -344,12 +382,21 @@ class QuestionAnswerer(SignalFusion):
         return {name: " ".join(texts) for name, texts in found.items()} | stated(task.template, recordings)
 
     def named(self, signals: Signals, clock: ArrayClock | None = None) -> dict[str, list[Signal]]:
-        """Return signals by name, whichever way they were passed; ``clock`` is what is stated of arrays.
+        """Return signals by name, whichever way they were passed.
+
+        Parameters
+        ----------
+        signals
+            As :meth:`ask` takes them.
+        clock
+            What is stated of arrays. With it values are held against what bodies do and the encoder has seen
+            (:func:`sig2lm.signals.plausibility.check_plausible`), unless they are to be believed; what is odd is
+            logged.
 
         Raises
         ------
         SignalError
-            When a name is unknown or lacks, or what is passed is no signal and does not become one.
+            When a name is unknown or lacks, what is passed is no signal and does not become one, or values cannot be.
         """
         if not isinstance(signals, Mapping):
             if len(self.branches) > 1:
@@ -367,7 +414,16 @@ class QuestionAnswerer(SignalFusion):
             if not several:
                 raise SignalError(f"expected a recording of '{name}', found an empty list; pass one")
             found[name] = [as_signal(part, contract, f"the encoder of '{name}'", clock) for part in several]
+            if clock is not None and not clock.believe:
+                self._check_values(name, found[name])
         return found
+
+    def _check_values(self, name: str, signals: Sequence[Signal]) -> None:
+        """Refuse recordings whose values cannot be; log what is odd about others."""
+        encoder, owner = self.branch(name).encoder, f"the encoder of '{name}'"
+        for signal in signals:
+            if odd := check_plausible(signal, encoder.contract, seen_by(encoder), owner=owner):
+                _logger.warning("%s: %s", name, "; ".join(odd))
 
     def known_facts(self, task: Task) -> list[str]:
         """Return the names of the facts that a task's template tells."""

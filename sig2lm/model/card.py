@@ -12,9 +12,10 @@ import jinja2
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from sig2lm.encoder.external import LICENCES
-from sig2lm.files import read_json
+from sig2lm.errors import CheckpointError
+from sig2lm.files import read_json, real_path
 from sig2lm.lm.loading import lm_licence
-from sig2lm.model.checkpoint import CALIBRATION, REPORT
+from sig2lm.model.checkpoint import CALIBRATION, REPORT, read_record
 from sig2lm.signals import Contract
 from sig2lm.tensors import fingerprint, read_tensors
 
@@ -41,7 +42,7 @@ def run_card(folder: Path, name: str | None = None) -> ModelCard:
     Raises
     ------
     CheckpointError
-        If there is no run.
+        If there is no run, or its files do not say what a card states.
 
     Examples
     --------
@@ -50,7 +51,17 @@ def run_card(folder: Path, name: str | None = None) -> ModelCard:
     >>> card.data.library_name, "signals shuffled" in card.text
     ('sig2lm', True)
     """
-    name = name or folder.resolve().name
+    read_record(folder)
+    try:
+        return _card(folder, name or real_path(folder).name)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(
+            f"expected a run of sig2lm in '{folder}', but its config.json, train.json or {REPORT} does not say what a "
+            f"card states ({type(error).__name__}: {error}); copy it again"
+        ) from error
+
+
+def _card(folder: Path, name: str) -> ModelCard:
     config = read_json(folder / "config.json", f"a run of sig2lm in '{folder}'")
     training = read_json(folder / "train.json", f"a run in '{folder}'") if (folder / "train.json").is_file() else {}
     trained = read_tensors(folder / "adapter.safetensors", f"a run of sig2lm in '{folder}'")

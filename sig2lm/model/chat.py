@@ -42,7 +42,8 @@ class Chat:
     facts
         What else is known, for templates that tell it.
     stated
-        Of arrays, what they do not state: ``sampling_rate``, ``channels``, ``units``, ``period``.
+        Of arrays, what they do not state: ``sampling_rate``, ``channels``, ``units``, ``period``; and ``believe``, as
+        :meth:`SignalLM.ask` takes it.
 
     Raises
     ------

@@ -12,6 +12,7 @@ from sig2lm.errors import Sig2LMError
 from sig2lm.files import replaced_file
 from sig2lm.model.answering import QuestionAnswerer, Signals
 from sig2lm.model.batches import collate
+from sig2lm.signals.arrays import ArrayClock
 
 SUFFIXES = (".safetensors", ".pt")
 
@@ -92,6 +93,8 @@ def export_prompt(
     signals: Signals,
     question: str | None = None,
     facts: Mapping[str, str] | None = None,
+    *,
+    believe: bool = False,
 ) -> ExportedPrompt:
     """Return the prompt of a question as vectors.
 
@@ -102,7 +105,7 @@ def export_prompt(
     ----------
     model
         Whose prompt it is.
-    signals, question, facts
+    signals, question, facts, believe
         As :meth:`SignalLM.ask` takes them.
 
     Raises
@@ -118,7 +121,7 @@ def export_prompt(
         )
     if lm.embeds_twice:
         raise Sig2LMError(f"the LM '{lm.name}' embeds each token again in every layer, which a prompt of vectors lacks")
-    named = model.named(signals)
+    named = model.named(signals, ArrayClock(believe=believe))
     task = model.task(named)
     text = question or task.template.question[0]
     example = model.example(task, model.recordings(named), text, model.checked_facts(task, facts or {}))

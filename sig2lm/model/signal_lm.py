@@ -12,7 +12,7 @@ from huggingface_hub import ModelCard, ModelHubMixin, snapshot_download
 
 from sig2lm.arguments import check_known
 from sig2lm.encoder import PatchEncoder
-from sig2lm.files import write_json
+from sig2lm.files import real_path, write_json
 from sig2lm.lm import FrozenLM, PlacementRequest
 from sig2lm.model.annotate import Annotation, annotate
 from sig2lm.model.answer import Answer
@@ -130,7 +130,7 @@ class SignalLM(
         """
         known = [*_names(ModelHubMixin.save_pretrained), *_names(ModelHubMixin.push_to_hub)]
         check_known("option", options, [name for name in known if name != "save_directory"])
-        named = {"name": Path(save_directory).resolve().name}
+        named = {"name": real_path(Path(save_directory)).name}
         found: str | None = super().save_pretrained(save_directory, **{"model_card_kwargs": named, **options})
         return found
 

@@ -18,7 +18,7 @@ from transformers import Trainer, set_seed
 
 from sig2lm.datasets import Table
 from sig2lm.encoder.batching import stack_values
-from sig2lm.encoder.compatibility import check_every_signal
+from sig2lm.encoder.compatibility import check_every_signal, check_values
 from sig2lm.encoder.loading import load_any_encoder, source_of
 from sig2lm.encoder.protocol import PatchEncoder
 from sig2lm.encoder.signal_encoder import SignalEncoder
@@ -236,6 +236,7 @@ def fitting_encoders(table: Table, folders: Mapping[str, str | Path]) -> dict[st
     encoders = {name: _own_encoder(folder, table.info.signals[name]) for name, folder in folders.items()}
     for name in encoders:
         check_readable(table, name, contracts_of(encoders))
+    check_values(table, "train", encoders)
     return encoders
 
 

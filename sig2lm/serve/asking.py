@@ -39,6 +39,10 @@ class Ask:
         What the LM keeps of the first recording, if it does.
     notes
         What was guessed or is odd about recordings.
+    opening, facts
+        The words of the first question, and what else is known.
+    reliance
+        Whether it is asked of every answer, and not of labels alone, if it relies on the signal.
     """
 
     task: Task
@@ -50,6 +54,17 @@ class Ask:
     seed: int | None = None
     beginning: Beginning | None = None
     notes: tuple[str, ...] = ()
+    opening: str = ""
+    facts: Mapping[str, str] | None = None
+    reliance: bool = False
+
+    def turns_about(self, model: QuestionAnswerer, recordings: Mapping[SignalPlace, SignalInput]) -> tuple[Turn, ...]:
+        """Return the conversation as it would be about other recordings: the first question states what is theirs."""
+        first = next(turn for turn in self.turns if turn.role == "user")
+        places = [part for part in first.parts if isinstance(part, SignalPlace)]
+        fields = {**(self.facts or {}), **model.summaries(self.task, {place: recordings[place] for place in places})}
+        opening = self.task.template.render(self.opening, places, fields)
+        return (*opening, *self.turns[len(opening) :])
 
     @property
     def is_first(self) -> bool:
@@ -104,9 +119,9 @@ class Asker:
         places = _places(asked)
         recordings = {place: signal.recording for one in places for place, signal in one.items()}
         first = {place: signal.recording for place, signal in places[0].items()}
-        fields = self.model.checked_facts(task, request.facts or {}) | self.model.summaries(task, first)
-        question = asked[0].text or task.template.question[0]
-        turns = list(task.template.render(question, list(first), fields))
+        facts = self.model.checked_facts(task, request.facts or {})
+        question = opening = asked[0].text or task.template.question[0]
+        turns = list(task.template.render(question, list(first), facts | self.model.summaries(task, first)))
         for answer, one, here in zip(answers, asked[1:], places[1:], strict=True):
             question = one.text
             words = {place: signal.recording.measured for place, signal in here.items() if task.template.shows_measured}
@@ -122,6 +137,9 @@ class Asker:
             request.seed,
             kept[0].beginning,
             tuple(note for signal in kept for note in signal.notes),
+            opening,
+            facts,
+            request.reliance,
         )
 
     def first_question(self, signal: KeptSignal) -> Ask:
@@ -130,7 +148,7 @@ class Asker:
         recordings = {SignalPlace(signal.name): signal.recording}
         question = task.template.question[0]
         turns = task.template.render(question, list(recordings), self.model.summaries(task, recordings))
-        return Ask(task, recordings, turns, question)
+        return Ask(task, recordings, turns, question, opening=question)
 
     def _writing(self, request: ChatRequest) -> dict[str, Any]:
         options = request.writing

@@ -23,12 +23,13 @@ from sig2lm.lm.generation import NEW_TOKENS
 from sig2lm.model.answer import Answer, closed_answer
 from sig2lm.model.answering import QuestionAnswerer, check_options
 from sig2lm.model.beginnings import read_from
-from sig2lm.model.examples import Example
+from sig2lm.model.examples import Example, SignalInput
 from sig2lm.serve.asking import Ask
 from sig2lm.serve.failures import RequestError
 from sig2lm.serve.metrics import Metrics
 from sig2lm.serve.settings import ServeSettings
 from sig2lm.templates.task import Question
+from sig2lm.templates.turns import SignalPlace
 
 _logger = logging.getLogger(__name__)
 _Result = TypeVar("_Result")
@@ -278,28 +279,45 @@ class Engine:
         ]
         lengths = {text: len(lm.dialogue.encode_answer(text)) for text in sentences}
         for one, answer in zip(group, answers, strict=True):
-            self._finish(one.job, Finished(answer, one.length, lengths[answer.text]), "closed")
+            self._finish(one, Finished(answer, one.length, lengths[answer.text]), "closed")
         return []
+
+    def _relying(self, one: _Ready, answer: Answer) -> Answer:
+        """An answer with whether it relies on its signal: of labels, and where it is asked for, as it takes longer."""
+        ask, model = one.job.ask, self._model
+        if one.question.offsets is None and not ask.reliance:
+            return answer
+
+        def write(recordings: Mapping[SignalPlace, SignalInput]) -> Example:
+            sizes = model.prompter(ask.task).sizes(recordings)
+            return Example(model.lm.dialogue.encode(ask.turns_about(model, recordings), sizes), recordings)
+
+        return replace(answer, reliance=model.reliance(one.question, answer, ask.recordings, write))
 
     def _step(self, writing: "_Writing") -> bool:
         """Write a token of each text; whether any is left."""
         try:
-            for job, event in writing.step():
+            for one, event in writing.step():
                 if isinstance(event, Finished):
                     self._metrics.tokens.inc(event.completion_tokens)
-                    self._finish(job, event, "open")
+                    self._finish(one, event, "open")
                 else:
-                    job.deliver(event)
+                    one.job.deliver(event)
         except Exception as error:
             for job in writing.unfinished:
                 self._fail(job, error)
             return False
         return bool(writing.unfinished)
 
-    def _finish(self, job: Job, event: Finished, kind: str) -> None:
+    def _finish(self, one: _Ready, event: Finished, kind: str) -> None:
+        try:
+            event = replace(event, answer=self._relying(one, event.answer))
+        except Exception as error:
+            self._fail(one.job, error)
+            return
         self._leave()
-        self._metrics.seconds.labels(kind).observe(time.perf_counter() - job.started)
-        job.deliver(event)
+        self._metrics.seconds.labels(kind).observe(time.perf_counter() - one.job.started)
+        one.job.deliver(event)
 
     def _fail(self, job: Job, error: Exception) -> None:
         if not isinstance(error, Sig2LMError):
@@ -344,7 +362,7 @@ class _Writing:
         """Jobs whose text is not whole; who left is not waited for."""
         return [one.job for one, _ in self._rows.values()]
 
-    def step(self) -> Iterator[tuple[Job, Piece | Finished]]:
+    def step(self) -> Iterator[tuple[_Ready, Piece | Finished]]:
         """Write a token in each row and yield what it gives."""
         tokens = None if all(job.abandoned for job in self.unfinished) else next(self._tokens, None)
         if tokens is None:
@@ -357,10 +375,10 @@ class _Writing:
                 del self._rows[number]
             piece = stream.finish() if token is None else stream.push(token)
             if piece:
-                yield one.job, Piece(piece)
+                yield one, Piece(piece)
             if token is None:
                 answer = Answer(stream.text, one.job.ask.task.parse(stream.text), None)
-                yield one.job, Finished(answer, one.length, len(stream.ids), self._is_cut(one, stream))
+                yield one, Finished(answer, one.length, len(stream.ids), self._is_cut(one, stream))
 
     def _is_cut(self, one: _Ready, stream: TextStream) -> bool:
         """Whether a text is as long as it may be, or as the LM has positions for."""

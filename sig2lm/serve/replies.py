@@ -121,11 +121,24 @@ class Reply:
         answer, notes = event.answer, list(self._ask.notes)
         if answer.probabilities is None:
             found = list(await run_in_threadpool(self._service.model.check, answer.text, self._ask.recordings))
-            return schemas.Details(label=answer.label, probabilities=None, logprobs=None, checks=found, notes=notes)
+            return schemas.Details(
+                label=answer.label,
+                probabilities=None,
+                logprobs=None,
+                checks=found,
+                relies_on_signal=answer.relies_on_signal,
+                notes=notes,
+            )
         if unused := [name for name in _OF_FREE_TEXT if getattr(self._request, name) is not None]:
             notes.append(f"answered by the likelihood of the choices, which has no use for {', '.join(unused)}")
         logs = {label: math.log(max(share, 1e-300)) for label, share in answer.probabilities.items()}
-        return schemas.Details(label=answer.label, probabilities=answer.probabilities, logprobs=logs, notes=notes)
+        return schemas.Details(
+            label=answer.label,
+            probabilities=answer.probabilities,
+            logprobs=logs,
+            relies_on_signal=answer.relies_on_signal,
+            notes=notes,
+        )
 
 
 _OF_FREE_TEXT = ("max_tokens", "max_completion_tokens", "temperature", "top_p", "seed")

@@ -78,6 +78,11 @@ class ChatRequest(_Sent):
     facts: dict[Name, Text] | None = Field(
         None, description="What else is known, for templates that state it; a field of sig2lm's own."
     )
+    reliance: bool = Field(
+        False,
+        description="Whether each answer relies on the signal, and not answers among the labels alone; takes longer. "
+        "A field of sig2lm's own.",
+    )
     n: Literal[1] | None = None
     logprobs: Literal[False] | None = None
     user: Name | None = None
@@ -110,6 +115,7 @@ class Details(BaseModel):
     probabilities: dict[str, float] | None
     logprobs: dict[str, float] | None
     checks: list[Check] = []
+    relies_on_signal: bool | None = None
     notes: list[str] = []
 
 

@@ -14,7 +14,7 @@ from sig2lm.signals.signal import Signal
 
 @dataclass(frozen=True)
 class ArrayClock:
-    """What a caller states of arrays; the fields are those of :class:`Signal`.
+    """What a caller states of arrays, in the fields of :class:`Signal`; and whether values are taken as they are.
 
     Attributes
     ----------
@@ -22,12 +22,15 @@ class ArrayClock:
         Hz, or s between rows. A rate is never assumed; a period is that of the contract where none is stated.
     channels, units
         Names and units of the rows; by default those of the contract.
+    believe
+        Of signals too: take values that cannot be what they are said to be, and say nothing of them.
     """
 
     sampling_rate: float | None = None
     channels: Sequence[str] | None = None
     units: Sequence[str] | None = None
     period: float | None = None
+    believe: bool = False
 
     @classmethod
     def names(cls) -> list[str]:
@@ -42,7 +45,7 @@ class ArrayClock:
     @property
     def stated(self) -> list[str]:
         """The names of what is stated."""
-        return [name for name in self.names() if getattr(self, name) is not None]
+        return [name for name in self.names() if name != "believe" and getattr(self, name) is not None]
 
 
 def as_signal(data: Any, contract: Contract, owner: str, clock: ArrayClock | None = None) -> Signal:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from sig2lm.signals.units import is_unit
 
-_BRACKETED = re.compile(r"^(?P<name>.*?)[\s_.,:]*[(\[](?P<unit>[^()\[\]]*(?:\([^()]*\))?[^()\[\]]*)[)\]]$")
 _WORD = re.compile(r"[A-ZÄÖÜ]+(?![a-zäöüµ])|[A-ZÄÖÜ]?[a-zäöüµμ]+|\d+")
 # Endings of names that are units and hardly anything else; "_g" may be green and "_c" a phase, so these are none.
 _ENDINGS = {
@@ -103,13 +102,23 @@ ColumnName(raw='ecg_mV', name='ecg', unit='mV'))
     (True, True)
     """
     raw = raw.strip()
-    bracketed = _BRACKETED.match(raw)
-    if bracketed and bracketed["name"] and names_unit(bracketed["unit"]):
-        return ColumnName(raw, bracketed["name"].strip(), bracketed["unit"].strip())
+    called, unit = _last_bracket(raw)
+    if called and names_unit(unit):
+        return ColumnName(raw, called, unit.strip())
     name, _, ending = raw.rpartition("_")
-    if name and (unit := _ENDINGS.get(ending.lower())) and not (ending == "s" and name.endswith("_m")):
-        return ColumnName(raw, name, unit)
+    if name and (known := _ENDINGS.get(ending.lower())) and not (ending == "s" and name.endswith("_m")):
+        return ColumnName(raw, name, known)
     return ColumnName(raw, raw)
+
+
+def _last_bracket(raw: str) -> tuple[str, str]:
+    """What stands before a bracket that ends a name, and in it; read from its end, since names may be of any length."""
+    depth = 0
+    for place in range(len(raw) - 1, -1, -1):
+        depth += (raw[place] in ")]") - (raw[place] in "([")
+        if depth <= 0:
+            return raw[:place].rstrip(" \t_.,:"), raw[place + 1 : -1]
+    return "", ""
 
 
 def names_unit(text: str) -> bool:

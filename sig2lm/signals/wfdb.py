@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from sig2lm.errors import SignalError
+from sig2lm.files import real_path
 from sig2lm.signals.recording import Recording, Wanted, distinct, shorten
 from sig2lm.signals.streams import Header, Streams
 
@@ -218,5 +219,5 @@ def _without_date(header: Path, folder: Path) -> Path:
     (folder / header.name).write_text(text + "\n", encoding="ascii")
     for name in {line.split()[0] for line in signals}:
         if Path(name).name == name and (header.parent / name).is_file():
-            (folder / name).symlink_to((header.parent / name).resolve())
+            (folder / name).symlink_to(real_path(header.parent / name))
     return folder / header.stem

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from sig2lm.errors import TokenizerError
-from sig2lm.files import expanded, parse_json, read_plain
+from sig2lm.files import expanded, parse_json, read_plain, real_path
 from sig2lm.pocket import POCKET, pocket_folder
 from sig2lm.tokenization.tokenizer import FastTokenizer, TextTokenizer, TiktokenTokenizer
 
@@ -44,7 +44,7 @@ def load_tokenizer(source: str | Path) -> TextTokenizer:
     if name == POCKET:
         return pocket_tokenizer()
     if path.is_file():
-        return _from_file(path, path.parent.resolve().name)
+        return _from_file(path, real_path(path.parent).name)
     if name.startswith(TIKTOKEN_PREFIX) or name in TIKTOKEN_NAMES:
         return _from_tiktoken(name.removeprefix(TIKTOKEN_PREFIX))
     if path.is_absolute() or name.startswith((".", "~")) or name.count("/") > 1 or path.suffix == ".json":
@@ -96,7 +96,7 @@ def pocket_tokenizer() -> TextTokenizer:
 
 
 def _from_folder(folder: Path) -> TextTokenizer:
-    name = folder.resolve().name
+    name = real_path(folder).name
     if (folder / "tokenizer.json").is_file():
         return _from_file(folder / "tokenizer.json", name)
     if any((folder / file).is_file() for file in OLDER_FILES):

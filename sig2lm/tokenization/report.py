@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from sig2lm.files import expanded
+from sig2lm.files import expanded, real_path
 from sig2lm.tokenization.alignments import alignment
 from sig2lm.tokenization.contexts import context_dependence, spellings
 from sig2lm.tokenization.costs import cost
@@ -132,7 +132,7 @@ def _listed(value: Any) -> list[Any]:
 
 
 def _same_folder(source: str, folder: str | Path) -> bool:
-    return expanded(source).resolve() == expanded(folder).resolve()
+    return real_path(expanded(source)) == real_path(expanded(folder))
 
 
 def _unique(items: Sequence[Any]) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from sig2lm._version import __version__
 from sig2lm.datasets import Table
 from sig2lm.datasets.subset import spread_rows, take_rows
 from sig2lm.encoder import PatchEncoder, encoder_fingerprint, load_any_encoder
-from sig2lm.encoder.compatibility import check_every_signal
+from sig2lm.encoder.compatibility import check_every_signal, check_values
 from sig2lm.encoder.loading import source_of
 from sig2lm.encoder.tables import check_readable
 from sig2lm.errors import CheckpointError, DatasetError, PromptError, Sig2LMError
@@ -92,6 +92,7 @@ def build_model(
         encoder = load_any_encoder(source, reading[0].info.signals[name])
         for table in reading:
             check_readable(table, name, {name: encoder.contract})
+            check_values(table, "train", {name: encoder})
         adapter = build_adapter(config, encoder.width, lm.width, lm.embedding_norm)
         branches[name] = SignalBranch(encoder, adapter, settings.train_encoder, source_of(source))
     tasks = [Task.from_template(template, table.info.labels) for table, template in zip(tables, templates, strict=True)]

@@ -51,6 +51,8 @@ class Exchange:
         The choices with their probabilities, the likeliest first; empty for an open question.
     checks
         The numbers that the answer states, beside what was measured.
+    relies_on_signal
+        Whether the answer is likelier than for other recordings; None where that is not known.
     seconds
         How long it took; None while it is being written.
     choices
@@ -66,6 +68,7 @@ class Exchange:
     text: str = ""
     ranked: list[tuple[str, float]] = field(default_factory=list)
     checks: tuple[Check, ...] = ()
+    relies_on_signal: bool | None = None
     seconds: float | None = None
     choices: tuple[str, ...] | None = None
     evidence: Explained | None = None
@@ -115,9 +118,12 @@ class Conversation:
             if choices or chat.task.choices(exchange.question, None):
                 answer = chat.ask(exchange.question, choices)
                 exchange.text, exchange.ranked = answer.text, answer.ranked
+                exchange.relies_on_signal = answer.relies_on_signal
             else:
                 yield from self._write(chat, exchange, started, options)
                 exchange.checks = chat.check(exchange.text)
+                reliance = chat.reliance() if not exchange.stopped else None
+                exchange.relies_on_signal = None if reliance is None else reliance.holds
             exchange.seconds = time.monotonic() - started
             self._heading = ""
         finally:
@@ -142,7 +148,7 @@ class Conversation:
         if not answered:
             raise PromptError("expected an answer to explain, found none; ask something first")
         exchange = answered[-1]
-        answer = self.model.explain(slot.signals(), exchange.question, exchange.choices)
+        answer = self.model.explain(slot.signals(), exchange.question, exchange.choices, believe=True)
         assert answer.evidence is not None
         slot.shades = {}
         signals = answer.evidence.signals
@@ -171,18 +177,21 @@ class Conversation:
             self.exchanges.remove(exchange)
 
     def _chat_about(self, slots: Sequence[Slot]) -> Chat:
-        """The conversation about these recordings: the one that there is, with what has joined it, or a new one."""
+        """The conversation about these recordings: the one that there is, with what has joined it, or a new one.
+
+        Their values were judged when they came, as a whole; a part of them may be flat.
+        """
         filled = [slot for slot in slots if slot.recordings] or [slots[0]]
         about = tuple((tuple(slot.recordings.items()), slot.window) for slot in filled)
         words = [slot.words() for slot in filled]
         if self._chat is None or about[: len(self._about)] != self._about:
-            chat, heading = self.model.chat(filled[0].signals()), "; beside it, ".join(words)
+            chat, heading = self.model.chat(filled[0].signals(), believe=True), "; beside it, ".join(words)
             new = filled[1:]
         else:
             chat, new = self._chat, filled[len(self._about) :]
             heading = f"with {'; '.join(words[len(self._about) :])}" if new else self._heading
         for slot in new:
-            chat.add(slot.signals())
+            chat.add(slot.signals(), believe=True)
         self._chat, self._about, self._heading = chat, about, heading
         return chat
 

@@ -86,6 +86,7 @@ def test_rows_are_those_of_annotate_and_failures_are_listed(home: Path, tmp_path
     assert list(pd.read_parquet(tmp_path / "out").columns) == [
         *("recording", "start_s", "end_s", "label"),
         *TEMPLATE.labels,
+        "relies_on_signal",
     ]
     assert (summary.recordings, summary.annotated, summary.failed, summary.windows) == (4, 2, 2, 7)
     assert summary.without_values == 1

@@ -128,7 +128,7 @@ def test_a_question_of_one_s_own_with_choices_and_an_open_one() -> None:
 
 def test_another_rate_order_and_unit_are_conformed() -> None:
     model = build_signal_lm(dtype=torch.float64)
-    values = motion(1600, seed=3).values.cumsum(axis=1)
+    values = 0.01 * motion(1600, seed=3).values.cumsum(axis=1)
     signal = Signal(values, 100.0, ("acc_z", "acc_x", "acc_y"), ("g",) * 3)
     whole = MOTION.conform(signal, "it")
     rows = list(model.annotate(signal))
@@ -264,7 +264,7 @@ def annotate(run: Path, *more: object, code: int = 0) -> str:
 def test_the_command_writes_rows_and_a_page(run: Path, tmp_path: Path) -> None:
     said = annotate(run, "--out", tmp_path / "labels.csv", "--html", tmp_path / "labels.html", "--stride", 0.64)
     header, *lines = table(tmp_path / "labels.csv")
-    assert header == ["start_s", "end_s", "label", *TEMPLATE.labels]
+    assert header == ["start_s", "end_s", "label", *TEMPLATE.labels, "relies_on_signal"]
     rows = [dict(zip(header, line, strict=True)) for line in lines]
     assert [row["start_s"] for row in rows[:3]] == ["0", "0.64", "1.28"]
     assert rows[2]["label"] == rows[2]["up"] == ""
@@ -282,9 +282,9 @@ def test_the_command_writes_rows_and_a_page(run: Path, tmp_path: Path) -> None:
 def test_the_command_takes_a_question(run: Path, tmp_path: Path) -> None:
     out = tmp_path / "labels.csv"
     annotate(run, "Left or right?", "--choices", "left,right", "--out", out)
-    assert table(out)[0] == ["start_s", "end_s", "label", "left", "right"]
+    assert table(out)[0] == ["start_s", "end_s", "label", "left", "right", "relies_on_signal"]
     annotate(run, "Why?", "--out", out, "--html", tmp_path / "page.html")
-    assert table(out)[0] == ["start_s", "end_s", "label"]
+    assert table(out)[0] == ["start_s", "end_s", "label", "relies_on_signal"]
 
 
 def test_a_page_stays_small(run: Path, tmp_path: Path) -> None:

@@ -38,7 +38,10 @@ def test_each_number_of_a_free_answer_stands_beside_what_was_measured(telling: S
     assert asked.checks[2].measured is None
     assert Chat(telling, walk()).ask("Tell me about it.", max_new_tokens=2).checks == asked.checks
     other = telling.ask_many(
-        [walk(), Signal(2 * walk().values, 50.0, walk().channels, walk().units)], "And?", max_new_tokens=2
+        [walk(), Signal(2 * walk().values, 50.0, walk().channels, walk().units)],
+        "And?",
+        max_new_tokens=2,
+        believe=True,
     )
     assert [len(answer.checks) for answer in other] == [3, 3]
     assert other[0].checks == asked.checks

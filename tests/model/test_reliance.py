@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from sig2lm.datasets import Table
 from sig2lm.model.calibration import Calibration
 from sig2lm.model.reliance import RelianceRule
 from sig2lm.model.signal_lm import SignalLM
+from sig2lm.signals.annotation_rows import row_file
 
 FREE = "Tell me about it."
 
@@ -75,3 +77,47 @@ def test_labels_are_put_beside_what_is_known_of_training_recordings(model: Signa
     assert model.ask_many(weeks, FREE, max_new_tokens=2)[0].relies_on_signal is None  # would take as long again
     model.calibrations.clear()
     assert model.ask(weeks[0]).relies_on_signal is None
+
+
+def test_a_window_says_whether_its_answer_relies_on_it(model: SignalLM, days: Table, tmp_path: Path) -> None:
+    weeks = [days.signals(row)["daily"] for row in days.data["test"].with_format("numpy").select(range(3))]
+    long = replace(weeks[0], values=np.concatenate([week.values for week in weeks], axis=1))
+    for asked in ({}, {"question": "Is it so?", "choices": ["yes", "no"]}):
+        rows = list(model.annotate(long, window=weeks[0].num_samples, **asked))
+        expected = [model.ask(week, **asked).relies_on_signal for week in weeks]
+        assert [row.relies_on_signal for row in rows] == expected
+        assert None not in expected
+    with row_file(tmp_path / "rows.csv", ("yes", "no")) as write:
+        for row in rows:
+            write(row)
+    written = (tmp_path / "rows.csv").read_text().splitlines()
+    assert [line.rpartition(",")[2] for line in written] == [
+        "relies_on_signal",
+        *("yes" if e else "no" for e in expected),
+    ]
+    (free,) = model.annotate(weeks[0], FREE, max_new_tokens=2)
+    assert free.relies_on_signal is None
+
+
+def test_the_api_says_so(model: SignalLM, days: Table) -> None:
+    testclient = pytest.importorskip("fastapi.testclient", reason="needs sig2lm[serve]")
+    from sig2lm.serve.app import create_app
+    from sig2lm.serve.settings import ServeSettings
+
+    week = days.signals(days.data["test"].with_format("numpy")[0])["daily"]
+    sent = {"values": [[None if np.isnan(x) else float(x) for x in row] for row in week.values]}
+    sent |= {"channels": list(week.channels), "units": list(week.units), "period": week.period}
+
+    def ask(client: Any, text: str, **more: Any) -> Any:
+        content = [{"type": "signal", "signal": sent}, {"type": "text", "text": text}]
+        body = {"model": "run", "messages": [{"role": "user", "content": content}], "max_tokens": 3, **more}
+        reply = client.post("/v1/chat/completions", json=body)
+        assert reply.status_code == 200, reply.text
+        return reply.json()["sig2lm"]["relies_on_signal"]
+
+    label = model.tasks[0].template.question[0]
+    with testclient.TestClient(create_app(model, ServeSettings(name="run"))) as client:
+        assert ask(client, label) == model.ask(week).relies_on_signal
+        assert ask(client, FREE) is None
+        assert ask(client, FREE, reliance=True) == model.ask(week, FREE, max_new_tokens=3).relies_on_signal
+        assert ask(client, "So?", choices=["yes", "no"], reliance=True) is not None

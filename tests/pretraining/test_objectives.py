@@ -52,6 +52,10 @@ def needed(objective: Any, rows: int) -> dict[str, Tensor]:
     return dict.fromkeys(objective.needs, torch.arange(rows) // 4)
 
 
+def has_fallen(losses: list[float]) -> bool:
+    return len(losses) >= 15 and float(np.mean(losses[-5:])) < 0.97 * losses[0]
+
+
 @pytest.mark.parametrize(("name", "options"), VARIANTS, ids=IDS)
 def test_gradients_reach_every_weight_of_the_encoder_and_the_loss_falls(name: str, options: dict[str, Any]) -> None:
     encoder = build()
@@ -59,8 +63,8 @@ def test_gradients_reach_every_weight_of_the_encoder_and_the_loss_falls(name: st
     values, mask = people()
     torch.manual_seed(0)
     optimizer = torch.optim.AdamW([p for p in objective.parameters() if p.requires_grad], 3e-3)
-    losses = []
-    for _ in range(60):
+    losses: list[float] = []
+    while len(losses) < 60 and not has_fallen(losses):
         loss = objective(values, mask, **needed(objective, len(values)))
         optimizer.zero_grad()
         loss.backward()
@@ -70,7 +74,7 @@ def test_gradients_reach_every_weight_of_the_encoder_and_the_loss_falls(name: st
     reached = {weight for weight, p in encoder.named_parameters() if p.grad is not None and p.grad.abs().sum() > 0}
     unread = {"embed.1.weight", "embed.1.bias"} if "target" in options else set()
     assert reached == set(dict(encoder.named_parameters())) - unread
-    assert np.mean(losses[-5:]) < 0.97 * losses[0]
+    assert has_fallen(losses)
 
 
 @pytest.mark.parametrize(("name", "options", "architecture"), CASES, ids=CASE_IDS)

@@ -130,34 +130,45 @@ def test_a_diverged_pretraining_leaves_its_last_good_encoder(table: Table, tmp_p
     assert "step 3" in json.loads((out / "train.json").read_text())["diverged"]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "objective",
-    [
-        *(name for name in OBJECTIVES if name != "byol"),
-        "contrastive --positives subject",
-        "contrastive --momentum-encoder",
-        "masked --architecture conv_transformer",
-        "latent --architecture resnet1d",
-        "byol --learning-rate 1e-4 --subject-invariant 0.5",  # its batch normalisation magnifies rounding as it learns
-    ],
-)
-def test_two_processes_have_the_loss_of_one_with_the_same_global_batch(
-    table: Table, tmp_path: Path, objective: str
-) -> None:
-    """As `accelerate launch` starts them on several devices; on CPUs torchrun does."""
+VARIANTS = [
+    *(name for name in OBJECTIVES if name != "byol"),
+    "contrastive --positives subject",
+    "contrastive --momentum-encoder",
+    "masked --architecture conv_transformer",
+    "latent --architecture resnet1d",
+    "byol --learning-rate 1e-4 --subject-invariant 0.5",  # its batch normalisation magnifies rounding as it learns
+]
+
+
+def in_processes(table: Table, folder: Path, processes: int) -> tuple[list[list[float]], str]:
+    """The losses of each variant, as `accelerate launch` starts them on several devices; on CPUs torchrun does."""
     rows = len(table.data["train"])
     batch = max(size for size in range(2, 129, 2) if rows % size == 0)  # an incomplete batch would be filled up
-    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-    options = ["--epochs", "3", "--width", "16", "--depth", "2", "--objective", *objective.split()]
-    losses = []
-    for processes, start in ((1, []), (2, launcher)):
-        out = tmp_path / str(processes)
-        pretrain = ["pretrain-encoder", "--data", table.path, "--out", out, "--batch-size", batch // processes]
-        command = [sys.executable, *start, "-m", "sig2lm", *map(str, pretrain), *options]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=200)
-        assert done.returncode == 0, done.stderr
-        assert done.stdout.count("loss") == 1
-        losses.append(json.loads((out / "train.json").read_text())["loss"])
-    assert len(losses[0]) == 3
-    np.testing.assert_allclose(losses[1], losses[0], rtol=1e-4)
+    outs = [folder / f"{processes}-{number}" for number in range(len(VARIANTS))]
+    sizes = ["--epochs", "3", "--width", "16", "--depth", "2", "--batch-size", str(batch // processes)]
+    shared = ["pretrain-encoder", "--data", str(table.path), *sizes]
+    commands = [
+        [*shared, "--out", str(out), "--objective", *variant.split()]
+        for out, variant in zip(outs, VARIANTS, strict=True)
+    ]
+    listed = folder / f"{processes}.json"
+    listed.write_text(json.dumps(commands))
+    script = Path(__file__).parents[1] / "several_commands.py"
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(processes)]
+    command = [sys.executable, *(launcher if processes > 1 else []), str(script), str(listed)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=280)
+    assert done.returncode == 0, done.stderr
+    return [json.loads((out / "train.json").read_text())["loss"] for out in outs], done.stdout
+
+
+@pytest.mark.slow
+def test_two_processes_have_the_losses_of_one_with_the_same_global_batch(table: Table, tmp_path: Path) -> None:
+    (alone, _), (together, said) = (in_processes(table, tmp_path, processes) for processes in (1, 2))
+    assert said.count("loss") == len(VARIANTS)  # one of the two speaks
+    assert {len(losses) for losses in alone} == {3}
+    differing = [
+        variant
+        for variant, one, two in zip(VARIANTS, alone, together, strict=True)
+        if not np.allclose(two, one, rtol=1e-4, atol=0)
+    ]
+    assert not differing

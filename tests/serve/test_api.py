@@ -16,8 +16,6 @@ from sig2lm.serve.settings import ServeSettings
 from sig2lm.serve.store import KeptSignal, SignalStore
 from sig2lm.signals import Signal, save_signal
 
-openai = pytest.importorskip("openai")
-
 
 def numbers(signal: Signal, **further: Any) -> dict[str, Any]:
     return {"values": signal.values.tolist(), "sampling_rate": signal.sampling_rate, **further}
@@ -38,6 +36,7 @@ def upload(client: TestClient, signal: Signal, **headers: str) -> str:
 
 
 def test_openai_s_client_is_answered_as_a_python_caller_is(client: TestClient, model: SignalLM) -> None:
+    openai = pytest.importorskip("openai")
     signal, other = motion(seed=1), motion(90, seed=2)
     api = openai.OpenAI(api_key="none", base_url="http://testserver/v1", http_client=client)
     assert [one.id for one in api.models.list()] == ["tiny"]

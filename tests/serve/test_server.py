@@ -26,7 +26,6 @@ from sig2lm.ports import listening
 from sig2lm.serve.app import create_app
 from sig2lm.serve.settings import ServeSettings
 
-openai = pytest.importorskip("openai")
 HERE = Path(__file__).parents[2]
 
 
@@ -71,6 +70,7 @@ def serving() -> Iterator[tuple[subprocess.Popen[str], str]]:
 
 @pytest.mark.slow
 def test_clients_at_once_then_a_signal_that_lets_them_finish() -> None:
+    openai = pytest.importorskip("openai")
     model = SignalLM.from_pretrained("pocket-har")
     labels = ("walking", "jogging", "sitting", "standing")
     recordings = [simulate("har", labels[seed % 4], seed=seed)["motion"] for seed in range(12)]
@@ -100,6 +100,7 @@ def test_clients_at_once_then_a_signal_that_lets_them_finish() -> None:
 
 @pytest.mark.slow
 def test_a_client_that_leaves_ends_its_text(model: SignalLM) -> None:
+    openai = pytest.importorskip("openai")
     app = create_app(model, ServeSettings("tiny", max_new_tokens=400))
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="on"))
     with listening("127.0.0.1", 0) as found:

@@ -17,7 +17,6 @@ from sig2lm.signals.simulation import simulate
 
 pytestmark = pytest.mark.browser
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install playwright")
-pytest.importorskip("gradio", reason="needs the extra 'web'")
 
 HOSTILE = "<img src=x onerror=document.title='taken'>"
 PATIENCE = 30_000  # ms, on a machine that is busy
@@ -27,6 +26,7 @@ playwright.expect.set_options(timeout=PATIENCE)
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
     """A server of the run that ships with the package; its address and the folder of its temporary files."""
+    pytest.importorskip("gradio", reason="needs the extra 'web'")
     folder = tmp_path_factory.mktemp("server")
     environment = os.environ | {"TMPDIR": str(folder), "HF_HUB_OFFLINE": "1"}
     command = [sys.executable, "-m", "sig2lm", "web", "pocket-har", "--port", "0", "--max-megabytes", "0.3"]

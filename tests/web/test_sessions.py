@@ -166,6 +166,10 @@ def test_what_an_answer_rests_on_is_shaded_where_it_lies_and_goes_with_the_windo
     assert np.nanmax(np.abs(shades.strength)) == 1.0
     assert explained.shaded
     assert explained.text in markup.conversation(conversation.exchanges)
+    (exchange,) = conversation.exchanges
+    for relies in (None, True, False):
+        exchange.relies_on_signal = relies
+        assert ("does not rely on the signal" in markup.conversation([exchange])) == (relies is False)
     plain = markup.plot(walk())
     assert markup.plot(slots[0]).count("<path") > plain.count("<path")
     follow(slots[0], {"action": "in", "at": 0.0})  # 0 to 6.4 s

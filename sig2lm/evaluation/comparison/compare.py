@@ -12,6 +12,7 @@ from datasets import DatasetDict
 
 from sig2lm.datasets import Table
 from sig2lm.encoder import load_encoder
+from sig2lm.encoder.compatibility import check_values
 from sig2lm.encoder.loading import own_folder
 from sig2lm.encoder.protocol import PatchEncoder
 from sig2lm.encoder.tables import closed_rows
@@ -100,6 +101,7 @@ def compare(
     settings = settings or ComparisonSettings()
     _check(model, settings)
     table = closed_rows(table, progress)
+    check_values(table, split, model.encoders)
     rows = drawn_rows(len(table.data[split]), settings.questions, settings.seed)
     table = replace(table, data=DatasetDict({**table.data, split: table.data[split].select(rows)}))
     seconds = None if training is None else float(training["seconds"])

@@ -6,6 +6,7 @@ from typing import Self
 import datasets as hf
 
 from sig2lm.datasets import Table
+from sig2lm.encoder.compatibility import check_values
 from sig2lm.encoder.config import channel_groups
 from sig2lm.encoder.protocol import PatchEncoder
 from sig2lm.encoder.tables import as_read, chosen_signal, labelled, renamed
@@ -140,6 +141,8 @@ class Study:
         if test_table is not None:
             other = chosen_signal(test_table, encoder.contract, settings.test_signal or name)
             judged = renamed(test_table, other, name)
+        check_values(table, "train", {name: encoder})
+        check_values(judged, split, {name: encoder})
         labels = _shared_labels(table, judged, settings) if settings.labels else ()
         if settings.missing:
             _check_sensors(table, encoder, labels)

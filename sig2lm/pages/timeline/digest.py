@@ -80,7 +80,7 @@ class Digest:
 
     def __init__(self, end: float, choices: Sequence[str] | None = None, bins: int = BINS) -> None:
         self.end, self.bins, self.closed = end, bins, choices is not None
-        self.windows = self.missing = 0
+        self.windows = self.missing = self.by_habit = 0
         self._places = {label: place for place, label in enumerate(choices or ())}
         size = len(self._places) if choices else MOST_ANSWERS + 1
         self._counts = np.zeros(size, dtype=np.int64)
@@ -93,6 +93,7 @@ class Digest:
         if row.label is None:
             self.missing += 1
             return
+        self.by_habit += row.relies_on_signal is False
         place = self._place(row.label)
         first = min(round(row.start / self.end * self.bins), self.bins - 1)
         here = slice(first, max(first + 1, round(row.end / self.end * self.bins)))
