@@ -32,6 +32,7 @@ PARTS = {
     "movement_questions",
     "pocket_lm_tokenizer",
     "results",
+    "rhythm_questions",
     "timing",
     "tiny_lms",
 }  # which other scripts import
