@@ -31,6 +31,9 @@ _EPOCHS = (
     (1.25e17, 1.42e17, 1e-7, 11_644_473_600.0),
     (6.3e17, 6.47e17, 1e-7, 62_135_596_800.0),
 )
+_FASTEST = 1e-4  # s; a clock whose steps are shorter counts days, as spreadsheets do
+_WRAPS = 2**32  # devices count in so many steps, and begin again
+_RISING = 9  # steps at least, to tell a clock by its unit alone
 _SLOWEST = 2.0  # s; a clock without a unit whose steps are longer counts something smaller than seconds
 _DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}")
 _TIME_OF_DAY = re.compile(r"\d{1,2}:\d{2}(:\d{2})?([.,:]\d{3,}|[.,]\d+)?( ?[AaPp][Mm])?$")
@@ -94,6 +97,8 @@ class Clock:
         known = numbers[~np.isnan(numbers)] if numbers.dtype.kind == "f" else numbers
         if not len(known):
             raise SignalError(f"the column {self.column!r} holds no time; leave it out (--time-column none)")
+        if numbers.dtype.kind == "i":
+            numbers = _unwrapped(numbers)
         # whole numbers are subtracted as such: ns since 1970 need more digits than a float has
         times = (numbers - known[0]).astype(np.float64) * self.scale
         return times, None if self.before_1970 is None else float(known[0]) * self.scale - self.before_1970
@@ -145,7 +150,7 @@ def find_clock(name: ColumnName, cells: Sequence[str], unit: str | None = None) 
     present = [cell.strip(" '") for cell in cells if cell.strip(" '").lower() not in NULLS]
     if not present:
         return None
-    if all(_DATE.match(cell) or _TIME_OF_DAY.match(cell) for cell in present):
+    if all(_DATE.match(cell) or _TIME_OF_DAY.match(cell) for cell in present) and not (name.unit and not name.seconds):
         return _clock_of_texts(name.raw, present)
     try:
         numbers = np.array([float(cell.replace(",", ".")) for cell in present])
@@ -156,11 +161,29 @@ def find_clock(name: ColumnName, cells: Sequence[str], unit: str | None = None) 
     named = name.speaks_of_time or unit is not None
     if scale is None and _counts(steps) and (named or name.speaks_of_counting) and not _epoch(numbers):
         return "counter"
+    if scale is None and name.only_counts and len(steps) > 2 and set(steps.tolist()) <= {0.0, 1.0}:
+        return "counter"  # of packets that hold several rows each
+    if len(steps) >= _RISING and steps.min() > 0 and name.unit and scale and not name.is_duration:
+        named = True  # as X[s]: a column that only rises, in a unit of time
     if not named and not (name.raw == "" and len(steps) and steps.min() > 0):
         return None
     if not (name.only_time or unit) and (len(steps) == 0 or np.mean(steps < 0) > 0.1 or steps.max() <= 0):
         return None
     return _clock_of_numbers(name.raw, numbers, steps, scale)
+
+
+def _is_whole(seconds: float) -> bool:
+    return seconds > 0.99 and abs(seconds - round(seconds)) < 0.01
+
+
+def _unwrapped(numbers: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Stamps of a counter of 32 bits, which go on where it begins again."""
+    steps = np.diff(numbers)
+    forward = steps[steps > 0]
+    if not len(forward) or not (steps < 0).any():
+        return numbers
+    again = (steps < 0) & (np.abs(steps + _WRAPS) < 100 * np.median(forward))
+    return np.asarray(numbers + _WRAPS * np.concatenate([[0], np.cumsum(again)]))
 
 
 def _counts(steps: npt.NDArray[np.float64]) -> bool:
@@ -189,7 +212,7 @@ def _clock_of_numbers(
         return Clock(column, scale)
     forward = steps[steps > 0]
     usual = float(np.median(forward)) if len(forward) else 1.0
-    if usual < 1e-4 and 2e4 < numbers[0] < 1e6:
+    if usual < _FASTEST and (2e4 < numbers[0] < 1e6 or (0 <= numbers[0] < 1 and _is_whole(usual * _DAY))):
         return Clock(column, _DAY, guessed="counts days, as spreadsheets do")
     if usual <= _SLOWEST:
         return Clock(column)

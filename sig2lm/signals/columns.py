@@ -41,6 +41,11 @@ _COUNTERS = {
     "index", "idx", "sample", "samples", "seq", "nseq", "sequence", "frame", "frames", "row", "rows", "packet",
     "number", "no", "nr", "counter", "count", "record", "id", "unnamed",
 }  # fmt: skip
+# Words of a column that says which of several sensors a row is of.
+_SERIES = {
+    "sensor", "device", "stream", "series", "signal", "variable", "metric", "channel", "source", "location",
+}  # fmt: skip
+_TICKS = re.compile(r"(?P<unit>\w+)\s*/\s*(?P<count>\d{1,9})")  # a clock of 1/256 s
 _DURATIONS = {"interval", "duration", "spent", "response", "reaction", "rr", "ibi", "nn", "pp", "ppi"}
 
 
@@ -65,8 +70,11 @@ class ColumnName:
     @property
     def seconds(self) -> float | None:
         """Seconds in one step of a clock of this name, where the name says so."""
+        stated = (self.unit or _last_bracket(self.raw)[1]).strip().lower()
+        if (ticks := _TICKS.fullmatch(stated)) and ticks["unit"] in _SECONDS and int(ticks["count"]):
+            return _SECONDS[ticks["unit"]] / int(ticks["count"])
         if self.unit:
-            return _SECONDS.get(self.unit.strip().lower())
+            return _SECONDS.get(stated)
         words = [word for word in _words(self.raw) if word not in ("d", "h", "day")]  # "952D" is no day
         return next((_SECONDS[word] for word in reversed(words) if word in _SECONDS), None)
 
@@ -74,14 +82,29 @@ class ColumnName:
     def speaks_of_time(self) -> bool:
         """Whether a clock may have this name."""
         words = set(_words(self.name))
-        if words & _DURATIONS:
+        if self.is_duration:
             return False
         return bool(words & (_TIMES - {"t"})) or (words <= {"t", *_SECONDS} - {"d", "h", "day"} and bool(words))
+
+    @property
+    def is_duration(self) -> bool:
+        """Whether its values are times between two events, whatever their unit."""
+        return bool(set(_words(self.name)) & _DURATIONS)
 
     @property
     def only_time(self) -> bool:
         """Whether nothing but a clock has this name."""
         return self.speaks_of_time and set(_words(self.name)) <= _TIMES | _BESIDE_TIMES | set(_SECONDS)
+
+    @property
+    def names_series(self) -> bool:
+        """Whether a column of this name may say which of several sensors a row is of."""
+        return bool(set(_words(self.raw)) & _SERIES)
+
+    @property
+    def only_counts(self) -> bool:
+        """Whether nothing but a counter has this name."""
+        return bool(words := set(_words(self.raw))) and words <= _COUNTERS
 
     @property
     def speaks_of_counting(self) -> bool:
@@ -104,7 +127,9 @@ ColumnName(raw='ecg_mV', name='ecg', unit='mV'))
     raw = raw.strip()
     called, unit = _last_bracket(raw)
     if called and names_unit(unit):
-        return ColumnName(raw, called, unit.strip())
+        unit = unit.strip()
+        # phones write G for the acceleration of gravity, which is gauss elsewhere
+        return ColumnName(raw, called, "g" if unit == "G" and "acc" in called.lower() else unit)
     name, _, ending = raw.rpartition("_")
     if name and (known := _ENDINGS.get(ending.lower())) and not (ending == "s" and name.endswith("_m")):
         return ColumnName(raw, name, known)

@@ -24,12 +24,21 @@ _NUMBER = {  # nothing is taken back (++), or a row of ten thousand digits would
     ".": re.compile(r"[+-]?(\d++\.?\d*+|\.\d++)([eE][+-]?\d++)?"),
     ",": re.compile(r"[+-]?(\d++,?\d*+|,\d++)([eE][+-]?\d++)?"),
 }
+_DRESSED = re.compile(r"[+-]?\d++(\.\d++)? ?[^\W\d]\S{0,9}")  # a number with its unit
 _INFINITE = re.compile(r"[+-]?inf(inity)?", re.IGNORECASE)
 _SEPARATOR = re.compile(r'^"?sep=(.)"?$')
 _COMMENT = re.compile(r"^\s*(#+|%+|//)\s?")
 _RATE = re.compile(
-    r"\b(sampl\w*[ _-]?(rate|freq\w*|hz)|fs|sfreq|freq(uency)?)\b[^0-9\n]{0,20}?(\d+([.,]\d+)?)\s*(khz)?", re.IGNORECASE
+    r"\b(sampl\w*[ _-]?(rate|freq\w*|hz)|fs|sfreq|freq(uency)?|abtast(rate|frequenz)|fr[eé]quence d.[eé]chantillonnage|"
+    r"frecuencia de muestreo)\b[^0-9\n]{0,20}?(?P<rate>\d+([.,]\d+)?)\s*(?P<kilo>khz)?",
+    re.IGNORECASE,
 )
+_INTERVAL = re.compile(
+    r"\b(?:sampl\w*|scan)[ _-]?(?:interval|period|time)\b[^0-9\n]{0,20}?(?P<size>\d+(?:[.,]\d+)?)\s*"
+    r"(?P<unit>s|sec|ms|msec|us|µs)\b",
+    re.IGNORECASE,
+)
+_STEP = {"s": 1.0, "sec": 1.0, "ms": 1e-3, "msec": 1e-3, "us": 1e-6, "µs": 1e-6}
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 
 
@@ -134,8 +143,14 @@ def find_encoding(head: bytes) -> str:
         head.decode("utf-8")
     except UnicodeDecodeError as error:
         if error.start < len(head) - 3 or len(head) < HEAD:  # else a character is cut at the end
-            return "latin-1"
+            return "cp1252" if _of_windows(head) else "latin-1"
     return "utf-8"
+
+
+def _of_windows(head: bytes) -> bool:
+    """Whether bytes are letters in Windows' encoding and control codes in Latin-1."""
+    letters = {byte for byte in head if 0x80 <= byte < 0xA0}
+    return bool(letters) and letters.isdisjoint(b"\x81\x8d\x8f\x90\x9d")
 
 
 def layout_of(lines: Sequence[str], encoding: str = "utf-8") -> Layout:
@@ -154,7 +169,7 @@ def layout_of(lines: Sequence[str], encoding: str = "utf-8") -> Layout:
         filled = filled[1:] or filled
     delimiter, decimal = _find_delimiter([line for _, line in filled[-_JUDGED:]], given[1] if given else None)
     cut = [(number, _cells(line, delimiter)) for number, line in filled]
-    size = _usual_size([cells for _, cells in cut[-_JUDGED:]], decimal)
+    size = _usual_size([cells for _, cells in cut], decimal)
     if size > _MOST_COLUMNS and len(cut) > 1:
         raise SignalError(f"expected at most {_MOST_COLUMNS:,} columns, found {size:,}; write samples in rows")
     if delimiter is None and size == 1:
@@ -208,9 +223,23 @@ def _find_delimiter(lines: list[str], given: str | None) -> tuple[str | None, st
             if (found >= 0.5 and best[0] < 0.5) or (delimiter == best[1] and score > best[0]):
                 best = score, delimiter, decimal
     if best[0] >= 0.5 and not (best[1] == "," and _are_decimals(lines)):
+        if best[1:] == (None, "."):
+            _check_bare(lines)
         return best[1], best[2]
     commas = sum(bool(_NUMBER[","].fullmatch(line.strip())) and "," in line for line in lines)
     return given, "," if commas > len(lines) / 2 else "."
+
+
+def _check_bare(lines: list[str]) -> None:
+    """Refuse lines such as ``0.1 s,72 bpm``: blanks seem to separate cells, and a mark really does."""
+    for mark in "\t;|,":
+        parts = lines[0].split(mark)
+        if len(parts) > 1 and all(line.count(mark) == len(parts) - 1 for line in lines):
+            dressed = next((part.strip() for part in parts if _DRESSED.fullmatch(part.strip())), None)
+            if dressed:
+                raise SignalError(
+                    f"expected numbers alone in cells, found {dressed!r}; write the unit into the name of the column"
+                )
 
 
 def _are_decimals(lines: list[str]) -> bool:
@@ -238,13 +267,16 @@ def _cells(line: str, delimiter: str | None, size: int | None = None) -> list[st
 
 
 def _usual_size(rows: list[list[str]], decimal: str) -> int:
-    counted = [cells for cells in rows if any(is_number(cell, decimal) for cell in cells)]
+    judged = rows[-_JUDGED:]
+    counted = [cells for cells in judged if any(is_number(cell, decimal) for cell in cells)]
     if not counted:
         held = ", ".join(rows[-1])[:60]
         raise SignalError(f"expected rows of numbers, found none (the last line looked at holds {held!r})")
     size = Counter(map(len, counted)).most_common(1)[0][0]
     closed = [cells for cells in counted if len(cells) == size]
-    if size > 1 and all(not cells[-1] for cells in closed) and len(closed) > 1:
+    # by a channel that ends before the others
+    used = any(len(cells) == size and is_number(cells[-1], decimal) for cells in rows)
+    if size > 1 and all(not cells[-1] for cells in closed) and len(closed) > 1 and not used:
         size -= 1  # rows end with a separator
     return size
 
@@ -288,7 +320,7 @@ def _find_columns(
         return None, ()
     header = above[-1]
     header = ["", *header] if len(header) == size - 1 else header[:size]  # R leaves out the name of its index
-    names = [read_name(raw) for raw in header]
+    names = _grouped([read_name(raw) for raw in header], above[-2] if len(above) > 1 else [])
     twice = [name for name, count in Counter(name.name for name in names).items() if count > 1]
     names = [ColumnName(name.raw, name.raw, name.unit) if name.name in twice else name for name in names]
     if units is None:
@@ -299,6 +331,18 @@ def _find_columns(
     told = (f"units that are not known are left open: {', '.join(sorted(unknown))}",) if unknown else ()
     read = [ColumnName(name.raw, name.name, unit or name.unit) for name, unit in zip(names, known, strict=True)]
     return tuple(read), ("units are taken from the row below the names", *told)
+
+
+def _grouped(names: list[ColumnName], above: list[str]) -> list[ColumnName]:
+    """Names that several columns share, told apart by the groups that a row above them names (Excel's merged cells)."""
+    shared = len({name.name for name in names}) < len(names)
+    if not shared or len(above) > len(names) or sum(map(bool, above)) < 2 or not above[0]:
+        return names
+    group, found = "", []
+    for place, name in enumerate(names):
+        group = (above[place] if place < len(above) else "") or group
+        found.append(ColumnName(name.raw, f"{group} {name.name}".strip(), name.unit))
+    return found if len({name.name for name in found}) == len(names) else names
 
 
 def _without_comment(cells: list[str]) -> list[str]:
@@ -338,8 +382,9 @@ def _column_numbers(cut: list[tuple[int, list[str]]], first: int, decimal: str) 
 
 def _stated_rate(heading: str) -> float | None:
     """The sampling rate that a heading states, in Hz."""
-    found = _RATE.search(heading)
-    if found is None:
-        return None
-    rate = float(found[4].replace(",", ".")) * (1000 if found[6] else 1)
-    return rate or None
+    if found := _RATE.search(heading):
+        return float(found["rate"].replace(",", ".")) * (1000 if found["kilo"] else 1) or None
+    if found := _INTERVAL.search(heading):
+        interval = float(found["size"].replace(",", ".")) * _STEP[found["unit"].lower()]
+        return 1 / interval if interval else None
+    return None

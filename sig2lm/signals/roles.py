@@ -8,6 +8,7 @@ import numpy as np
 from sig2lm.errors import SignalError
 from sig2lm.signals.clocks import NULLS, UNITS, Clock, find_clock
 from sig2lm.signals.columns import ColumnName
+from sig2lm.signals.mixtures import check_one_clock, check_one_series
 from sig2lm.signals.options import ReadOptions
 from sig2lm.signals.recording import Wanted, distinct
 
@@ -76,15 +77,16 @@ def find_roles(
     left_out: list[LeftOut] = []
     channels: list[int] = []
     time_name, time_unit = _time_column(options, columns)
+    time_place = next((place for place, column in enumerate(columns) if _called(column, time_name)), None)
     for place, column in enumerate(columns):
         if place in chosen:
             continue
-        found = find_clock(column, cells(place), time_unit if _called(column, time_name) else None)
+        found = find_clock(column, cells(place), time_unit if place == time_place else None)
         if isinstance(found, Clock):
             clocks.append(((place,), found))
-        elif found == "counter" and not _called(column, time_name):
+        elif found == "counter" and place != time_place:
             left_out.append(LeftOut(column.raw or "(index)", "it counts rows and is no clock"))
-        elif _called(column, time_name):
+        elif place == time_place:
             why = "it counts rows; say what it counts, as in NAME:s" if found == "counter" else "it is no clock"
             raise SignalError(f"--time-column is {time_name!r}, but {why} (s, ms, us, ns, min or h)")
         elif (reason := _why_no_channel(column, cells(place), is_number)) and (not chosen or column.only_time):
@@ -100,6 +102,9 @@ def find_roles(
     if not places:
         listed = "; ".join(map(str, left_out[:4])) or ", ".join(column.raw for column in columns)
         raise SignalError(f"no channel is left beside the time column ({listed}); check the file, or name --channels")
+    check_one_series(columns, cells)
+    if options.time_column is None:
+        check_one_clock(clocks, cells)
     clock, clock_places = _choose_clock(clocks, columns, cells, time_name)
     left_out += [
         LeftOut(columns[place[0]].raw, "it is a time column, but not the clock")

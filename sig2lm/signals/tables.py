@@ -23,6 +23,7 @@ _ROWS = 2_000  # of parquet, by which the roles of columns are found
 _SPELLINGS = sorted(
     {spelling for null in NULLS for spelling in (null, null.upper(), null.capitalize(), f" {null}")} | {"NaN", "NaT"}
 )
+_RISING = 20  # rows at least, to tell a clock without a name
 _WIDE = 50  # so many times more columns than rows are no channels
 _ARROW_ERROR = re.compile(r"In CSV column #(\d+): Row #(\d+): .*invalid value '(.*)'", re.DOTALL)
 
@@ -57,11 +58,24 @@ def read_text(path: Path, options: ReadOptions) -> Recording:
 
 
 def text_roles(layout: Layout, options: ReadOptions) -> Roles:
-    """Say what the columns of a text table are; without a header, all but dates are channels."""
-    columns = layout.columns or tuple(ColumnName(f"column_{i + 1}", f"column_{i + 1}") for i in range(layout.num_cells))
+    """Say what the columns of a text table are; without a header, all but clocks and counters are channels."""
+    columns = layout.columns or tuple(_numbered(layout, place) for place in range(layout.num_cells))
     if layout.columns is None:
         options = ReadOptions(time_column=options.time_column)
     return find_roles(columns, layout.column, lambda cell: is_number(cell, layout.decimal), options)
+
+
+def _numbered(layout: Layout, place: int) -> ColumnName:
+    """A column without a name; one beside others that only rises, as no sensor does, is of time or counts rows."""
+    raw = f"column_{place + 1}"
+    cells = [cell.replace(layout.decimal, ".") for cell in layout.column(place)]
+    rises = layout.num_cells > 1 and len(cells) >= _RISING and all(is_number(cell) for cell in cells)
+    if not rises:
+        return ColumnName(raw, raw)
+    steps = np.diff(np.array(cells, dtype=np.float64))
+    usual = float(np.median(steps))
+    even = usual > 0 and steps.min() >= 0 and float(np.mean(np.abs(steps - usual) < 0.5 * usual)) > 0.8
+    return ColumnName(raw, "time" if even else raw)
 
 
 def read_parquet(path: Path, options: ReadOptions) -> Recording:
@@ -206,6 +220,11 @@ def _explain(error: Exception, short: list[Any], layout: Layout, types: dict[str
     if found := _ARROW_ERROR.search(str(error)):
         place, row, cell = int(found[1]), int(found[2]) + above, found[3][:40]
         name = layout.columns[place].raw if layout.columns else f"column_{place + 1}"
+        if is_number(cell, "," if layout.decimal == "." else "."):
+            return (
+                f"the column {name!r} holds {cell!r} in row {row}, and numbers elsewhere are written with "
+                f"{layout.decimal!r}; write one mark of decimals throughout"
+            )
         if types.get(str(place)) == "float64":
             return (
                 f"the column {name!r} holds {cell!r} in row {row}, where a number is expected; correct it, say that it "

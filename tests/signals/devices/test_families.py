@@ -162,6 +162,17 @@ def write_labchart(path):
     return ("ECG", "CO2"), ("mV", "mmHg"), 1000.0, (0.5, 37.5)
 
 
+@case("walk.lvm", "LabVIEW")
+def write_labview(path):
+    end = "***End_of_Header***\t"
+    text(path, "LabVIEW Measurement\t", "Writer_Version\t2", "Separator\tTab", "Decimal_Separator\t,",
+         "X_Columns\tOne", end, "\t", "Channels\t2\t\t", "Samples\t50\t50\t", "Date\t2024/05/06\t2024/05/06\t",
+         "Y_Unit_Label\tVolts\tmV\t", "X0\t0,0E+0\t0,0E+0\t", "Delta_X\t0,002000\t0,002000\t", end,
+         "X_Value\tECG\tRESP\tComment",
+         *(f"{i / 500:.3f}\t0.5\t{i}\t".replace(".", ",") for i in range(50)))  # fmt: skip
+    return ("ECG", "RESP"), ("Volts", "mV"), 500.0, (0.5, 0)
+
+
 @case("muse.csv", "Muse")
 def write_muse(path):
     names = "TimeStamp,Delta_TP9,RAW_TP9,RAW_AF7,RAW_AF8,RAW_TP10,Accelerometer_X,Battery,Elements"
