@@ -61,7 +61,7 @@ def make_fixtures(home: Path) -> tuple[Path, Path]:
         shutil.rmtree(home, ignore_errors=True)
         prepare("synthetic", None, home / "data")
         contract = load_table(home / "data" / "har").info.signals["motion"]
-        numbers = (0.0,) * len(contract.channels), (1.0,) * len(contract.channels)
+        numbers = (0.0,) * len(contract.channels), (10.0,) * len(contract.channels)  # as what it reads
         config = PatchTransformerConfig(contract, 16, 16, 16, 1, 2, mean=numbers[0], std=numbers[1])
         save_encoder(SignalEncoder(config), home / "encoder")
     return home / "data" / "har", home / "encoder"
