@@ -76,8 +76,8 @@ def main() -> None:
     accuracy = float((found.probabilities.argmax(axis=1) == found.truth).mean())
     title = f"{table.info.name}, {Path(arguments.run).name}: label sets for people never seen"
     notes = [
-        f"{len(found.truth)} windows of {len(people)} people, {arguments.partitions} partitions in two halves; accuracy "
-        f"{accuracy:.3f}, which sets of the likeliest label alone reach."
+        f"{len(found.truth)} windows of {len(people)} people, {arguments.partitions} partitions in two halves; "
+        f"accuracy {accuracy:.3f}, which sets of the likeliest label alone reach."
     ]
     print(record(f"conformal-{arguments.name}", shown, title, notes))
 
