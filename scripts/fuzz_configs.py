@@ -143,6 +143,7 @@ def manifests(rng: Rng, folder: Path) -> list[str]:
 @generator
 def templates(rng: Rng, folder: Path) -> list[str]:
     """A template with something of another type, or that recurses."""
-    shutil.copy(draw(rng, sorted((ROOT / "prompts").glob("*.yaml"))), folder / "mine.yaml")
+    right = [ROOT / "prompts" / "har.yaml"]  # others are for other tables
+    shutil.copy(draw(rng, [*sorted((ROOT / "prompts").glob("*.yaml")), *right * 20]), folder / "mine.yaml")
     rewrite(rng, folder / "mine.yaml")
     return [*commands()["train-adapter"], "--template", draw(rng, ("mine.yaml", "./mine.yaml"))]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from filelock import FileLock, Timeout
 from platformdirs import user_cache_path
 
 from sig2lm.errors import CheckpointError, Sig2LMError
@@ -146,6 +147,29 @@ def new_folder(path: str | Path) -> Iterator[Path]:
         temporary.rename(path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextmanager
+def alone(path: str | Path) -> Iterator[None]:
+    """Keep other processes from writing ``path`` in this block, by a lock beside it.
+
+    Raises
+    ------
+    Sig2LMError
+        When another process has it.
+    """
+    path = expanded(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path.with_name(f".{path.name}.lock"), timeout=0)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise Sig2LMError(f"another command writes into '{path}'; wait for it, or write somewhere else") from error
+    try:
+        yield
+    finally:
+        Path(lock.lock_file).unlink(missing_ok=True)
+        lock.release()
 
 
 @contextmanager

@@ -1,6 +1,8 @@
 """Outputs never destroy what is there."""
 
 import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -11,7 +13,7 @@ import sig2lm.pages
 from sig2lm.cli.tokenizer_report import built_in_series
 from sig2lm.errors import CheckpointError, Sig2LMError
 from sig2lm.evaluation.predictions import write_predictions
-from sig2lm.files import check_outputs, parse_json, parse_yaml, read_json, replaced_file, write_json
+from sig2lm.files import alone, check_outputs, parse_json, parse_yaml, read_json, replaced_file, write_json
 from sig2lm.tokenization import pocket_tokenizer, tokenizer_report
 from sig2lm.tokenization.markdown import to_markdown
 
@@ -115,3 +117,19 @@ def test_what_fails_while_it_is_written_leaves_the_old_content_alone(tmp_path: P
 def test_every_page_says_that_this_program_wrote_it() -> None:
     base = Path(sig2lm.pages.__file__).with_name("base.html.j2").read_text(encoding="utf-8")
     assert '<meta name="generator" content="sig2lm' in base
+
+
+def test_a_place_that_another_process_writes_is_refused_until_it_ends(tmp_path: Path) -> None:
+    out = tmp_path / "runs" / "run"
+    holding = "import sys; from sig2lm.files import alone\nwith alone(sys.argv[1]):\n    print(flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", holding, str(out)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout is not None
+        other.stdout.readline()
+        with pytest.raises(Sig2LMError, match="another command writes into"), alone(out):
+            pass
+        other.communicate("\n")
+    with alone(out):
+        pass
+    assert list(out.parent.iterdir()) == []

@@ -3,13 +3,10 @@
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
-
-from filelock import FileLock, Timeout
 
 from sig2lm.arguments import unknown
 from sig2lm.cohort.job import CohortJob, Outcome, job_key
@@ -19,11 +16,11 @@ from sig2lm.cohort.ray_data import run_ray
 from sig2lm.cohort.sources import Source
 from sig2lm.cohort.worker import Count
 from sig2lm.errors import Sig2LMError
-from sig2lm.files import check_new, check_writable, expanded, read_json, write_json
+from sig2lm.files import alone, check_new, check_writable, expanded, read_json, write_json
 from sig2lm.progress import Progress
 
 # Readers of Parquet folders skip what begins with an underscore.
-RECORD, FAILURES, LOCK = "_cohort.json", "_failures.jsonl", "_cohort.lock"
+RECORD, FAILURES = "_cohort.json", "_failures.jsonl"
 
 Engine = Callable[[CohortJob, Sequence[Source], Path, int, Count], Iterator[Outcome]]
 ENGINES: Mapping[str, Engine] = {"local": run_local, "ray": run_ray}
@@ -116,7 +113,7 @@ def annotate_cohort(
     identity = job.identity()
     _check_folder(out, identity, resume)
     out.mkdir(parents=True, exist_ok=True)
-    with _alone(out):
+    with alone(out):
         write_json(out / RECORD, identity)
         _sweep(out)
         (out / FAILURES).unlink(missing_ok=True)
@@ -153,19 +150,6 @@ def _check_folder(out: Path, identity: Mapping[str, Any], resume: bool) -> None:
                 f"the cohort in '{out}' was begun with {name} {_shown(recorded.get(name))}, found {_shown(value)}; "
                 "resume with the same, or write somewhere else"
             )
-
-
-@contextmanager
-def _alone(out: Path) -> Iterator[None]:
-    lock = FileLock(out / LOCK, timeout=0)
-    try:
-        lock.acquire()
-    except Timeout as error:
-        raise Sig2LMError(f"another command writes into '{out}'; wait for it, or write somewhere else") from error
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _sweep(out: Path) -> None:

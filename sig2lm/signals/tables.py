@@ -91,7 +91,7 @@ def read_parquet(path: Path, options: ReadOptions) -> Recording:
     try:
         with parquet.ParquetFile(_opened(path)) as file:
             schema = file.schema_arrow
-            index = [name for name in (schema.pandas_metadata or {}).get("index_columns", []) if isinstance(name, str)]
+            index = _index_columns(schema.pandas_metadata)
             names = [
                 ColumnName("", "") if re.fullmatch(r"__index_level_\d+__", raw) else read_name(raw)
                 for raw in schema.names
@@ -102,7 +102,7 @@ def read_parquet(path: Path, options: ReadOptions) -> Recording:
             cells = [_as_cells(head.column(place)) for place in range(len(names))]
             roles = find_roles(names, cells.__getitem__, is_number, options)
             table = file.read(columns=[schema.names[place] for place in sorted({*roles.places, *roles.clock_places})])
-    except (ArrowException, OSError, UnicodeDecodeError) as error:
+    except (ArrowException, OSError, ValueError) as error:
         raise SignalError(f"not a parquet file: {shorten(error)}") from error
     kept = [place for place in roles.places if schema.names[place] not in index or options.wanted]
     values = np.stack([_as_floats(schema.names[place], table[schema.names[place]]) for place in kept])
@@ -123,6 +123,12 @@ def read_parquet(path: Path, options: ReadOptions) -> Recording:
         start=start,
         notes=(*roles.notes, *notes),
     )
+
+
+def _index_columns(metadata: Any) -> list[str]:
+    """Columns that pandas says are its index; what it says may be damaged."""
+    found = metadata.get("index_columns") if isinstance(metadata, dict) else None
+    return [name for name in found if isinstance(name, str)] if isinstance(found, list) else []
 
 
 def _units(roles: Roles) -> tuple[str, ...] | None:

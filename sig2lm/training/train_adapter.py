@@ -8,6 +8,7 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from sig2lm.encoder.compatibility import check_every_signal, check_values
 from sig2lm.encoder.loading import source_of
 from sig2lm.encoder.tables import check_readable
 from sig2lm.errors import CheckpointError, DatasetError, PromptError, Sig2LMError
-from sig2lm.files import check_new, expanded, read_json, write_json
+from sig2lm.files import alone, check_new, expanded, read_json, write_json
 from sig2lm.lm import FrozenLM
 from sig2lm.model.adapter import build_adapter
 from sig2lm.model.calibration import Calibration, calibrate
@@ -196,58 +197,61 @@ def train_adapter(
     last = _last_checkpoint(out, identity) if resume else None
     checkpoints = out / "checkpoints"
     processes.wait_for_everyone()
-    if first and last is None:
-        write_json(checkpoints / "identity.json", identity)
-    with processes.main_process_first():  # the others find the patches in the cache
-        train_sets, eval_sets = (_examples(model, tables, split, settings) for split in ("train", "validation"))
-    started = time.perf_counter()
-    judged = eval_sets or train_sets
-    if last is not None:
-        start = read_json(checkpoints / "start.json", f"the record of the run in '{out}'")
-    else:
-        start = {
-            "alignment": align_adapters(model, train_sets, eval_sets, settings),
-            "loss_without_signal": measure_loss(model, judged, "none"),
-        }
-    stop = StopWithCheckpoint()
-    trainer = build_trainer(
-        model,
-        ConcatDataset(train_sets),
-        ConcatDataset([_measured(examples) for examples in eval_sets]) if eval_sets else None,
-        checkpoints,
-        settings,
-        (stop,),
-    )
-    if first and last is None:
-        write_json(checkpoints / "start.json", start)
-    nothing = start["loss_without_signal"]
-    run(
-        trainer,
-        "training",
-        {} if nothing is None else {"without a signal": nothing},
-        None if last is None else str(last),
-    )
-    processes.wait_for_everyone()  # each writes its random state into the checkpoints, which go below
-    state = trainer.state
-    outcome = TrainOutcome(
-        model.eval(),
-        interrupted=stop.asked and state.global_step < state.max_steps,
-        steps=state.global_step,
-        seconds=round(time.perf_counter() - started, 1),
-        trained_parameters=sum(p.numel() for p in model.parameters() if p.requires_grad),
-    )
-    if first:
-        if not outcome.interrupted:  # who stops a training does not want to wait
-            shuffled, own = (measure_loss(model, judged, source) for source in ("shuffled", "own"))
-            outcome = replace(outcome, losses=Losses(start["loss_without_signal"], shuffled, own))
-            model.calibrations = calibrate_all(model, train_sets, eval_sets, settings.calibration_examples)
-        losses = asdict(outcome.losses) if outcome.losses else None
-        ending = {**{key: value for key, value in vars(outcome).items() if key != "model"}, "losses": losses}
-        learned = {"tables": [_described(one) for one in tables], "history": state.log_history}
-        write_run(model, out, {**identity, **start, **ending, **learned})
-        if not outcome.interrupted:
-            shutil.rmtree(checkpoints)
-    return outcome
+    with alone(out) if first else nullcontext():
+        if first and last is None:
+            if not resume:
+                check_new(out)  # another may have ended since
+            write_json(checkpoints / "identity.json", identity)
+        with processes.main_process_first():  # the others find the patches in the cache
+            train_sets, eval_sets = (_examples(model, tables, split, settings) for split in ("train", "validation"))
+        started = time.perf_counter()
+        judged = eval_sets or train_sets
+        if last is not None:
+            start = read_json(checkpoints / "start.json", f"the record of the run in '{out}'")
+        else:
+            start = {
+                "alignment": align_adapters(model, train_sets, eval_sets, settings),
+                "loss_without_signal": measure_loss(model, judged, "none"),
+            }
+        stop = StopWithCheckpoint()
+        trainer = build_trainer(
+            model,
+            ConcatDataset(train_sets),
+            ConcatDataset([_measured(examples) for examples in eval_sets]) if eval_sets else None,
+            checkpoints,
+            settings,
+            (stop,),
+        )
+        if first and last is None:
+            write_json(checkpoints / "start.json", start)
+        nothing = start["loss_without_signal"]
+        run(
+            trainer,
+            "training",
+            {} if nothing is None else {"without a signal": nothing},
+            None if last is None else str(last),
+        )
+        processes.wait_for_everyone()  # each writes its random state into the checkpoints, which go below
+        state = trainer.state
+        outcome = TrainOutcome(
+            model.eval(),
+            interrupted=stop.asked and state.global_step < state.max_steps,
+            steps=state.global_step,
+            seconds=round(time.perf_counter() - started, 1),
+            trained_parameters=sum(p.numel() for p in model.parameters() if p.requires_grad),
+        )
+        if first:
+            if not outcome.interrupted:  # who stops a training does not want to wait
+                shuffled, own = (measure_loss(model, judged, source) for source in ("shuffled", "own"))
+                outcome = replace(outcome, losses=Losses(start["loss_without_signal"], shuffled, own))
+                model.calibrations = calibrate_all(model, train_sets, eval_sets, settings.calibration_examples)
+            losses = asdict(outcome.losses) if outcome.losses else None
+            ending = {**{key: value for key, value in vars(outcome).items() if key != "model"}, "losses": losses}
+            learned = {"tables": [_described(one) for one in tables], "history": state.log_history}
+            write_run(model, out, {**identity, **start, **ending, **learned})
+            if not outcome.interrupted:
+                shutil.rmtree(checkpoints)
+        return outcome
 
 
 def align_adapters(

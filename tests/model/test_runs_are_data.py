@@ -2,6 +2,7 @@
 
 import builtins
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 import torch
 from tiny import TEMPLATE, build_encoder, build_lm, build_signal_lm
 
+from sig2lm.encoder import save_encoder
 from sig2lm.errors import ArgumentError, CheckpointError, Sig2LMError
 from sig2lm.lm import FrozenLM
 from sig2lm.model.adapter import AdapterConfig, build_adapter
@@ -127,3 +129,66 @@ def test_a_checkpoint_that_is_a_link_is_none_and_pickles_of_others_are_not_read(
     torch.save({"a": Path}, tmp_path / "optimizer.pt")
     with pytest.raises(Exception, match=r"[Ww]eights.only|WeightsUnpickler"):
         torch.load(tmp_path / "optimizer.pt", weights_only=True)
+
+
+def leads_away(run: Path, other: Path, way: str) -> None:
+    """Let a run point at another encoder: by a path in its config, or by a link where its own lies."""
+    if way == "a link":
+        shutil.rmtree(run / "encoders" / "motion")
+        (run / "encoders" / "motion").symlink_to(other)
+        return
+    shutil.rmtree(run / "encoders")
+    config = json.loads((run / "config.json").read_text())
+    encoder = config["branches"]["motion"]["encoder"]
+    encoder |= {"source": "gone", "relative": None}
+    encoder |= {"source": str(other)} if way == "an absolute path" else {"relative": os.path.relpath(other, run)}
+    (run / "config.json").write_text(json.dumps(config))
+
+
+@pytest.mark.parametrize("from_hub", [False, True])
+@pytest.mark.parametrize("way", ["an absolute path", "a path that leads out", "a link"])
+def test_a_run_that_points_elsewhere_gets_nothing_but_its_own_encoder(
+    way: str, from_hub: bool, saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it names is read as tensors and compared: here it is another, then the one that it was trained on."""
+    run = Path(shutil.copytree(saved, tmp_path / "snapshots" / "run"))
+    save_encoder(build_encoder(seed=1), tmp_path / "private")
+    save_encoder(build_encoder(), tmp_path / "its_own")
+    leads_away(run, tmp_path / "private", way)
+    asked: list[Any] = []
+
+    def fill(name: str, allow_patterns: list[str], **options: Any) -> str:
+        asked.append((name, allow_patterns))
+        return str(run)
+
+    monkeypatch.setattr("sig2lm.hub.snapshot_download", fill)
+    name = "somebody/run" if from_hub else run
+    with pytest.raises(CheckpointError, match="fingerprint") as caught:
+        SignalLM.from_pretrained(name, lm=build_lm())
+    assert "\n" not in str(caught.value)
+    shutil.rmtree(tmp_path / "private")
+    (tmp_path / "its_own").rename(tmp_path / "private")
+    SignalLM.from_pretrained(name, lm=build_lm())
+    assert [one for one, _ in asked] == ["somebody/run"] * 2 * from_hub
+    assert all(set(patterns) <= {"*.json", "*.safetensors"} for _, patterns in asked)
+
+
+def test_files_that_are_links_are_replaced_and_not_written_through(tmp_path: Path) -> None:
+    outside, run = tmp_path / "mine.json", tmp_path / "run"
+    outside.write_text("mine")
+    run.mkdir()
+    for name in ("config.json", "adapter.safetensors"):
+        (run / name).symlink_to(outside)
+    build_signal_lm().save_pretrained(run)
+    assert outside.read_text() == "mine"
+    assert not any((run / name).is_symlink() for name in ("config.json", "adapter.safetensors"))
+
+
+@pytest.mark.parametrize("name", ["config.json", "adapter.safetensors", "encoders"])
+def test_a_link_in_a_circle_is_refused_in_a_line(name: str, saved: Path, tmp_path: Path) -> None:
+    run = Path(shutil.copytree(saved, tmp_path / "run"))
+    shutil.rmtree(run / name) if (run / name).is_dir() else (run / name).unlink()
+    (run / name).symlink_to(name)
+    with pytest.raises(CheckpointError) as caught:
+        SignalLM.from_pretrained(run, lm=build_lm())
+    assert "\n" not in str(caught.value)

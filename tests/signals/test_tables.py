@@ -338,3 +338,22 @@ def test_a_name_that_is_no_utf_8_is_read_too(tmp_path):
     path = tmp_path / "odd\udcff.csv"
     path.write_text("x,y\n" + "1,2\n" * 60)
     assert read_signal(path, sampling_rate=50).channels == ("x", "y")
+
+
+@pytest.mark.parametrize("metadata", [b"[]", b'{"index_columns": 3}', b'{"index_columns": [3]}'])
+def test_what_pandas_notes_in_parquet_may_be_anything(metadata, tmp_path):
+    assert read_signal(noted(tmp_path, metadata)).num_samples == 3
+
+
+@pytest.mark.parametrize("metadata", [b"{", b"\xff"])
+def test_what_pandas_notes_in_parquet_is_refused_when_it_is_damaged(metadata, tmp_path):
+    with pytest.raises(SignalError, match="not a parquet file"):
+        read_signal(noted(tmp_path, metadata))
+
+
+def noted(folder, metadata):
+    from pyarrow import parquet, table
+
+    rows = table({"x": [1.0, 2.0, 3.0]}).replace_schema_metadata({b"pandas": metadata})
+    parquet.write_table(rows, folder / "it.parquet")
+    return folder / "it.parquet"

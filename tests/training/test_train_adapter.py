@@ -18,6 +18,7 @@ from sig2lm.datasets import Table, load_table
 from sig2lm.encoder import PatchTransformerConfig, SignalEncoder, load_encoder, save_encoder
 from sig2lm.errors import CheckpointError, DatasetError, PromptError, Sig2LMError
 from sig2lm.evaluation.evaluate import evaluate
+from sig2lm.files import alone
 from sig2lm.lm import FrozenLM
 from sig2lm.model.adapter import AdapterConfig
 from sig2lm.model.signal_lm import SignalLM
@@ -269,6 +270,12 @@ def test_a_full_disk_ends_in_a_line_and_leaves_the_older_checkpoint(
     last = newest(tmp_path / "run" / "checkpoints")
     assert last is not None
     assert last.name == "checkpoint-2"
+
+
+def test_two_trainings_into_one_place_are_one(simulated: Path, days: Table, tmp_path: Path) -> None:
+    with alone(tmp_path / "run"), pytest.raises(Sig2LMError, match="another command writes into"):
+        train(simulated, days, tmp_path / "run")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_resuming_needs_a_checkpoint_and_all_that_the_training_began_with(
