@@ -1,6 +1,7 @@
 """The curriculum: balanced, true by measurement, the same for one seed, and without anything that is held out."""
 
 import json
+import random
 from collections import Counter, defaultdict
 from dataclasses import replace
 
@@ -192,3 +193,25 @@ def test_the_command_shows_what_is_asked_and_what_never(tables: dict[str, Table]
     found = json.loads(asked.stdout)["questions"]
     assert {one["kind"] for one in found} == set(KINDS)
     assert all(one["held_out"] for one in found)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_of_what_is_offered_exactly_one_holds(curricula: dict[str, Curriculum], task: str) -> None:
+    curriculum = curricula[task]
+    known, levels = curriculum.known, phrase_book().levels
+    writer, rng = Writer(known, transfer=True), random.Random(0)
+    rows = known_rows(curriculum.table, "train", range(120))
+    asked = [(row, one) for row in rows if (one := writer.write("choose", row, rng)) is not None]
+    predicates = {known.plan.predicate(claim): members for claim, members in known.claims.items()}
+    ways: Counter[str] = Counter()
+    for row, one in asked:
+        assert one.choices is not None
+        if one.choices == levels:
+            ways["level"] += 1
+            edges, value = known.edges[one.topic], row.measured[one.topic].value
+            assert one.answer == levels[sum(value > edge for edge in edges)]
+            continue
+        holding = [choice for choice in one.choices if row.label in predicates[choice]]
+        assert [known.task.sentence(choice) for choice in holding] == [one.answer]
+        ways["claim" if set(one.choices) - set(known.task.labels) else "label"] += 1
+    assert set(ways) == ({"label", "claim", "level"} if known.plan.groups else {"label", "level"})
