@@ -58,6 +58,14 @@ def shown(entry: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def learned_from(arguments: argparse.Namespace, training: dict[str, Any], methods: set[int]) -> list[str]:
+    """How many rows each method that learns has learned from."""
+    rows = {3: arguments.training_rows, 4: training["settings"]["rows"] or "all", 5: arguments.lora_rows}
+    names = {3: "prompt tuning", 4: "the adapter", 5: "LoRA behind it"}
+    told = [f"{names[method]} from {count}" for method, count in rows.items() if method in methods]
+    return [f"Training rows: {', '.join(told)}."] if told else []
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("name")
@@ -100,8 +108,7 @@ def main() -> None:
                 f"{report['examples']} questions about {report['subjects']} people or records never seen, spread over "
                 "these and labels; intervals over people. "
                 f"Numbers written as {report['serializer']}, in prompts of at most {arguments.context} tokens.",
-                f"Prompt tuning learned from {arguments.training_rows} rows, LoRA from {arguments.lora_rows}, the "
-                f"adapter before from {training['settings']['rows'] or 'all'}.",
+                *learned_from(arguments, training, {row["method"] for row in rows}),
             ],
         )
         print(found, flush=True)
