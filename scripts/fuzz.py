@@ -35,7 +35,7 @@ from results import record
 
 from sig2lm.cli import main
 
-CPU_SECONDS, MEMORY, FILE = 10, 1 << 30, 1 << 28
+CPU_SECONDS, MEMORY, FILE, SMALL = 10, 1 << 30, 1 << 28, 1 << 12
 BLOCKED = 20  # seconds without using the processor
 LONGEST = 300  # seconds, on a machine that is busy elsewhere
 RIGHT = {"accepted", "refused", "started"}
@@ -139,7 +139,7 @@ def contents(folder: Path) -> dict[str, str]:
     return found
 
 
-def child(arguments: list[str], folder: Path, logs: Path, shipped: Any) -> None:
+def child(arguments: list[str], folder: Path, logs: Path, shipped: Any, largest: int) -> None:
     """Run a command in this forked process, and end it."""
     status = 1
     try:
@@ -148,7 +148,7 @@ def child(arguments: list[str], folder: Path, logs: Path, shipped: Any) -> None:
             flags = os.O_RDONLY if name is None else os.O_WRONLY | os.O_CREAT | os.O_TRUNC
             os.dup2(os.open(os.devnull if name is None else logs / name, flags, 0o644), number)
         used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-        for limit, most in (("AS", used + MEMORY), ("CPU", CPU_SECONDS), ("FSIZE", FILE), ("CORE", 0)):
+        for limit, most in (("AS", used + MEMORY), ("CPU", CPU_SECONDS), ("FSIZE", largest), ("CORE", 0)):
             resource.setrlimit(getattr(resource, f"RLIMIT_{limit}"), (most, most))
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         shorten(shipped)
@@ -168,11 +168,11 @@ def child(arguments: list[str], folder: Path, logs: Path, shipped: Any) -> None:
         os._exit(status)
 
 
-def run(arguments: list[str], folder: Path, logs: Path, shipped: Any) -> tuple[int | str, str]:
+def run(arguments: list[str], folder: Path, logs: Path, shipped: Any, largest: int = FILE) -> tuple[int | str, str]:
     """Run a command in a process of its own; return its exit status, or what stopped it, and its stderr."""
     pid = os.fork()
     if pid == 0:
-        child(arguments, folder, logs, shipped)
+        child(arguments, folder, logs, shipped, largest)
     handle, used, still, began = os.pidfd_open(pid), -1, 0.0, time.monotonic()
     try:
         while not select.select([handle], [], [], 2)[0]:
@@ -227,7 +227,7 @@ def case(number: int, seed: int, kinds: list[str], home: Path, shipped: Any) -> 
     furnish(folder)
     arguments = [word.replace("\0", "") for word in GENERATORS[kind](rng, folder)]
     before = contents(folder)
-    ended, said = run(arguments, folder, logs, shipped)
+    ended, said = run(arguments, folder, logs, shipped, SMALL if kind == "full" else FILE)
     verdict = judge(ended, said, before, contents(folder))
     if verdict in RIGHT:
         shutil.rmtree(logs)

@@ -48,6 +48,23 @@ def outputs(rng: Rng, folder: Path) -> list[str]:
 
 
 @generator
+def full(rng: Rng, folder: Path) -> list[str]:
+    """A right line with everything that it can write, on a disk where no file grows beyond four KiB."""
+    known = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    name = draw(rng, [name for name in commands() if name not in ("serve", "web")])
+    line = commands()[name]
+    for flag, file in {
+        "--html": "page.html",
+        "--json": "it.json",
+        "--markdown": "it.md",
+        "--predictions": "it.csv",
+    }.items():
+        if any(flag in param.opts for param in known[name].params) and rng.random() < 0.7:
+            line += [flag, file]
+    return line
+
+
+@generator
 def cohorts(rng: Rng, folder: Path) -> list[str]:
     """Patterns and folders of a cohort that cannot be, or hardly."""
     line = ["annotate", "pocket-har", "--signals", "*.csv", "--out", "labels"]

@@ -61,6 +61,7 @@ def check_writable(path: str | Path) -> Path:
     path = expanded(path)
     above = path.absolute().parent
     try:
+        str(path).encode()  # libraries that write tables and tensors take no other names
         os.path.lexists(path) or path.stat()
     except (FileNotFoundError, NotADirectoryError):
         pass

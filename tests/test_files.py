@@ -13,7 +13,7 @@ import sig2lm.pages
 from sig2lm.cli.tokenizer_report import built_in_series
 from sig2lm.errors import CheckpointError, Sig2LMError
 from sig2lm.evaluation.predictions import write_predictions
-from sig2lm.files import alone, check_outputs, parse_json, parse_yaml, read_json, replaced_file, write_json
+from sig2lm.files import alone, check_new, check_outputs, parse_json, parse_yaml, read_json, replaced_file, write_json
 from sig2lm.tokenization import pocket_tokenizer, tokenizer_report
 from sig2lm.tokenization.markdown import to_markdown
 
@@ -68,6 +68,8 @@ def test_paths_that_cannot_be_are_refused_in_a_line(tmp_path: Path) -> None:
     (tmp_path / "loop").symlink_to("loop")
     with pytest.raises(Sig2LMError, match="a link to nothing"):
         check_outputs({"--json": tmp_path / "loop"})
+    with pytest.raises(Sig2LMError, match="expected a path for the output, but 'utf-8' codec"):
+        check_new(tmp_path / "\udcff")
     for path in ("~nobody-of-this-name/x", str(tmp_path / ("a" * 300)), str(tmp_path / "loop" / "x"), "a\0b"):
         told = ""
         try:

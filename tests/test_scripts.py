@@ -328,6 +328,7 @@ SLOW: dict[str, Any] = {
 }
 QUICK: dict[str, Any] = {
     "build_tables": command("build_tables", "--check"),
+    "measure_extras": command("measure_extras"),
     "check_plausibility": command("check_plausibility", har),
     "draw_picture": command("draw_picture", "--out", lambda home, out: out.with_suffix(".svg")),
 }

@@ -128,6 +128,13 @@ class TableInfo:
             raise DatasetError(f"the table's signals or labels are unreadable ({error}); prepare it again") from error
 
 
+class Splits(hf.DatasetDict):  # type: ignore[misc]
+    """The splits of a table by name; asking for one that is not there is a mistake that the user can correct."""
+
+    def __missing__(self, name: str) -> hf.Dataset:
+        raise DatasetError(f"expected a {name} split in the table, found {', '.join(self)}; prepare it again")
+
+
 @dataclass(frozen=True)
 class Table:
     """A prepared data set, memory-mapped from its folder.
@@ -149,6 +156,9 @@ class Table:
     info: TableInfo
     path: Path
     believed: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "data", Splits(self.data))
 
     def signals(self, row: dict[str, Any]) -> dict[str, Signal]:
         """Return the signals of a row of `data` by name, (C, T) float32."""

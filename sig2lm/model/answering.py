@@ -182,7 +182,7 @@ class QuestionAnswerer(SignalFusion):
         task = self.task(named[0])
         asked = self.question(task, question, choices)
         check_options(asked, options)
-        conformity = None if coverage is None else self._conformity(asked, coverage)
+        conformity = None if coverage is None else self.conformity(asked, coverage)
         told = [self.checked_facts(task, known) for known in (facts if facts is not None else [{}] * len(recordings))]
         if len(told) != len(recordings):
             raise ArgumentError(f"expected facts for each of {len(recordings)} recordings, found {len(told)}")
@@ -205,8 +205,15 @@ class QuestionAnswerer(SignalFusion):
             return answers
         return [replace(one, label_set=conformity.label_set(one.probabilities or {}, coverage)) for one in answers]
 
-    def _conformity(self, question: Question, coverage: float) -> Conformity:
-        """What a coverage is promised from."""
+    def conformity(self, question: Question, coverage: float) -> Conformity:
+        """Return what a coverage is promised from (:attr:`Answer.label_set`).
+
+        Raises
+        ------
+        ArgumentError
+            When it is no coverage, the question is not one that all labels may answer, or nothing is known to promise
+            it from.
+        """
         if not 0 < coverage < 1:
             raise ArgumentError(f"expected a coverage between 0 and 1, found {coverage}; write 0.9")
         if question.choices is None or set(question.choices) != set(question.task.labels):

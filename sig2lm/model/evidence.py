@@ -51,8 +51,17 @@ class SignalEvidence:
     @property
     def peak(self) -> tuple[float, float]:
         """The stretch with the greatest change, for or against the answer: from and to, in ``clock``."""
-        known = np.nan_to_num(np.abs(self.by_time), nan=-1.0)
-        return float(self.edges[known.argmax()]), float(self.edges[known.argmax() + 1])
+        place = self._place
+        return float(self.edges[place]), float(self.edges[place + 1])
+
+    @property
+    def peak_speaks(self) -> str:
+        """Whether that stretch speaks ``for`` the answer or ``against`` it."""
+        return "against" if self.by_time[self._place] < 0 else "for"
+
+    @property
+    def _place(self) -> int:
+        return int(np.nan_to_num(np.abs(self.by_time), nan=-1.0).argmax())
 
 
 @dataclass(frozen=True, eq=False)

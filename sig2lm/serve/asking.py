@@ -43,6 +43,8 @@ class Ask:
         The words of the first question, and what else is known.
     reliance
         Whether it is asked of every answer, and not of labels alone, if it relies on the signal.
+    coverage
+        How often a set of labels has to hold the right one, where that was asked for.
     """
 
     task: Task
@@ -57,6 +59,7 @@ class Ask:
     opening: str = ""
     facts: Mapping[str, str] | None = None
     reliance: bool = False
+    coverage: float | None = None
 
     def turns_about(self, model: QuestionAnswerer, recordings: Mapping[SignalPlace, SignalInput]) -> tuple[Turn, ...]:
         """Return the conversation as it would be about other recordings: the first question states what is theirs."""
@@ -140,6 +143,7 @@ class Asker:
             opening,
             facts,
             request.reliance,
+            request.coverage,
         )
 
     def first_question(self, signal: KeptSignal) -> Ask:

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 import torch
 
-from sig2lm.errors import Sig2LMError
+from sig2lm.errors import PromptError, Sig2LMError
 from sig2lm.lm import TextStream
 from sig2lm.lm.generation import NEW_TOKENS
 from sig2lm.model.answer import Answer, closed_answer
@@ -248,6 +248,10 @@ class Engine:
         question = self._model.question(ask.task, ask.question, ask.choices)
         if question.choices is None:
             check_options(question, ask.options or {})
+        if ask.coverage is not None:
+            if not ask.is_first:
+                raise PromptError("a coverage is promised for the first question of a conversation only; leave it out")
+            self._model.conformity(question, ask.coverage)
         if not ask.is_first:  # what came before sways the answer too, and nothing is known of how
             question = replace(question, offsets=None)
         prompt = lm.dialogue.encode(ask.turns, self._model.prompter(ask.task).sizes(ask.recordings))
@@ -274,13 +278,21 @@ class Engine:
                 return [writing for one in group for writing in self._read([one])]  # padding would shorten texts
             return [_Writing(self._model, group, context)]
         answers = [
-            closed_answer(one.question, scores)
+            self._covered(one, closed_answer(one.question, scores))
             for one, scores in zip(group, self._model.score(context, sentences), strict=True)
         ]
         lengths = {text: len(lm.dialogue.encode_answer(text)) for text in sentences}
         for one, answer in zip(group, answers, strict=True):
             self._finish(one, Finished(answer, one.length, lengths[answer.text]), "closed")
         return []
+
+    def _covered(self, one: _Ready, answer: Answer) -> Answer:
+        """An answer with its set of labels, where a coverage was asked for."""
+        coverage = one.job.ask.coverage
+        if coverage is None:
+            return answer
+        conformity = self._model.conformity(one.question, coverage)
+        return replace(answer, label_set=conformity.label_set(answer.probabilities or {}, coverage))
 
     def _relying(self, one: _Ready, answer: Answer) -> Answer:
         """An answer with whether it relies on its signal: of labels, and where it is asked for, as it takes longer."""

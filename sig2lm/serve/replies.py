@@ -136,6 +136,7 @@ class Reply:
             label=answer.label,
             probabilities=answer.probabilities,
             logprobs=logs,
+            label_set=None if answer.label_set is None else list(answer.label_set),
             relies_on_signal=answer.relies_on_signal,
             notes=notes,
         )

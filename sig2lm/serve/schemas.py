@@ -78,6 +78,13 @@ class ChatRequest(_Sent):
     facts: dict[Name, Text] | None = Field(
         None, description="What else is known, for templates that state it; a field of sig2lm's own."
     )
+    coverage: float | None = Field(
+        None,
+        gt=0,
+        lt=1,
+        description="For a first question whose answers are the labels: a set of labels that holds the right one at "
+        "least so often, over people like those of validation. A field of sig2lm's own.",
+    )
     reliance: bool = Field(
         False,
         description="Whether each answer relies on the signal, and not answers among the labels alone; takes longer. "
@@ -114,6 +121,7 @@ class Details(BaseModel):
     label: str | None
     probabilities: dict[str, float] | None
     logprobs: dict[str, float] | None
+    label_set: list[str] | None = None
     checks: list[Check] = []
     relies_on_signal: bool | None = None
     notes: list[str] = []

@@ -257,7 +257,10 @@ def _cells(line: str, delimiter: str | None, size: int | None = None) -> list[st
     if delimiter is None:
         return [cell.strip('"') for cell in line.split()]
     if '"' in line:
-        cells = [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter))]
+        try:
+            cells = [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter))]
+        except csv.Error as error:
+            raise SignalError(f"expected cells of a table, but {error}; check the quotes in the file") from error
     else:
         cells = [cell.strip(" '") for cell in line.split(delimiter)]  # PhysioNet writes 'ECG' between such quotes
     if size is not None:

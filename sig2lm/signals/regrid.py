@@ -70,6 +70,8 @@ def regrid(values: FloatMatrix, times: Times, sampling_rate: float | None = None
     >>> grid.sampling_rate, grid.values.tolist()
     (10.0, [[1.0, 2.0, 3.0, nan, nan, 4.0, 5.0]])
     """
+    if np.isinf(times).any():
+        raise SignalError(f"the clock holds times without end; {_HINT}")
     values, times, notes = _ordered(values, times)
     if times[-1] <= times[0]:
         raise SignalError(f"the clock does not advance in {len(times)} rows; {_HINT}")
@@ -84,6 +86,8 @@ def regrid(values: FloatMatrix, times: Times, sampling_rate: float | None = None
                 "have it believed without the clock (--time-column none)"
             )
         period = 1 / sampling_rate
+    if not 1e-9 < period <= times[-1] - times[0] < 2**53 * period:
+        raise SignalError(f"the clock steps by {period:.6g} s over {times[-1] - times[0]:.6g} s; {_HINT}")
     rate, spacing = float(f"{1 / period:.6g}"), float(f"{period:.6g}")
     breaks = np.flatnonzero(steps > limit) + 1
     first = np.concatenate([[0], breaks])
@@ -201,6 +205,8 @@ def _starts(times: Times, counts: npt.NDArray[np.int64], period: float) -> npt.N
 
 
 def _interpolated(values: FloatMatrix, times: Times, period: float, limit: float) -> FloatMatrix:
+    if (times[-1] - times[0]) / period > _LONG_PAUSE * len(times) + 1_000_000:
+        raise SignalError(f"the clock runs for {times[-1] - times[0]:.6g} s in {len(times)} rows; {_HINT}")
     times, fresh = np.unique(times, return_index=True)
     grid = times[0] + period * np.arange(int((times[-1] - times[0]) / period) + 1)
     after = np.minimum(np.searchsorted(times, grid), len(times) - 1)

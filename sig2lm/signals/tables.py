@@ -3,6 +3,7 @@
 pyarrow reads the numbers; `layout` finds how a text is written and `roles` what its columns are. Nothing is unpickled.
 """
 
+import codecs
 import io
 import re
 from pathlib import Path
@@ -200,15 +201,32 @@ def _read_columns(
 def _source(path: Path, layout: Layout) -> tuple[Any, int, int]:
     """What pyarrow reads, and how many lines it skips: the file, or its rows with the lines above cut off (third)."""
     simple = layout.delimiter is not None or layout.num_cells == 1
-    if layout.encoding in ("utf-8", "utf-8-sig") and simple and not layout.closed:
-        return _opened(path), layout.skipped, 0
+    encoding = layout.encoding
+    if encoding in ("utf-8", "utf-8-sig"):
+        if not _is_utf8(path):
+            encoding = "latin-1"  # which shows behind the first lines only
+        elif simple and not layout.closed:
+            return _opened(path), layout.skipped, 0
     try:
-        text = path.read_text(encoding=layout.encoding)
+        text = path.read_text(encoding=encoding)
     except UnicodeError as error:
         raise SignalError(f"the text is read as {layout.encoding}, but {shorten(error)}; save it as UTF-8") from error
     lines = text.split("\n")[layout.skipped :]
     cut = [(layout.delimiter or "\t").join(layout.cells(line)) for line in lines if line.strip()]
     return io.BytesIO("\n".join(cut).encode()), 0, layout.skipped
+
+
+def _is_utf8(path: Path) -> bool:
+    """Whether all of a file is; pyarrow says of other rows that they cannot be decoded, past all handlers."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                decoder.decode(block)
+            decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _opened(path: Path) -> Path | io.BytesIO:

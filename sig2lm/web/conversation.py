@@ -198,4 +198,4 @@ class Conversation:
 
 def _peak(found: SignalEvidence) -> str:
     start, end = found.peak
-    return f"{found.name}, {start:.3g} to {end:.3g} {found.clock} of the window"
+    return f"{found.name}, {start:.3g} to {end:.3g} {found.clock} of the window, which speaks {found.peak_speaks} it"

@@ -24,6 +24,7 @@ from sig2lm.web.sessions import Sessions
 from sig2lm.web.theme import theme
 
 _GRACE = 3  # seconds that open connections have when the server ends
+_AROUND = 64_000  # bytes of a request beside its file
 _QUEUE = 64  # questions that may wait
 # The page asks this server only, whatever Gradio's components or a text might refer to.
 _POLICY = (
@@ -66,10 +67,10 @@ class Limits:
 
 
 class Guard:
-    """Adds the headers, and hands out no uploaded file: nothing on the page needs one."""
+    """Adds the headers, hands out no uploaded file (nothing on the page needs one), takes none that is too large."""
 
-    def __init__(self, app: Any) -> None:
-        self.app = app
+    def __init__(self, app: Any, most: int) -> None:
+        self.app, self.most = app, most
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
@@ -88,7 +89,17 @@ class Guard:
             await with_headers({"type": "http.response.start", "status": 404, "headers": []})
             await send({"type": "http.response.body", "body": b"no such file"})
             return
+        if _announced(scope) > self.most:  # before a byte of it is read
+            await with_headers({"type": "http.response.start", "status": 413, "headers": []})
+            await send({"type": "http.response.body", "body": b"too large"})
+            return
         await self.app(scope, receive, with_headers)
+
+
+def _announced(scope: Scope) -> int:
+    """How long a request says that it is; 0 where it does not."""
+    length = dict(scope["headers"]).get(b"content-length", b"0")
+    return int(length) if length.isdigit() else 0
 
 
 def build_app(
@@ -126,7 +137,7 @@ def build_app(
     )
     if is_loopback(host):
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=_LOOPBACK)
-    app.add_middleware(Guard)
+    app.add_middleware(Guard, most=int(limits.megabytes * 1_000_000) + _AROUND)
     return app
 
 

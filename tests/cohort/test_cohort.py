@@ -340,3 +340,24 @@ def test_what_kills_every_worker_is_a_failure(home: Path, long: Path, tmp_path: 
     thread.join()
     assert summary.failed == 1
     assert "2 workers died while they read it (the last: killed by signal 9" in summary.failures.read_text()
+
+
+@pytest.mark.slow
+def test_a_cohort_takes_no_more_memory_with_its_length(home: Path, tmp_path: Path) -> None:
+    """Recordings of a minute each; what is kept of each is one line of the summary."""
+    data = tmp_path / "data"
+    data.mkdir()
+    for number in range(240):
+        save_signal(motion(64 * 40, number), data / f"{number:03d}.npz")
+    process, sizes = psutil.Process(), []
+
+    def watched(*arguments: object) -> Iterator[Outcome]:
+        for number, outcome in enumerate(here(*arguments)):  # type: ignore[arg-type]
+            if number % 95 == 45:
+                sizes.append(process.memory_info().rss / 2**20)
+            yield outcome
+
+    found = find_sources(str(data / "*.npz")).sources
+    summary = annotate_cohort(job(home), found, tmp_path / "out", engine=watched)
+    assert (summary.annotated, summary.windows) == (240, 240 * 40)
+    assert sizes[-1] - sizes[0] < 25, sizes

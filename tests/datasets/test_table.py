@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from dataclasses import replace
 
 import datasets as hf
 import numpy as np
@@ -146,3 +147,10 @@ def test_a_folder_of_tables_lists_them(table, tmp_path):
         load_table(tmp_path / "sets")
     with pytest.raises(DatasetError, match="there is no folder"):
         load_table(tmp_path / "nowhere")
+
+
+def test_a_split_that_lacks_is_said_in_a_line(days: Table) -> None:
+    one = replace(days, data=hf.DatasetDict(test=days.data["test"]))
+    with pytest.raises(DatasetError, match="expected a train split in the table, found test; prepare it again"):
+        one.data["train"]
+    assert "train" not in one.data

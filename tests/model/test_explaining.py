@@ -1,6 +1,7 @@
 """What an answer rests on: the event of a recording is found, what is missing is hidden by the encoder's own mask."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -141,3 +142,13 @@ def test_the_command_writes_a_page_and_json_of_the_same(page: Path) -> None:
 @pytest.mark.parametrize("dark", [False, True])
 def test_the_page_is_readable_in_a_browser(page: Path, tmp_path: Path, dark: bool) -> None:
     assert "gyro_z" in assert_shown((page / "why.html").read_text(encoding="utf-8"), tmp_path, 500, dark)
+
+
+def test_a_peak_says_whether_it_speaks_for_the_answer_or_against_it() -> None:
+    evidence = build_signal_lm().explain(motion(64), stretches=4).evidence
+    assert evidence is not None
+    (one,) = evidence.signals
+    at = int(np.nanargmax(np.abs(one.by_time)))
+    assert one.peak == (one.edges[at], one.edges[at + 1])
+    assert one.peak_speaks == ("for" if one.by_time[at] > 0 else "against")
+    assert replace(one, by_time=-one.by_time).peak_speaks != one.peak_speaks

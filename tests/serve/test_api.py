@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
-from tiny import motion
+from tiny import build_lm, motion
 
+from sig2lm.datasets import Table
 from sig2lm.model.signal_lm import SignalLM
 from sig2lm.serve.app import create_app
 from sig2lm.serve.settings import ServeSettings
@@ -228,3 +229,32 @@ def test_everything_is_counted(client: TestClient) -> None:
     assert 'sig2lm_requests_total{route="/health",status="200"}' in text
     assert "sig2lm_questions_under_way 0.0" in text
     assert json.loads(client.get("/v1/models/tiny").text)["signals"]["motion"]["sampling_rate"] == 50
+
+
+def test_a_coverage_adds_the_set_of_labels_that_python_promises(run: Path, days: Table) -> None:
+    trained = SignalLM.from_pretrained(run, lm=build_lm())
+    signal = days.signals(days.data["test"].with_format("numpy")[0])["daily"]
+    expected = trained.ask(signal, coverage=0.95, believe=True)
+    assert expected.label_set is not None
+    question = trained.tasks[0].template.question[0]
+    values = [[None if value != value else value for value in row] for row in signal.values.tolist()]
+    first = user(question, {"signal": {"values": values, "period": signal.period, "believe": True}})
+    with TestClient(create_app(trained, ServeSettings("tiny"))) as client:
+        said = ask(client, first, coverage=0.95).json()["sig2lm"]
+        assert said["label_set"] == list(expected.label_set)
+        assert ask(client, first).json()["sig2lm"]["label_set"] is None
+        later = [first, {"role": "assistant", "content": "no"}, {"role": "user", "content": question}]
+        free = [{**first, "content": [first["content"][0], {"type": "text", "text": "Why?"}]}]
+        for messages, message in (
+            (later, "for the first question of a conversation only"),
+            (free, "a question that all labels may answer"),
+        ):
+            refused = ask(client, *messages, coverage=0.95)
+            assert refused.status_code == 422
+            assert message in refused.json()["error"]["message"]
+
+
+def test_a_coverage_that_is_none_or_cannot_be_promised_is_refused(client: TestClient) -> None:
+    question = user("Which one?", {"signal": numbers(motion())})
+    assert "no validation people" in ask(client, question, coverage=0.9).json()["error"]["message"]
+    assert ask(client, question, coverage=1.5).status_code == 422

@@ -64,3 +64,10 @@ def test_a_repeated_row_goes_and_a_clock_that_runs_unevenly_is_interpolated():
 def test_clocks_that_give_no_grid_are_refused(times, rate, message):
     with pytest.raises(SignalError, match=message):
         regrid(np.ones((1, len(times))), np.asarray(times, dtype=float), rate)
+
+
+@pytest.mark.parametrize("last", [1e300, np.inf, 1e308])
+def test_times_without_end_are_refused(last):
+    times = np.array([0.0, 1.0, 2.0, 2.5, 3.7, last])
+    with pytest.raises(SignalError, match="clock"):
+        regrid(np.zeros((1, 6)), times)

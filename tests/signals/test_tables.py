@@ -357,3 +357,15 @@ def noted(folder, metadata):
     rows = table({"x": [1.0, 2.0, 3.0]}).replace_schema_metadata({b"pandas": metadata})
     parquet.write_table(rows, folder / "it.parquet")
     return folder / "it.parquet"
+
+
+def test_latin_1_that_begins_far_down_is_read_quietly(tmp_path, capfd):
+    lines = ["time,x,note", *(f"{i / 50:.2f},{i % 7},ok" for i in range(30_000))]
+    lines[-2] = lines[-2].replace("ok", "gestört")
+    (tmp_path / "it.csv").write_bytes("\n".join(lines).encode("latin-1"))
+    signal = read_signal(tmp_path / "it.csv")
+    assert (signal.channels, signal.num_samples) == (("x",), 30_000)
+    (tmp_path / "it.csv").write_bytes("\n".join([*lines, "1,2,3,\xed\xff"]).encode("latin-1"))
+    with pytest.raises(SignalError, match="expected 3 cells in each row"):
+        read_signal(tmp_path / "it.csv")
+    assert capfd.readouterr().err == ""

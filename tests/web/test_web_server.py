@@ -23,6 +23,11 @@ def test_a_port_is_taken_by_one_server():
 
 
 @pytest.mark.slow
+def never_read():
+    raise AssertionError("a byte of it was read")
+    yield b""
+
+
 def test_it_serves_its_own_page_and_no_uploaded_file():
     pytest.importorskip("gradio", reason="needs the extra 'web'")
     with warnings.catch_warnings():
@@ -55,5 +60,8 @@ def test_it_serves_its_own_page_and_no_uploaded_file():
             assert client.get(f"/gradio_api/file={path}").status_code == 404
             large = client.post("/gradio_api/upload", files={"files": ("large.csv", b"1,2\n" * 10_000)})
             assert large.status_code == 413
+            announced = {"content-length": str(2 << 30), "content-type": "multipart/form-data; boundary=x"}
+            huge = client.post("/gradio_api/upload", content=never_read(), headers=announced)
+            assert (huge.status_code, huge.text) == (413, "too large")
         sessions.close()
         assert not sessions.folder.exists()
