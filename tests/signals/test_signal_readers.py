@@ -1,5 +1,7 @@
 """Every format gives the same signal, and every damaged file one line that says what is wrong."""
 
+import os
+
 import edfio
 import numpy as np
 import pyarrow as pa
@@ -256,3 +258,9 @@ def test_a_contract_fills_what_the_file_leaves_open(tmp_path):
     save_signal(Signal(np.ones((2, 10)), None, ("x", "y"), ("g", "g")), tmp_path / "e.npz")
     with pytest.raises(SignalError, match=r"an event series.*the table expects 50 Hz"):
         read_signal_as(tmp_path / "e.npz", contract, "the table")
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.csv")
+    with pytest.raises(SignalError, match="found a pipe"):
+        read_signal(tmp_path / "pipe.csv")

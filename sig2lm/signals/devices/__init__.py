@@ -64,9 +64,11 @@ def device_of(path: Path) -> Device | None:
     Raises
     ------
     SignalError
-        If the file cannot be opened.
+        If the file cannot be opened, or is none.
     """
     head = b""
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise SignalError("expected a file, found a pipe or a device; save what it gives first")
     if not path.is_dir():
         try:
             with path.open("rb") as file:
