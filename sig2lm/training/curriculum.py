@@ -24,7 +24,7 @@ WEIGHTS: dict[Kind, float] = {
     "verify": 2.0,
     "choose": 1.0,
     "explain": 1.0,
-    "unanswerable": 0.7,
+    "unanswerable": 1.5,  # at a twentieth of the questions, refusing is lost among yes and no
     "dialogue": 1.5,
 }
 _TRIES = 4  # of a conversation, before another kind is drawn
