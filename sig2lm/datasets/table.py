@@ -123,6 +123,8 @@ class TableInfo:
             raise DatasetError(f"the table's fields lack or exceed what is expected by {told}; prepare it again")
         try:
             signals = {str(name): Contract.from_dict(contract) for name, contract in data["signals"].items()}
+            if not all(isinstance(label, str) for label in data["labels"]):
+                raise TypeError("labels are texts")
             return cls(**{**data, "labels": tuple(data["labels"]), "signals": signals})
         except (SignalError, AttributeError, TypeError) as error:
             raise DatasetError(f"the table's signals or labels are unreadable ({error}); prepare it again") from error

@@ -154,3 +154,8 @@ def test_a_split_that_lacks_is_said_in_a_line(days: Table) -> None:
     with pytest.raises(DatasetError, match="expected a train split in the table, found test; prepare it again"):
         one.data["train"]
     assert "train" not in one.data
+
+
+def test_labels_that_are_no_texts_are_refused(days: Table) -> None:
+    with pytest.raises(DatasetError, match="labels are texts"):
+        TableInfo.from_dict({**days.info.to_dict(), "labels": ["a", ["b"]]})
