@@ -53,14 +53,11 @@ def full(rng: Rng, folder: Path) -> list[str]:
     known = typer.main.get_command(app).commands  # type: ignore[attr-defined]
     name = draw(rng, [name for name in commands() if name not in ("serve", "web", "demo")])
     line = commands()[name]
-    for flag, file in {
-        "--html": "page.html",
-        "--json": "it.json",
-        "--markdown": "it.md",
-        "--predictions": "it.csv",
-    }.items():
-        if any(flag in param.opts for param in known[name].params) and rng.random() < 0.7:
-            line += [flag, file]
+    files = {"--html": "page.html", "--json": "it.json", "--markdown": "it.md", "--predictions": "it.csv"}
+    further = [flag for flag in files if any(flag in param.opts for param in known[name].params)]
+    if further and "--out" not in line:  # one output: of several the first may be whole
+        flag = draw(rng, further)
+        line += [flag, files[flag]]
     return line
 
 

@@ -244,12 +244,26 @@ def parse_json(text: str | bytes) -> Any:
     Raises
     ------
     ValueError
-        When it is none, also where it is nested without end.
+        When it is none, also where it is nested without end, or holds halves of characters.
     """
     try:
-        return json.loads(text)
+        return _of_whole_characters(json.loads(text))
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
+
+
+def _of_whole_characters(content: Any) -> Any:
+    """Refuse texts that cannot be written again: escapes may stand for half a character."""
+    if isinstance(content, str):
+        content.encode()
+    elif isinstance(content, dict):
+        for key, value in content.items():
+            _of_whole_characters(key)
+            _of_whole_characters(value)
+    elif isinstance(content, list) and not (content and isinstance(content[0], float)):
+        for value in content:
+            _of_whole_characters(value)
+    return content
 
 
 class _PlainLoader(yaml.SafeLoader):
@@ -267,7 +281,7 @@ def parse_yaml(text: str) -> Any:
     Raises
     ------
     ValueError
-        When it is none, has aliases, or is nested without end.
+        When it is none, has aliases, is nested without end, or holds halves of characters.
 
     Examples
     --------
@@ -275,7 +289,7 @@ def parse_yaml(text: str) -> Any:
     {'a': [1, 2]}
     """
     try:
-        return yaml.load(text, _PlainLoader)
+        return _of_whole_characters(yaml.load(text, _PlainLoader))
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
     except yaml.YAMLError as error:

@@ -79,14 +79,14 @@ def test_paths_that_cannot_be_are_refused_in_a_line(tmp_path: Path) -> None:
         assert "\n" not in told
 
 
-@pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000, "9" * 5000, "", "\ud800"])
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000, "9" * 5000, "", "\ud800", '{"a": ["\\ud800"]}'])
 def test_json_that_is_none_is_a_value_error(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         parse_json(text)
 
 
 @pytest.mark.parametrize(
-    "text", ["[" * 999, "a: &a [1]\nb: *a", "&a {a: *a}", "!!python/name:os.sep x", "{a: 2024-99-99}"]
+    "text", ["[" * 999, "a: &a [1]\nb: *a", "&a {a: *a}", "!!python/name:os.sep x", "{a: 2024-99-99}", '"\\ud800"']
 )
 def test_yaml_that_grows_or_recurs_is_a_value_error(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
