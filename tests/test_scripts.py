@@ -281,6 +281,7 @@ SLOW: dict[str, Any] = {
         *("bench_comparison", "tiny", har, lambda home, out: home.folds / "fold1" / "run", "--questions", "12"),
         *("--context", "200", "--training-rows", "16", "--lora-rows", "16"),
     ),
+    "bench_conformal": command("bench_conformal", "tiny", "pocket-har", har, "--rows", "24", "--partitions", "3"),
     "bench_curriculum": command(
         *("bench_curriculum", "tiny", har, encoder, place, "--lm", lm, "--rows", "48", "--windows", "24"),
         *("--epochs", "0.2", "--virtual-tokens", "2"),
