@@ -320,6 +320,7 @@ def test_help_names_every_command() -> None:
     assert sig2lm("--version").stdout.strip()
 
 
+@pytest.mark.slow
 def test_two_named_signals_go_the_whole_way_together(road: Path, tmp_path: Path) -> None:
     """A wrist and a belt at different rates, each with an encoder of its own, both in every prompt."""
     source, rng = tmp_path / "mine", np.random.default_rng(0)

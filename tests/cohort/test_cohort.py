@@ -205,7 +205,7 @@ def test_the_command_says_what_became_of_the_recordings(
     assert (report["skipped"], report["annotated"], report["failed"]) == (2, 0, 2)
     fine = ["--signals", f"motion={home}/data/*/*", "--out", tmp_path / "fine", "--device", "cpu"]
     assert "7 windows of 2 recordings" in sig2lm(home, *fine, "Left or right?", "--choices", "left,right")
-    assert list(pd.read_parquet(tmp_path / "fine").columns[4:]) == ["left", "right"]
+    assert list(pd.read_parquet(tmp_path / "fine").columns[4:]) == ["left", "right", "relies_on_signal"]
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,7 @@ def longest_question(model: SignalLM, table: Table) -> int:
     return max(len(examples[row].prompt.input_ids) for row in range(24))
 
 
+@pytest.mark.slow
 def test_a_text_alone_in_its_batch_is_read_too(model: SignalLM, days: Table) -> None:
     """All of it but its last token is a beginning that all rows share."""
     put = paraphrase(model, days, 300)
@@ -61,6 +62,7 @@ def test_a_text_alone_in_its_batch_is_read_too(model: SignalLM, days: Table) -> 
     np.testing.assert_allclose(alone, together, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_every_rung_asks_the_same_rows_and_the_run_stays_as_it_was(model: SignalLM, days: Table) -> None:
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     asked = model.ask(days.signals(days.data["test"].with_format("numpy")[0])).probabilities

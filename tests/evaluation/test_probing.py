@@ -347,6 +347,7 @@ def test_mistakes_are_one_line(
     assert message in error
 
 
+@pytest.mark.slow
 def test_encoders_stand_side_by_side_and_names_of_architectures_are_pretrained(
     table: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

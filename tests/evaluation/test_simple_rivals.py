@@ -19,6 +19,7 @@ from sig2lm.model.signal_lm import SignalLM
 from sig2lm.signals import Signal
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["har", "af_rr"])
 def test_trees_beat_the_majority_on_simulated_people(simulated: Path, name: str) -> None:
     table = load_table(simulated / "data" / name)

@@ -201,6 +201,7 @@ def test_an_ecg_is_asked_about_as_rr_intervals() -> None:
     assert model.chat(signal).ask().probabilities
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_recording(signal_lm: SignalLM, tmp_path: Path) -> None:
     def peak(windows: int) -> int:
         annotation = signal_lm.annotate(motion(1024 * windows), stride=20.48, batch_size=8)
@@ -287,6 +288,7 @@ def test_the_command_takes_a_question(run: Path, tmp_path: Path) -> None:
     assert table(out)[0] == ["start_s", "end_s", "label", "relies_on_signal"]
 
 
+@pytest.mark.slow
 def test_a_page_stays_small(run: Path, tmp_path: Path) -> None:
     save_signal(motion(64 * 3000), tmp_path / "long.npz")
     command = ["annotate", run / "run", "--signal", tmp_path / "long.npz", "--out", tmp_path / "labels.csv"]

@@ -181,6 +181,7 @@ def test_evaluation_tells_what_calibration_did(model: SignalLM, plain: SignalLM,
     assert (shifted.probabilities[:, 0] > 0.99).all()
 
 
+@pytest.mark.slow
 def test_without_recordings_new_wordings_are_taken_for_average_ones(
     simulated: Path, days: Table, tmp_path: Path
 ) -> None:

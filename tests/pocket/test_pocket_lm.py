@@ -109,6 +109,7 @@ def test_training_encodes_as_the_chat_template_does():
     assert [weight for weight in row.weights if weight == 1.0] == [1.0] * (len(TOKENIZER.encode("AF")) + 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", TASKS.values(), ids=lambda task: task.name)
 def test_a_sample_of_the_exam(examinee, task):
     results = score(examinee, closed_items(task, 40, EXAM_SEED + 1))

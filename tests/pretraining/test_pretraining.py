@@ -121,6 +121,7 @@ def test_an_encoder_of_some_channels_reads_these_alone(table: Table) -> None:
         pretrain_encoder(table, replace(SMALL, channels=(chosen[0], "ecg")))
 
 
+@pytest.mark.slow
 def test_a_diverged_pretraining_leaves_its_last_good_encoder(table: Table, tmp_path: Path) -> None:
     out = tmp_path / "encoder"
     wild = {"batch_size": len(table.data["train"]), "epochs": 40, "learning_rate": 1e25}

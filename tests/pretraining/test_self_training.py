@@ -100,6 +100,7 @@ def test_only_the_most_confident_answers_are_kept(drawn: Any, threshold: float, 
             assert confidence[found == label].min() >= confidence[sure & ~kept].max()
 
 
+@pytest.mark.slow
 def test_the_student_reads_labels_that_the_teacher_gave(half: Table) -> None:
     settings = SelfTrainingSettings(threshold=0.4, most_per_label=10, epochs=8.0, tuning=TUNING)
     student, record = self_train(half, {"motion": build_encoder()}, LABELS, settings)
@@ -251,6 +252,7 @@ def test_fine_tuning_alone_still_wants_every_label(half: Table, tmp_path: Path) 
         fine_tuned_encoders(half, {"motion": tmp_path / "encoder"}, LABELS)
 
 
+@pytest.mark.slow
 def test_a_probe_lists_it_below_all_labels(table: Table) -> None:
     settings = ProbeSettings((0.5, 1.0), seeds=2, tuning=replace(TUNING, epochs=1.0), least_steps=1, self_training=True)
     encoder = build_encoder()

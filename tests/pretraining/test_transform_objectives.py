@@ -69,6 +69,7 @@ def test_nothing_is_learnt_from_a_signal_that_looks_the_same_from_both_sides() -
     assert min(losses) > 0.6, "direction leaked: there is nothing in the signal that tells it"
 
 
+@pytest.mark.slow
 def test_distortions_are_learnt() -> None:
     first, last = train(Transformations(tiny(), ("channel_shuffle", "negation", "jitter")), 100)
     assert first > 0.5

@@ -81,6 +81,7 @@ def features(task: str, values: np.ndarray) -> np.ndarray:
     return np.nan_to_num(np.concatenate(columns, axis=1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", TASKS)
 def test_classes_can_be_told_apart_but_not_always(task):
     """A linear classifier on simple features, tested on people it has not seen."""

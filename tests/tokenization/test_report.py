@@ -93,6 +93,7 @@ def test_markdown_tables_are_tables(report):
     assert "soft prompt" in text
 
 
+@pytest.mark.slow
 def test_names_that_come_twice_are_kept_apart_and_progress_is_told(digits):
     series, told = series_from_values([1.0, 2.0]), []
     report = tokenizer_report(

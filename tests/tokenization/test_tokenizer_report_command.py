@@ -52,6 +52,7 @@ def test_all_outputs_are_written(folder, table, tmp_path):
     ]
 
 
+@pytest.mark.slow
 def test_without_files_three_recordings_are_simulated(folder):
     series = built_in_series()
     assert [len(item.channels) for item in series] == [6, 1, 4]

@@ -88,6 +88,7 @@ def losses_of(record: dict[str, Any]) -> list[float]:
     return [entry["loss"] for entry in record["history"] if "loss" in entry]
 
 
+@pytest.mark.slow
 def test_training_stops_early_with_the_best_weights_and_learns_from_the_rows_asked_for(
     simulated: Path, days: Table, tmp_path: Path
 ) -> None:
@@ -124,6 +125,7 @@ def test_a_run_comes_back_with_the_same_answers(days: Table, whole: tuple[TrainO
     assert loaded.ask(days.signals(row)) == outcome.model.ask(days.signals(row))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changes", [{"lora_rank": 2}, {"train_encoder": True}], ids=lambda c: next(iter(c)))
 def test_what_else_is_trained_comes_back_too(
     simulated: Path, days: Table, run: Path, tmp_path: Path, changes: dict[str, Any]
@@ -141,6 +143,7 @@ def test_what_else_is_trained_comes_back_too(
     assert has_moved(simulated, outcome) == ("train_encoder" in changes)
 
 
+@pytest.mark.slow
 def test_an_encoder_learns_at_a_rate_of_its_own(simulated: Path, days: Table, tmp_path: Path) -> None:
     settings = {"train_encoder": True, "encoder_learning_rate": 0.0, "rows": 32, "epochs": 1}
     assert not has_moved(simulated, train(simulated, days, tmp_path / "run", settings=settings))
@@ -207,6 +210,7 @@ def test_an_interrupted_run_resumes_to_the_same_weights(
     assert not (tmp_path / "run" / "checkpoints").exists()
 
 
+@pytest.mark.slow
 def test_a_run_stopped_before_its_first_checkpoint_begins_again(simulated: Path, days: Table, tmp_path: Path) -> None:
     few = {"epochs": 1, "rows": 32}
     whole = train(simulated, days, tmp_path / "whole", settings=few)
@@ -235,6 +239,7 @@ def test_a_run_stopped_at_its_very_start_or_end_is_not_stuck(tmp_path: Path) -> 
     assert not (done / "checkpoints").exists()
 
 
+@pytest.mark.slow
 def test_a_run_killed_behind_an_epoch_s_last_step_resumes_to_the_same_weights(
     simulated: Path, days: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -358,6 +363,7 @@ def test_what_does_not_fit_is_refused_before_training(simulated: Path, days: Tab
     assert not (tmp_path / "run").exists() or not any((tmp_path / "run").iterdir())
 
 
+@pytest.mark.slow
 def test_several_tasks_share_one_run(simulated: Path, days: Table, tmp_path: Path) -> None:
     """Two tables with signals of their own; each task answers alone as it does beside the other."""
     beats = load_table(simulated / "data" / "af_rr")
