@@ -1,5 +1,6 @@
 """The command line. Each command's file imports what it runs inside its handler, so that ``--help`` is quick."""
 
+import functools
 import logging
 import os
 import sys
@@ -7,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import typer
+from typer.core import TyperGroup
 
 from sig2lm.cli.annotate import annotate
 from sig2lm.cli.ask import ask
@@ -86,6 +88,14 @@ def _decisions_on_stderr() -> Iterator[None]:
         logger.removeHandler(lines)
 
 
+@functools.cache
+def _command() -> TyperGroup:
+    """All commands, put together once however often one is run in a process."""
+    command = typer.main.get_command(app)
+    assert isinstance(command, TyperGroup)
+    return command
+
+
 def main() -> None:
     """Run the command line: a mistake of the user is one line and exit code 2, an interruption 130."""
     # Libraries keep quiet: what a user must know, the commands say.
@@ -96,7 +106,7 @@ def main() -> None:
         os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
     try:
         with _decisions_on_stderr():
-            sys.exit(app(prog_name="sig2lm", standalone_mode=False))
+            sys.exit(_command()(prog_name="sig2lm", standalone_mode=False))
     except Sig2LMError as error:
         typer.echo(f"sig2lm: error: {error}", err=True)
         sys.exit(2)

@@ -68,10 +68,11 @@ def check_values(table: Table, split: str, encoders: Mapping[str, PatchEncoder])
         return
     rows = table.data[split]
     drawn = np.sort(np.random.default_rng(0).permutation(len(rows))[:_ROWS])
-    found = [table.signals(row) for row in rows.select(drawn).with_format("numpy")]
+    found = rows.select(drawn).with_format("numpy", columns=judged)[:]
     for name in judged:
         contract = table.info.signals[name]
-        values = np.concatenate([signals[name].values for signals in found], axis=1)
+        windows = [np.asarray(one, np.float32).reshape(len(contract.channels), -1) for one in found[name]]
+        values = np.concatenate(windows, axis=1)
         signal = Signal(values, contract.sampling_rate, contract.channels, contract.units, contract.period)
         encoder, what = encoders[name], f"'{name}' of '{table.path}'"
         try:
