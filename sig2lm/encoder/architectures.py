@@ -39,6 +39,7 @@ class Size:
 
 SIZES = {"tiny": Size(32, 2, 2), "small": Size(64, 4, 4), "base": Size(128, 4, 4)}
 TOKEN_RATE = 5.0  # Hz, about; a step takes two or three tokens, a heart beat four
+_LARGEST = 65_536  # width, depth or number of heads
 _SLOWEST_WAVEFORM = 8.0  # Hz; what is sampled more slowly has no waves that convolutions would find
 
 
@@ -101,10 +102,12 @@ def design(
     Raises
     ------
     Sig2LMError
-        If there is no such architecture, or heads do not divide the width.
+        If there is no such architecture, heads do not divide the width, or a size is beyond all memory.
     """
     if architecture not in ARCHITECTURES:
         raise Sig2LMError(f"architecture is '{architecture}', but there are {', '.join(ARCHITECTURES)}; choose one")
+    if (largest := max(size.width, size.depth, size.heads)) > _LARGEST:
+        raise Sig2LMError(f"expected a width, depth and heads of at most {_LARGEST:,}, found {largest:,}; change it")
     further = dict(scaling or {})
     if architecture == "resnet1d":
         return ResNet1dConfig(contract, strides_of(patch_size), size.width, size.depth, **further)

@@ -7,8 +7,8 @@ One table is one task; several are learned together, into one run. The optimisat
 import shutil
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -197,7 +197,7 @@ def train_adapter(
     last = _last_checkpoint(out, identity) if resume else None
     checkpoints = out / "checkpoints"
     processes.wait_for_everyone()
-    with alone(out) if first else nullcontext():
+    with alone(out) if first else nullcontext(), _nothing_left_of_a_failure(checkpoints):
         if first and last is None:
             if not resume:
                 check_new(out)  # another may have ended since
@@ -252,6 +252,19 @@ def train_adapter(
             if not outcome.interrupted:
                 shutil.rmtree(checkpoints)
         return outcome
+
+
+@contextmanager
+def _nothing_left_of_a_failure(checkpoints: Path) -> Iterator[None]:
+    """Remove the records of a training that failed before it had a checkpoint to resume from."""
+    try:
+        yield
+    except Exception:
+        if not any(checkpoints.glob("checkpoint-*")):
+            shutil.rmtree(checkpoints, ignore_errors=True)
+            with suppress(OSError):  # it holds something else
+                checkpoints.parent.rmdir()
+        raise
 
 
 def align_adapters(

@@ -2,8 +2,15 @@
 
 import numpy as np
 import pytest
+import torch
+from walking import build_table
 
+from sig2lm.encoder import build_encoder
+from sig2lm.encoder.architectures import Size, design
+from sig2lm.errors import CheckpointError
+from sig2lm.evaluation.probing.features import window_features
 from sig2lm.evaluation.probing.label_free import alignment, effective_rank, rankme, subject_leakage, uniformity
+from sig2lm.pretraining.windows import WindowDataset
 
 
 def with_spectrum(*singular: float) -> np.ndarray:
@@ -77,3 +84,12 @@ def test_leakage_is_unknown_for_one_person_or_one_recording_each() -> None:
     features = np.random.default_rng(0).normal(size=(20, 4))
     assert subject_leakage(features, *crowd(1, 2, 10)) is None
     assert subject_leakage(features, *crowd(2, 1, 10)) is None
+
+
+def test_an_encoder_that_gives_no_numbers_is_refused() -> None:
+    windows = WindowDataset(build_table(), "motion")
+    encoder = build_encoder(design(windows.contract, "patch_transformer", Size(16, 1, 2), 8))
+    with torch.no_grad():
+        next(encoder.parameters()).fill_(float("nan"))
+    with pytest.raises(CheckpointError, match="whose patches are numbers"):
+        window_features(encoder, windows)

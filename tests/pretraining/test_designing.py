@@ -1,8 +1,10 @@
 """What suits the recordings that an encoder is built for, and what is said about it."""
 
 import numpy as np
+import pytest
 from walking import SENSORS, as_table, recordings
 
+from sig2lm.errors import Sig2LMError
 from sig2lm.pretraining.designing import EncoderChoice, design_for
 from sig2lm.pretraining.windows import WindowDataset
 
@@ -29,3 +31,9 @@ def test_where_nothing_is_asked_for_windows_are_centred_and_it_is_said() -> None
     assert "changes by a few hundredths of the data set's deviation" in said[1]
     usual, said = design_for(lying_far_apart(1.0), EncoderChoice())
     assert (usual.normalisation, len(said)) == ("dataset", 1)
+
+
+@pytest.mark.parametrize("size", ["width", "depth", "heads"])
+def test_sizes_beyond_all_memory_are_refused(size: str) -> None:
+    with pytest.raises(Sig2LMError, match="of at most 65,536, found 100,000,000"):
+        design_for(lying_far_apart(1.0), EncoderChoice(**{size: 10**20}))

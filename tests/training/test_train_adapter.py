@@ -262,6 +262,18 @@ def test_a_run_killed_behind_an_epoch_s_last_step_resumes_to_the_same_weights(
         assert torch.equal(resumed.model.trained_tensors()[name], tensor), name
 
 
+def test_a_failure_before_the_first_checkpoint_leaves_nothing(
+    simulated: Path, days: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*arguments: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("sig2lm.training.train_adapter.align_adapters", fail)
+    with pytest.raises(OSError, match="No space left"):
+        train(simulated, days, tmp_path / "run")
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_full_disk_ends_in_a_line_and_leaves_the_older_checkpoint(
     simulated: Path, days: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,6 +10,7 @@ from sig2lm.encoder.batching import stack_values
 from sig2lm.encoder.pooling import mean_and_maximum
 from sig2lm.encoder.protocol import PatchEncoder
 from sig2lm.encoder.signal_encoder import SignalEncoder
+from sig2lm.errors import CheckpointError
 from sig2lm.pretraining.augmentations import Augmentation
 from sig2lm.pretraining.windows import WindowDataset
 
@@ -40,6 +41,11 @@ def window_features(
     -------
     ndarray
         (N, 2 E) float64; zeros for a window without any observed patch.
+
+    Raises
+    ------
+    CheckpointError
+        If the encoder gives something that is no finite number.
     """
     chosen = list(range(len(windows))) if rows is None else [int(row) for row in rows]
     device = device_of(encoder)
@@ -51,7 +57,13 @@ def window_features(
         if augmentation is not None:
             values, mask = augmentation(values, mask, generator)
         found.append(mean_and_maximum(*encoder(values, mask)).double().cpu().numpy())
-    return np.concatenate(found)
+    features = np.concatenate(found)
+    if not np.isfinite(features).all():
+        raise CheckpointError(
+            f"expected an encoder of '{windows.name}' whose patches are numbers, found some that are not; its weights "
+            "or its scaling are damaged: copy it again, or pretrain it anew"
+        )
+    return features
 
 
 def device_of(encoder: PatchEncoder) -> torch.device:
