@@ -28,6 +28,7 @@ def never_read():
     yield b""
 
 
+@pytest.mark.slow
 def test_it_serves_its_own_page_and_no_uploaded_file():
     pytest.importorskip("gradio", reason="needs the extra 'web'")
     with warnings.catch_warnings():
