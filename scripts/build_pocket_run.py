@@ -2,7 +2,7 @@
 
     python scripts/build_pocket_run.py
 
-It learns labels only, in three minutes of one core; with `--curriculum` also to describe, measure and compare.
+It learns labels only; with `--curriculum` also to describe, measure and compare.
 All of it follows from the seed, on one machine. To be built again whenever the format of runs changes.
 """
 

@@ -17,12 +17,12 @@ from sig2lm.model.table_examples import SignalSource, shuffled_rows
 from sig2lm.templates.task import Question
 
 CONTROLS: dict[str, SignalSource] = {"shuffled": "shuffled", "zeroed": "zeroed", "text_only": "none"}
-MEASURED_ONLY = "measured_only"  # beside these where a template states what was measured
+MEASURED: dict[str, SignalSource] = {"measured_only": "measured"}  # beside these where a template states it
 _WITHOUT = {
     "shuffled": "with signals of other rows",
     "zeroed": "with signals of zeros",
     "text_only": "without a signal",
-    MEASURED_ONLY: "with nothing but what was measured, in words",
+    "measured_only": "with nothing but what was measured, in words",
 }
 _DECIDING = {"macro_f1": "macro-F1", "auroc": "AUROC"}
 Progress = Callable[[str], None]
@@ -44,7 +44,7 @@ def controls(
     the LM is not asked again: ``predictions`` are with the own signals.
     """
     question, found = held_out_question(model, table), {}
-    measured: dict[str, SignalSource] = {MEASURED_ONLY: "measured"} if question.task.template.shows_measured else {}
+    measured = MEASURED if question.task.template.shows_measured else {}
     for control, source in {**CONTROLS, **measured}.items():
         if source == "shuffled" and predictions is not None and _differ_in_signals_only(table, split, question):
             order = shuffled_rows(len(predictions.truth))

@@ -13,6 +13,7 @@ import numpy as np
 
 from sig2lm.datasets import Table
 from sig2lm.encoder.compatibility import check_values
+from sig2lm.evaluation.controls import MEASURED
 from sig2lm.model.answer import Answer
 from sig2lm.model.signal_lm import SignalLM
 from sig2lm.model.table_examples import SignalSource, TableExamples
@@ -24,7 +25,6 @@ from sig2lm.training.known import Known, known_rows
 from sig2lm.training.questions import Asked, is_refusal
 
 SOURCES: dict[str, SignalSource] = {"own": "own", "shuffled": "shuffled", "text_only": "none"}
-MEASURED: dict[str, SignalSource] = {"measured_only": "measured"}  # beside these where the template states it
 _NEW_TOKENS = 48
 Progress = Callable[[str], None]
 
