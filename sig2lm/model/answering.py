@@ -25,7 +25,7 @@ from sig2lm.model.calibration import Calibration
 from sig2lm.model.conformal import Conformity
 from sig2lm.model.examples import Example, Prompter, SignalInput, describe, stated
 from sig2lm.model.fusion import SignalFusion
-from sig2lm.model.measured import measured_words, wanted_quantities
+from sig2lm.model.measured import Facts, measured_facts, wanted_quantities
 from sig2lm.model.reliance import NOTHING_OBSERVED, Reliance, changes
 from sig2lm.model.signal_branch import Branch
 from sig2lm.quantities import Check, check_numbers, measure, stated_numbers
@@ -371,22 +371,27 @@ class QuestionAnswerer(SignalFusion):
             for index, signal in enumerate(several, (first or {}).get(name, 0)):
                 conformed = encoder.contract.conform(signal, f"the encoder of '{name}'")
                 count = encoder.num_patches(conformed.num_samples)
-                words = self.measured_words(name, conformed)
-                found[SignalPlace(name, index)] = SignalInput(name, count, conformed.values, measured=words)
+                facts = self.measured_facts(name, conformed)
+                found[SignalPlace(name, index)] = SignalInput(name, count, conformed.values, measured=facts)
         return found
 
-    def measured_words(self, name: str, signal: Signal) -> str:
-        """Say what was measured of a recording, where a template states it (``$measured``); else nothing."""
-        return measured_words([signal], name, wanted_quantities(self.tasks, name))[0]
+    def measured_facts(self, name: str, signal: Signal) -> Facts:
+        """Measure a recording, where a template states it (``$measured``); else nothing."""
+        return measured_facts([signal], name, wanted_quantities(self.tasks, name))[0]
 
-    def summaries(self, task: Task, recordings: Mapping[SignalPlace, SignalInput]) -> dict[str, str]:
-        """Describe recordings in words and numbers, where the template has it (``$motion_summary``, ``$measured``)."""
+    def summaries(
+        self, task: Task, recordings: Mapping[SignalPlace, SignalInput], question: str = ""
+    ) -> dict[str, str]:
+        """Describe recordings in words and numbers, where the template has it (``$motion_summary``, ``$measured``).
+
+        With what a first ``question`` compares of what was measured.
+        """
         found: dict[str, list[str]] = {}
         for place, recording in recordings.items():
             if f"{place.name}_summary" in task.template.variables:
                 contract = self.branch(place.name).encoder.contract
                 found.setdefault(f"{place.name}_summary", []).append(describe(recording, contract))
-        return {name: " ".join(texts) for name, texts in found.items()} | stated(task.template, recordings)
+        return {name: " ".join(texts) for name, texts in found.items()} | stated(task.template, recordings, question)
 
     def named(self, signals: Signals, clock: ArrayClock | None = None) -> dict[str, list[Signal]]:
         """Return signals by name, whichever way they were passed.

@@ -21,7 +21,7 @@ from sig2lm.encoder import PatchEncoder, encoder_fingerprint, stack_values
 from sig2lm.encoder.tables import as_encoders_read
 from sig2lm.errors import DatasetError
 from sig2lm.model.examples import Example, Prompter, SignalInput
-from sig2lm.model.measured import measured_words, wanted_quantities
+from sig2lm.model.measured import Facts, measured_facts, wanted_quantities
 from sig2lm.templates.task import Task
 from sig2lm.templates.turns import SignalPlace
 
@@ -132,7 +132,7 @@ class TableExamples(torch.utils.data.Dataset[Example]):
     seed: int = 0
     paraphrase: str | None = None
     patches: dict[str, hf.Dataset] = field(init=False)
-    measured: dict[str, list[str]] = field(init=False)
+    measured: dict[str, list[Facts]] = field(init=False)
     zeros: dict[tuple[str, int], SignalInput] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -210,15 +210,15 @@ class TableExamples(torch.utils.data.Dataset[Example]):
             for name, one in found.items()
         }
 
-    def _measured(self) -> dict[str, list[str]]:
-        """Words for what was measured of each row, by signal, where the template states it."""
+    def _measured(self) -> dict[str, list[Facts]]:
+        """What was measured of each row, by signal, where the template states it."""
         wanted = {name: wanted_quantities([self.task], name) for name in self.table.info.signals}
-        found: dict[str, list[str]] = {name: [] for name, quantities in wanted.items() if quantities}
+        found: dict[str, list[Facts]] = {name: [] for name, quantities in wanted.items() if quantities}
         for start in range(0, len(self.rows) if found else 0, _MEASURED_AT_ONCE):
             rows = self.rows.select(range(start, min(start + _MEASURED_AT_ONCE, len(self.rows))))
             signals = [self.table.signals(row) for row in rows]
-            for name, words in found.items():
-                words += measured_words([one[name] for one in signals], name, wanted[name])
+            for name, facts in found.items():
+                facts += measured_facts([one[name] for one in signals], name, wanted[name])
         return found
 
     def _recording(self, name: str, index: int) -> SignalInput:

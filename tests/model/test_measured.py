@@ -13,6 +13,7 @@ from sig2lm.errors import CheckpointError, PromptError
 from sig2lm.evaluation.controls import controls
 from sig2lm.evaluation.questions import evaluate_questions
 from sig2lm.model.examples import Example
+from sig2lm.model.measured import in_words
 from sig2lm.model.signal_lm import SignalLM
 from sig2lm.model.table_examples import SignalSource, TableExamples
 from sig2lm.quantities import measure
@@ -62,7 +63,9 @@ def test_a_prompt_states_what_its_own_signals_carry_and_nothing_else() -> None:
     assert f"\n{stated(motion(seed=1))}\n{question}" in shown  # a heart rate is carried by none
     two = model.example(model.tasks[0], model.recordings([motion(seed=1), motion(seed=2)]), question, {})
     first, second = (stated(motion(seed=seed)).removeprefix("Measured: ").rstrip(".") for seed in (1, 2))
-    assert f"Measured: first: {first}; second: {second}.\n{question}" in text(model, two)
+    shown = text(model, two)
+    assert f"Measured: first: {first}; second: {second}.\n{question}" in shown
+    assert "first: " in shown.partition("Measured")[0]  # the soft prompts are told apart, too
     nothing = motion()
     nothing = replace(nothing, values=np.full_like(nothing.values, np.nan))
     unknown = text(model, model.example(model.tasks[0], model.recordings(nothing), question, {}))
@@ -102,7 +105,7 @@ def test_the_words_go_with_the_signals_of_a_control(model: SignalLM, days: Table
     own = TableExamples(days, "test", model.prompter(model.tasks[0]), encoders)
     shown = replace(own, source=source)
     row = next(row for row in range(len(own)) if shown.order[row] != row or source != "shuffled")
-    words = own.measured["daily"]
+    words = [in_words(facts) for facts in own.measured["daily"]]
     expected = {"own": words[row], "measured": words[row], "shuffled": words[shown.order[row]]}
     told = text(model, shown[row])
     if source in expected:
@@ -124,7 +127,7 @@ def test_a_run_keeps_what_it_states_and_of_the_recordings_it_keeps(model: Signal
     assert template.measured == ("mean steps", "mean resting heart rate", "mean sleep minutes", "trend of steps")
     kept = model.calibrations[0].recordings
     assert kept
-    assert all(one["daily"].measured.startswith("mean steps ") for one in kept)
+    assert all(in_words(one["daily"].measured).startswith("mean steps ") for one in kept)
     week = days.signals(days.data["test"].with_format("numpy")[0])
     for answer in (model.ask(week, "Is it so?", ["yes", "no"]), model.chat(week).ask("Is it so?", ["yes", "no"])):
         assert answer.reliance is not None  # beside the kept recordings with their own words
