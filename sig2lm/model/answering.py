@@ -130,7 +130,8 @@ class QuestionAnswerer(SignalFusion):
         Parameters
         ----------
         signals
-            A signal, several of one kind, or named ones (``{"motion": ..., "ecg": ...}``).
+            A signal, several of one kind, or named ones (``{"motion": ..., "ecg": ...}``). A question about several
+            calls them the first, the second, ...: ``ask([a, b], "Which moves more?", ["first", "second"])``.
         question
             Any text; the template's first question by default.
         choices

@@ -133,6 +133,7 @@ class TableExamples(torch.utils.data.Dataset[Example]):
     paraphrase: str | None = None
     patches: dict[str, hf.Dataset] = field(init=False)
     measured: dict[str, list[Facts]] = field(init=False)
+    place_of: dict[int, int] = field(init=False)
     zeros: dict[tuple[str, int], SignalInput] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -143,6 +144,7 @@ class TableExamples(torch.utils.data.Dataset[Example]):
             )
         contracts = {name: encoder.contract for name, encoder in self.encoders.items()}
         self.table = as_encoders_read(self.table, contracts)
+        self.table, self.place_of = _with_their_others(self.table, self.split)
         self.rows = self.table.data[self.split].with_format("numpy")
         names = list(self.table.info.signals)
         self.plain = self.rows.select_columns([c for c in self.rows.column_names if c not in names]).with_format(None)
@@ -168,6 +170,9 @@ class TableExamples(torch.utils.data.Dataset[Example]):
 
     def __getitem__(self, index: int) -> Example:
         recordings = self.recordings(int(self.order[index]))
+        if (beside := self.plain[int(index)].get("beside")) is not None:
+            other = self.recordings(int(self.order[self.place_of[beside]]))
+            recordings |= {replace(place, index=1): one for place, one in other.items()}
         question, answer, earlier = self.question(index), self.answer(index), self.earlier(index)
         return self.prompter.example(recordings, question, answer, self._fields(index), earlier)
 
@@ -253,6 +258,22 @@ class TableExamples(torch.utils.data.Dataset[Example]):
         names = [name for name in self.table.info.signals if f"{name}_summary" in wanted]
         signals = self.table.signals(self.rows[int(self.order[index])]) if names else {}
         return {**facts, **{f"{name}_summary": signals[name].describe() for name in names}}
+
+
+def _with_their_others(table: Table, split: str) -> tuple[Table, dict[int, int]]:
+    """Leave out rows that ask about a second recording whose row is not here; say where each row is found.
+
+    A row is called by its number in the table that the questions were written for, as only some rows may be left.
+    """
+    rows = table.data[split]
+    if "beside" not in rows.column_names:
+        return table, {}
+    numbers, beside = rows["row"][:], rows["beside"][:]
+    here = set(numbers)
+    kept = [place for place, other in enumerate(beside) if other is None or other in here]
+    if len(kept) < len(rows):
+        return _with_their_others(replace(table, data=hf.DatasetDict({**table.data, split: rows.select(kept)})), split)
+    return table, {number: place for place, number in enumerate(numbers)}
 
 
 def shuffled_rows(count: int, seed: int = 0) -> NDArray[np.int64]:

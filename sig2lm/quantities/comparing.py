@@ -29,7 +29,9 @@ _BEHIND = {  # "100 or more"
     "at most": re.compile(rf"\s*or (?:{_LESS}|below|under)\b", re.IGNORECASE),
 }
 _RANKS = {  # more or less, of several
-    True: re.compile(rf"\b(?:{_MORE}|most|highest|greatest|largest|fastest|strongest|longest|warmest)\b", re.IGNORECASE),
+    True: re.compile(
+        rf"\b(?:{_MORE}|most|highest|greatest|largest|fastest|strongest|longest|warmest)\b", re.IGNORECASE
+    ),
     False: re.compile(rf"\b(?:{_LESS}|least|lowest|fewest|smallest|slowest|weakest|shortest|coldest)\b", re.IGNORECASE),
 }
 _GOES_ON = re.compile(r"\b(?:that|this|it|they|those|these)\b", re.IGNORECASE)  # from what was said before
@@ -99,9 +101,16 @@ def _bounded(example: Measurement, number: Stated, bound: str, question: str, me
     unit = "" if number.unit else f" {unit_words(example.unit)}"
     value = converted(number.value, number.unit, example.unit) or 0.0
     found = {
-        owner: _holds(fact, bound, value) for owner, facts in measured.items() for fact in facts if fact.name == example.name
+        owner: _holds(fact, bound, value)
+        for owner, facts in measured.items()
+        for fact in facts
+        if fact.name == example.name
     }
-    so = next(iter(found.values())) if len(measured) == 1 else ", ".join(f"{owner} {one}" for owner, one in found.items())
+    so = (
+        next(iter(found.values()))
+        if len(measured) == 1
+        else ", ".join(f"{owner} {one}" for owner, one in found.items())
+    )
     return f"{example.name} {bound} {question[number.start : number.end]}{unit}: {so}"
 
 

@@ -19,6 +19,7 @@ from sig2lm.model.table_examples import SignalSource, TableExamples
 from sig2lm.quantities import measure
 from sig2lm.signals import Signal
 from sig2lm.templates import Task, load_template, parse_template
+from sig2lm.templates.turns import Turn
 from sig2lm.training.known import know, stating_measured
 from sig2lm.training.train_adapter import build_model, train_adapter
 
@@ -97,6 +98,35 @@ def test_every_door_shows_the_same_words(monkeypatch: pytest.MonkeyPatch) -> Non
     )
     model.explain(signal, "Which?", ["up", "down"], stretches=2)
     assert read[0].prompt == asked.prompt
+
+
+def test_what_a_question_compares_stands_before_it_at_every_door() -> None:
+    model, signal = model_of_motion(), motion(seed=3)
+    other = replace(signal, values=4 * signal.values)
+    value = measure(signal)["movement intensity"].value
+    question = f"Is the movement intensity above {value / 2:.2f} m/s²?"
+    worked_out = f"Compared: movement intensity above {value / 2:.2f} m/s²: yes."
+    asked = model.example(model.tasks[0], model.recordings(signal), question, {})
+    assert f"{stated(signal)} {worked_out}\n{question}" in text(model, asked)
+    chat = model.chat(signal)
+    chat.ask(question, ["yes", "no"])
+    assert model.lm.dialogue.encode(chat.turns[:2], dict.fromkeys(chat._recordings, 4)) == asked.prompt
+    chat.ask("And is that below 0.01 m/s²?", ["yes", "no"])
+    assert "Compared: movement intensity below 0.01 m/s²: no.\n" in chat.turns[-2].parts
+    chat.add(other)
+    chat.ask("Which moves more?", ["first", "second"])
+    assert "Compared: higher movement intensity: second.\n" in chat.turns[-2].parts
+    earlier = [(question, "yes")]
+    again = model.prompter(model.tasks[0]).example(
+        model.recordings(signal), "And is that below 0.01 m/s²?", earlier=earlier
+    )
+    turns = [*chat.turns[:2], Turn("assistant", ("yes",)), chat.turns[3]]
+    assert model.lm.dialogue.encode(turns, dict.fromkeys(chat._recordings, 4)) == again.prompt
+    still = replace(signal, values=np.zeros_like(signal.values))
+    others = chat._about(chat.turns[:-1], chat._recordings | model.recordings(still, {"motion": 1}))
+    assert "Compared: higher movement intensity: first.\n" in others[-1].parts  # as it would be about others
+    others = chat._about(chat.turns[:-1], chat._recordings | model.recordings(still))
+    assert f"above {value / 2:.2f} m/s²: no." in "".join(map(str, others[1].parts))
 
 
 @pytest.mark.parametrize("source", ["own", "shuffled", "measured", "none", "zeroed"])
