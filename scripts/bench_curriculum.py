@@ -67,6 +67,8 @@ def trained(table: Table, arguments: argparse.Namespace, lm: FrozenLM) -> Signal
     )
     resume = checkpoints.exists()
     outcome = train_adapter(asking, encoders, arguments.out, lm=lm, template=template, settings=settings, resume=resume)
+    if outcome.interrupted:
+        raise KeyboardInterrupt
     print(f"{outcome.steps} steps, {outcome.seconds:.0f} s; {outcome.losses}", flush=True)
     return outcome.model
 

@@ -36,7 +36,7 @@ from sig2lm.templates.task import Question, Task, check_tasks, choose_task
 from sig2lm.templates.turns import SignalPlace
 
 Signals = Any
-"""One signal, several of one kind in a list, or named ones in a dictionary.
+"""One signal, named ones in a dictionary, or several recordings, each of these, in a list.
 
 Each is a :class:`Signal`, or an array, a torch tensor or a data frame (:func:`sig2lm.signals.arrays.as_signal`), whose
 ``sampling_rate`` (and, where they are not those of the encoder's contract, ``channels``, ``units`` or ``period``) is
@@ -411,6 +411,8 @@ class QuestionAnswerer(SignalFusion):
         SignalError
             When a name is unknown or lacks, what is passed is no signal and does not become one, or values cannot be.
         """
+        if isinstance(signals, list | tuple) and signals and all(isinstance(one, Mapping) for one in signals):
+            signals = _side_by_side(signals)
         if not isinstance(signals, Mapping):
             if len(self.branches) > 1:
                 raise SignalError(
@@ -462,6 +464,15 @@ class QuestionAnswerer(SignalFusion):
             raise ArgumentError(f"expected facts as a dictionary such as {{'age': '67'}}, found {facts!r}")
         check_known("fact", facts, self.known_facts(task))
         return {name: str(value) for name, value in facts.items() if value is not None}
+
+
+def _side_by_side(recordings: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    """Named signals of several recordings as a list for each name."""
+    names = {name: None for one in recordings for name in one}
+    if any(set(one) != set(names) for one in recordings):
+        told = " and ".join(", ".join(one) for one in recordings)
+        raise SignalError(f"expected the same signals of each recording, found {told}; leave out those that one lacks")
+    return {name: [one[name] for one in recordings] for name in names}
 
 
 def check_options(question: Question, options: Mapping[str, Any]) -> None:

@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from string import Template
+from typing import Any
 
 import numpy as np
 import torch
@@ -334,12 +335,11 @@ def _as_bytes(measured: Sequence[Facts]) -> Tensor:
 
 
 def _as_facts(tensor: Tensor) -> list[Facts]:
-    content = json.loads(bytes(tensor.tolist()))
-    lists = {"source", "words"}
-    return [
-        tuple(Measurement(**{key: tuple(one) if key in lists else one for key, one in fact.items()}) for fact in facts)
-        for facts in content
-    ]
+    return [tuple(map(_as_fact, facts)) for facts in json.loads(bytes(tensor.tolist()))]
+
+
+def _as_fact(content: dict[str, Any]) -> Measurement:
+    return Measurement(**{**content, "source": tuple(content["source"]), "words": tuple(content["words"])})
 
 
 def _evenly(labels: Sequence[str | None], count: int) -> list[int]:

@@ -209,7 +209,7 @@ def read_weights(text: str) -> dict[Kind, float]:
 
 def with_questions(rows: hf.Dataset, asked: Sequence[Asked]) -> hf.Dataset:
     """Return rows with a question each, as ``TableExamples`` reads them."""
-    columns = {
+    columns: dict[str, list[Any]] = {
         "question": [one.question for one in asked],
         "answer": [one.answer for one in asked],
         "earlier": [json.dumps(one.earlier) for one in asked],

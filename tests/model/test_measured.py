@@ -62,7 +62,8 @@ def test_a_prompt_states_what_its_own_signals_carry_and_nothing_else() -> None:
     recordings = model.recordings(motion(seed=1))
     shown = text(model, model.example(model.tasks[0], recordings, question, {}))
     assert f"\n{stated(motion(seed=1))}\n{question}" in shown  # a heart rate is carried by none
-    two = model.example(model.tasks[0], model.recordings([motion(seed=1), motion(seed=2)]), question, {})
+    recordings = model.recordings([{"motion": motion(seed=1)}, {"motion": motion(seed=2)}])
+    two = model.example(model.tasks[0], recordings, question, {})
     first, second = (stated(motion(seed=seed)).removeprefix("Measured: ").rstrip(".") for seed in (1, 2))
     shown = text(model, two)
     assert f"Measured: first: {first}; second: {second}.\n{question}" in shown
