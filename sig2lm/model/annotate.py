@@ -20,9 +20,10 @@ from numpy.typing import NDArray
 
 from sig2lm.errors import SignalError
 from sig2lm.model.answer import Answer
-from sig2lm.model.answering import QuestionAnswerer, Signals, check_options
+from sig2lm.model.answering import QuestionAnswerer, check_options
 from sig2lm.model.examples import Example, SignalInput
 from sig2lm.model.measured import Facts
+from sig2lm.model.recordings import Signals
 from sig2lm.signals import Signal
 from sig2lm.signals.annotation_rows import WindowRow
 from sig2lm.signals.arrays import ArrayClock

@@ -18,8 +18,9 @@ from sig2lm.arguments import check_known
 from sig2lm.errors import PromptError
 from sig2lm.lm import Context, EncodedPrompt, TextStream
 from sig2lm.model.answer import Answer
-from sig2lm.model.answering import QuestionAnswerer, Signals, check_options
+from sig2lm.model.answering import QuestionAnswerer, check_options
 from sig2lm.model.examples import Example, SignalInput, about, following
+from sig2lm.model.recordings import Signals
 from sig2lm.model.reliance import Reliance
 from sig2lm.quantities import Check
 from sig2lm.signals.arrays import ArrayClock

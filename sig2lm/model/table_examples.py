@@ -65,6 +65,11 @@ def encode_split(table: Table, split: str, name: str, encoder: PatchEncoder) -> 
 
     The cache is keyed by the data and by what the encoder makes of it (:func:`behaviour`). Columns ``patches``
     (P * E float32, flattened) and ``patch_mask`` (P bool).
+
+    Raises
+    ------
+    DatasetError
+        If patches of a row are no numbers, as of an encoder whose weights are damaged.
     """
     rows = table.data[split].select_columns([name])
     channels = len(table.info.signals[name].channels)
@@ -73,6 +78,11 @@ def encode_split(table: Table, split: str, name: str, encoder: PatchEncoder) -> 
     def encode(batch: dict[str, list[Any]]) -> dict[str, list[Any]]:
         values = [np.asarray(flat, dtype=np.float32).reshape(channels, -1) for flat in batch[name]]
         found = encode_values(encoder, name, values)
+        if not all(np.isfinite(one.patches).all() for one in found if one.patches is not None):
+            raise DatasetError(
+                f"expected an encoder of '{name}' whose patches are numbers, found some of the {split} split of "
+                f"'{table.path}' that are not; its weights are damaged: copy it again, or pretrain it anew"
+            )
         return {
             "patches": [recording.patches.ravel() for recording in found if recording.patches is not None],
             "patch_mask": [recording.patch_mask for recording in found],
