@@ -2,11 +2,12 @@
 
     python scripts/bench_stated_comparisons.py [--lm smollm2] [--questions N]
 
-No signal and no training: the prompt states a measured value in words, as with ``$measured``, and asks a yes/no question
-about a threshold, or which of two recordings has more. Three ways: the values alone; with "above" or "below" in the LM's
-favour; and as sig2lm states what the question compares (:func:`sig2lm.quantities.comparisons`). Written to
-docs/benchmarks/results: balanced accuracy, and the share of pairs of a right and a wrong "yes" (or "first") whose
-log-odds are in the right order, which a constant preference for one answer does not hide.
+No signal and no training: the prompt states a measured value in words, as with ``$measured``, and a question asks about
+a threshold, or which of two recordings has more. Three ways: the values alone; with a sentence that says "above" or
+"below"; and as sig2lm states what the question compares (:func:`sig2lm.quantities.comparisons`). Written to
+docs/benchmarks/results: balanced accuracy, and how often the log-odds of "yes" (or "first") are higher where it is right
+than where it is wrong. A constant preference for one answer does not hide that: 0.5 is chance, and near 0 the LM knows
+the two cases apart but answers the wrong way round.
 """
 
 import argparse
