@@ -5,9 +5,9 @@
 No signal and no training: the prompt states a measured value in words, as with ``$measured``, and a question asks about
 a threshold, or which of two recordings has more. Three ways: the values alone; with a sentence that says "above" or
 "below"; and as sig2lm states what the question compares (:func:`sig2lm.quantities.comparisons`). Written to
-docs/benchmarks/results: balanced accuracy, and how often the log-odds of "yes" (or "first") are higher where it is right
-than where it is wrong. A constant preference for one answer does not hide that: 0.5 is chance, and near 0 the LM knows
-the two cases apart but answers the wrong way round.
+docs/benchmarks/results: balanced accuracy, and how often the log-odds of "yes" (or "first") are higher where it is
+right than where it is wrong. A constant preference for one answer does not hide that: 0.5 is chance, and near 0 the LM
+knows the two cases apart but answers the wrong way round.
 """
 
 import argparse
