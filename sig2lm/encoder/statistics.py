@@ -5,11 +5,13 @@ All of these numbers are means over the observed samples of one signal, so paddi
 them, and all but level and size are free of scale.
 """
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+QUANTILES = {0.05: -1.645, 0.25: -0.674, 0.5: 0.0, 0.75: 0.674, 0.95: 1.645}  # and those of a normal distribution
 LAGS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)  # samples
 _QUIETEST = 0.05  # deviations of the training set; quieter than that is not blown up
 
@@ -81,7 +83,12 @@ def window_statistics(values: Tensor, sample_mask: Tensor, usual: Tensor) -> Ten
     deviation = ((values - mean).square() * seen).sum(-1, keepdim=True).div(count).sqrt()
     standard = (values - mean) * seen / deviation.clamp(min=_QUIETEST)
     moments = [(standard**power).sum(-1, keepdim=True) / count for power in (3, 4)]
-    found = [(mean - usual).asinh(), deviation.clamp(min=_QUIETEST).log(), moments[0].asinh(), moments[1].asinh()]
+    found = [
+        (mean - usual).asinh(),
+        deviation.clamp(min=_QUIETEST).log(),
+        moments[0].asinh(),
+        moments[1].asinh() - math.asinh(3.0),
+    ]
     found = torch.cat([*found, _quantiles(standard, seen), _changes(standard, seen)], dim=-1)
     both = seen[:, 1:channels] * seen[:, : channels - 1]
     agreement = (standard[:, 1:channels] * standard[:, : channels - 1]).sum(-1) / both.sum(-1).clamp(min=1.0)
@@ -98,9 +105,9 @@ def _quantiles(standard: Tensor, seen: Tensor) -> Tensor:
     """(B, C, quantiles) of the observed samples, the nearest of them."""
     ordered = standard.masked_fill(seen == 0.0, torch.inf).sort(-1).values
     last = (seen.sum(-1, keepdim=True) - 1.0).clamp(min=0.0)
-    places = (last * last.new_tensor(QUANTILES)).round().long()
-    found = ordered.gather(-1, places)
-    return found.masked_fill(found.isinf(), 0.0)
+    places = (last * last.new_tensor(list(QUANTILES))).round().long()
+    found = ordered.gather(-1, places) - ordered.new_tensor(list(QUANTILES.values()))
+    return 2.0 * found.masked_fill(found.isinf(), 0.0)
 
 
 def _changes(standard: Tensor, seen: Tensor) -> Tensor:
@@ -110,5 +117,5 @@ def _changes(standard: Tensor, seen: Tensor) -> Tensor:
         later, earlier = pad(standard, (0, lag))[..., lag:], standard
         both = pad(seen, (0, lag))[..., lag:] * seen
         change = ((later - earlier).square() * both).sum(-1) / both.sum(-1).clamp(min=1.0)
-        found.append((change / 2.0 + 1e-3).log() * (both.amax(-1)))
+        found.append((change / 2.0 + 1e-3).log() / 2.0 * (both.amax(-1)))
     return torch.stack(found, dim=-1)
