@@ -234,7 +234,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("table", type=Path)
     parser.add_argument("name")
-    parser.add_argument("--architecture", action="append", default=[], help="of each signal its own by default")
+    parser.add_argument("--architecture", action="append", default=[], help="default: of each signal its own")
     parser.add_argument("--intervals", action="store_true")
     parser.add_argument("--rate", action="append", default=[], metavar="[NAME=]HZ")
     parser.add_argument("--size", default="small")
@@ -252,10 +252,12 @@ def main() -> None:
     if arguments.rate:
         table = as_encoders_read(table, at_rates(table.info.signals, arguments.rate))
     table = numbered(table)
-    rows, chosen = [], arguments.architecture or ([] if arguments.trees else [None])
+    rows, asked = [], arguments.architecture or ([] if arguments.trees else ["default"])
     for signals, read in (with_intervals(table) if arguments.intervals else {None: table}).items():
         told = {} if signals is None else {"signals": signals}
-        ways = {str(one or "default"): partial(trained, architecture=one, arguments=arguments) for one in chosen}
+        ways = {
+            one: partial(trained, architecture=None if one == "default" else one, arguments=arguments) for one in asked
+        }
         if arguments.trees:
             place = arguments.keep and arguments.keep / "-".join(filter(None, (signals, "features.npy")))
             ways["trees"] = partial(trees, features=all_features(read, place))
