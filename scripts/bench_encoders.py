@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 import torch
 from datasets import DatasetDict, Features, List, Value
-from results import RESULTS, record
+from results import COMMIT, RESULTS, record
 
 from sig2lm.datasets import Table, load_table
 from sig2lm.encoder import SignalEncoder
@@ -272,9 +272,10 @@ def main() -> None:
     known = RESULTS / f"{name}.json"
     earlier = read_json(known, "a benchmark")["rows"] if known.is_file() else []
     fresh = {_setting(row) for row in rows}
-    rows = [*(row for row in earlier if _setting(row) not in fresh), *rows]
+    how = {"batch size": arguments.batch_size, "learning rate": arguments.learning_rate, "commit": COMMIT}
+    rows = [*(row for row in earlier if _setting(row) not in fresh), *(row | how for row in rows)]
     sizes = ", ".join(f"{len(table.data[split])} {split}" for split in ("train", *SPLITS))
-    notes = [f"windows: {sizes}; batches of {arguments.batch_size}, learning rate {arguments.learning_rate:g}"]
+    notes = [f"windows: {sizes}; with folds all of them; the command is that of the last rows"]
     print(record(name, rows, f"Encoders without an LM on {table.info.name}", notes))
     for row in rows:
         print(row)
