@@ -1,14 +1,18 @@
 """Architectures of encoders beside a simple rival on one prepared data set, without an LM.
 
     python scripts/bench_encoders.py TABLE NAME [--architecture resnet1d ...] [--epochs 6] [--pretrain-epochs 0]
-                                     [--intervals] [--rate 100] [--folds 5 --keep FOLDER]
+                                     [--intervals] [--rate 100 | --rate bvp=16 ...] [--folds 5 --keep FOLDER]
 
 Each architecture is built as `sig2lm pretrain-encoder` would, pretrained where epochs say so, and fine-tuned with a
 linear layer on the training people; scores are those of the validation people, by which settings are chosen, and of
-the test people. ``--trees`` adds extra trees on hand features. ``--intervals`` finds the beats in the table's ECG and
-measures the waveform, its RR intervals, and both as two named signals; ``--rate`` brings a sampled signal to another
-rate first. Rows go to docs/benchmarks/results/encoders_NAME.json;
-those of other settings stay.
+the test people. ``--trees`` adds extra trees on hand features; ``--no-statistics`` leaves away what encoders know of a
+window as a whole. ``--intervals`` finds the beats in the table's ECG and measures the waveform, its RR intervals, and
+both as two named signals; ``--rate`` brings sampled signals, all or one by name, to another rate first.
+
+``--folds 5`` divides the table by subject as `sig2lm cross-validate` does, so that everybody is tested once by what
+learned from others: scores of all answers together, and macro-F1 of each fold. ``--keep`` writes the answers of each
+fold, and hand features, into a folder and takes what lies there. Rows go to
+docs/benchmarks/results/encoders_NAME.json; those of other settings stay.
 """
 
 import argparse
@@ -22,11 +26,11 @@ from typing import Any
 import numpy as np
 import torch
 from datasets import DatasetDict, Features, List, Value
-from results import RESULTS, record
+from results import COMMIT, RESULTS, record
 
 from sig2lm.datasets import Table, load_table
 from sig2lm.encoder import SignalEncoder
-from sig2lm.encoder.tables import as_read, renamed
+from sig2lm.encoder.tables import as_encoders_read, renamed
 from sig2lm.errors import SignalError
 from sig2lm.evaluation.cross_validation import learning_fold
 from sig2lm.evaluation.hand_features import Numbers, answer_by_trees, features_of
@@ -88,6 +92,16 @@ def cost(started: float, used: float) -> dict[str, int]:
     }
 
 
+def at_rates(contracts: dict[str, Contract], stated: list[str]) -> dict[str, Contract]:
+    """Contracts of signals with other sampling rates: a number for each sampled one, or NAME=HZ."""
+    found = dict(contracts)
+    for text in stated:
+        name, _, rate = text.rpartition("=")
+        chosen = [name] if name else [one for one, contract in found.items() if contract.sampling_rate]
+        found |= {one: replace(found[one], sampling_rate=float(rate)) for one in chosen}
+    return found
+
+
 def with_intervals(table: Table) -> dict[str, Table]:
     """The waveform, the RR intervals of its beats, and both; where no beat is found there is one missing interval."""
     (name,) = table.info.signals
@@ -107,16 +121,11 @@ def with_intervals(table: Table) -> dict[str, Table]:
     return {"waveform": renamed(both, name, name), "intervals": renamed(both, "rr", "rr"), "both": both}
 
 
-def trees(table: Table, features: dict[int, Numbers]) -> tuple[Row, Answers]:
-    """Fit extra trees on hand features, which ``features`` keeps by the number of a row."""
+def trees(table: Table, features: Numbers) -> tuple[Row, Answers]:
+    """Fit extra trees on hand features, of which there are those of all rows by their numbers."""
     started, used = time.perf_counter(), time.process_time()
     rows = {split: table.data[split] for split in ("train", *SPLITS)}
-    for found in rows.values():
-        missing = [place for place, number in enumerate(found[NUMBER]) if number not in features]
-        if missing:
-            asked = replace(table, data=DatasetDict(asked=found.select(missing)))
-            features |= zip(asked.data["asked"][NUMBER], features_of(asked, "asked"), strict=True)
-    numbers = {split: np.stack([features[number] for number in found[NUMBER]]) for split, found in rows.items()}
+    numbers = {split: features[found[NUMBER]] for split, found in rows.items()}
     labels = table.info.labels
     truth = {split: label_numbers(found["label"], labels) for split, found in rows.items()}
     answers = []
@@ -124,6 +133,17 @@ def trees(table: Table, features: dict[int, Numbers]) -> tuple[Row, Answers]:
         chances = answer_by_trees(numbers["train"], truth["train"], numbers[split], len(labels))
         answers.append(Predictions(labels, truth[split], chances, np.array(rows[split]["subject"])))
     return {"encoder": "extra trees on hand features", **cost(started, used)}, answers
+
+
+def all_features(table: Table, place: Path | None) -> Numbers:
+    """Hand features of all rows of a numbered table, made once where a place is given."""
+    if place is None or not place.is_file():
+        found = np.concatenate([features_of(table, split) for split in table.data])
+        if place is None:
+            return found
+        place.parent.mkdir(parents=True, exist_ok=True)
+        np.save(place, found)
+    return np.load(place)
 
 
 def numbered(table: Table) -> Table:
@@ -214,9 +234,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("table", type=Path)
     parser.add_argument("name")
-    parser.add_argument("--architecture", action="append", default=[], help="of each signal its own by default")
+    parser.add_argument("--architecture", action="append", default=[], help="default: of each signal its own")
     parser.add_argument("--intervals", action="store_true")
-    parser.add_argument("--rate", type=float)
+    parser.add_argument("--rate", action="append", default=[], metavar="[NAME=]HZ")
     parser.add_argument("--size", default="small")
     parser.add_argument("--no-statistics", action="store_true", help="encoders without statistics of the window")
     parser.add_argument("--trees", action="store_true")
@@ -225,19 +245,22 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--learning-rate", type=float, default=2e-3)
     parser.add_argument("--folds", type=int)
-    parser.add_argument("--keep", type=Path, help="where answers of folds are kept")
+    parser.add_argument("--keep", type=Path, help="where answers of folds and hand features are kept")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     table = load_table(arguments.table)
     if arguments.rate:
-        (name,) = table.info.signals
-        table = as_read(table, name, replace(table.info.signals[name], sampling_rate=arguments.rate))
+        table = as_encoders_read(table, at_rates(table.info.signals, arguments.rate))
     table = numbered(table)
-    rows, chosen = [], arguments.architecture or ([] if arguments.trees else [None])
+    rows, asked = [], arguments.architecture or ([] if arguments.trees else ["default"])
     for signals, read in (with_intervals(table) if arguments.intervals else {None: table}).items():
         told = {} if signals is None else {"signals": signals}
-        ways = {str(one or "default"): partial(trained, architecture=one, arguments=arguments) for one in chosen}
-        ways |= {"trees": partial(trees, features={})} if arguments.trees else {}
+        ways = {
+            one: partial(trained, architecture=None if one == "default" else one, arguments=arguments) for one in asked
+        }
+        if arguments.trees:
+            place = arguments.keep and arguments.keep / "-".join(filter(None, (signals, "features.npy")))
+            ways["trees"] = partial(trees, features=all_features(read, place))
         for way, learn in ways.items():
             if arguments.folds:
                 keep = arguments.keep and arguments.keep / "-".join(filter(None, (signals, way)))
@@ -249,9 +272,10 @@ def main() -> None:
     known = RESULTS / f"{name}.json"
     earlier = read_json(known, "a benchmark")["rows"] if known.is_file() else []
     fresh = {_setting(row) for row in rows}
-    rows = [*(row for row in earlier if _setting(row) not in fresh), *rows]
+    how = {"batch size": arguments.batch_size, "learning rate": arguments.learning_rate, "commit": COMMIT}
+    rows = [*(row for row in earlier if _setting(row) not in fresh), *(row | how for row in rows)]
     sizes = ", ".join(f"{len(table.data[split])} {split}" for split in ("train", *SPLITS))
-    notes = [f"windows: {sizes}; batches of {arguments.batch_size}, learning rate {arguments.learning_rate:g}"]
+    notes = [f"windows: {sizes}; with folds all of them; the command is that of the last rows"]
     print(record(name, rows, f"Encoders without an LM on {table.info.name}", notes))
     for row in rows:
         print(row)

@@ -82,14 +82,9 @@ def window_statistics(values: Tensor, sample_mask: Tensor, usual: Tensor) -> Ten
     mean = values.sum(-1, keepdim=True) / count
     deviation = ((values - mean).square() * seen).sum(-1, keepdim=True).div(count).sqrt()
     standard = (values - mean) * seen / deviation.clamp(min=_QUIETEST)
-    moments = [(standard**power).sum(-1, keepdim=True) / count for power in (3, 4)]
-    found = [
-        (mean - usual).asinh(),
-        deviation.clamp(min=_QUIETEST).log(),
-        moments[0].asinh(),
-        moments[1].asinh() - math.asinh(3.0),
-    ]
-    found = torch.cat([*found, _quantiles(standard, seen), _changes(standard, seen)], dim=-1)
+    skewness, kurtosis = ((standard**power).sum(-1, keepdim=True).div(count).asinh() for power in (3, 4))
+    sizes = [(mean - usual).asinh(), deviation.clamp(min=_QUIETEST).log(), skewness, kurtosis - math.asinh(3.0)]
+    found = torch.cat([*sizes, _quantiles(standard, seen), _changes(standard, seen)], dim=-1)
     both = seen[:, 1:channels] * seen[:, : channels - 1]
     agreement = (standard[:, 1:channels] * standard[:, : channels - 1]).sum(-1) / both.sum(-1).clamp(min=1.0)
     observed = seen.amax(-1, keepdim=True)

@@ -125,6 +125,7 @@ def test_patches_follow_the_sampling_rate_and_not_the_window() -> None:
     assert sizes == [4, 8, 16, 64, 128]
     assert default_patch_size(ECG, 9000, token_rate=10.0) == 32
     assert default_patch_size(Contract(("rr",), ("ms",), None), 60) == 7
+    assert default_patch_size(Contract(("eda",), ("uS",), 4.0), 240) == 30
     for contract, rate in ((ECG, 0.0), (ECG, 301.0), (Contract(("rr",), ("ms",), None), 1.0)):
         with pytest.raises(Sig2LMError, match="token rate"):
             default_patch_size(contract, 60, rate)
