@@ -16,7 +16,7 @@ from results import COMMIT, shown_command
 
 from sig2lm import SignalLM, load_table
 from sig2lm.cli.checks import without_signal
-from sig2lm.datasets import Table
+from sig2lm.datasets import Table, fold
 from sig2lm.files import replaced_file
 from sig2lm.model.answer import Answer
 from sig2lm.templates.questions import Kind
@@ -24,6 +24,7 @@ from sig2lm.training.known import Row, know, known_rows
 from sig2lm.training.questions import Asked, Writer
 
 DRAWN: tuple[Kind, ...] = ("describe", "measure", "compare", "pair", "verify", "choose", "explain")
+FOLDS = 5
 WORDS = 48  # tokens that an answer may take
 
 
@@ -33,12 +34,17 @@ def main() -> None:
     parser.add_argument("runs", nargs="+", metavar="RUN=DATA", help="A run, and a table whose people it never saw.")
     parser.add_argument("--count", type=int, default=10, help="Conversations for each run.")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--fold", type=int, help="The fold of five whose people the runs never saw; else the test split."
+    )
     parser.add_argument("--out", type=Path, default=Path("docs/benchmarks/transcripts.md"))
     asked = parser.parse_args()
     pairs = [text.rpartition("=")[::2] for text in asked.runs]
     if not all(run and data for run, data in pairs):
         parser.error(f"expected RUN=DATA, found {' '.join(asked.runs)}")
-    parts = [section(run, load_table(data), asked.count, asked.seed) for run, data in pairs]
+    tables = [load_table(data) for _, data in pairs]
+    tables = tables if asked.fold is None else [fold(table, asked.fold, FOLDS) for table in tables]
+    parts = [section(run, table, asked.count, asked.seed) for (run, _), table in zip(pairs, tables, strict=True)]
     head = [
         "# Transcripts",
         "",

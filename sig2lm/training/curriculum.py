@@ -96,8 +96,8 @@ class Curriculum:
         asked = (self._draw(writer, row, split) for row in rows)
         return _with_their_others([one for one in asked if one is not None])
 
-    def transfer(self, split: str = "test", count: int = 200) -> list[Asked]:
-        """Return up to ``count`` questions of each kind that training never shows, about rows drawn at random.
+    def transfer(self, split: str = "test", count: int = 200, kinds: Sequence[Kind] = KINDS) -> list[Asked]:
+        """Return up to ``count`` questions of each of some kinds that training never shows, about rows drawn at random.
 
         Each is put in a held-out paraphrase; kinds, claims and topics that are held out say so (``Asked.held_out``).
         """
@@ -105,7 +105,7 @@ class Curriculum:
         writer = Writer(self.known, transfer=True, others=rows)
         found = []
         for row in rows:
-            for kind in KINDS:
+            for kind in kinds:
                 asked = self._write(writer, kind, row, random.Random(f"{self.seed}-{split}-{kind}-{row.number}"))
                 found += [asked] if asked is not None else []
         return _with_their_others(found)
