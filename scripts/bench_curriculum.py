@@ -32,7 +32,7 @@ from sig2lm.lm import FrozenLM
 from sig2lm.model.adapter import AdapterConfig
 from sig2lm.model.signal_lm import SignalLM
 from sig2lm.templates import Task, Template
-from sig2lm.templates.questions import HeldOut, QuestionPlan
+from sig2lm.templates.questions import KINDS, HeldOut, QuestionPlan
 from sig2lm.training.curriculum import Curriculum, read_weights
 from sig2lm.training.known import know, stating_measured
 from sig2lm.training.train_adapter import train_adapter
@@ -50,7 +50,8 @@ def trained(table: Table, arguments: argparse.Namespace, lm: FrozenLM) -> Signal
         return SignalLM.from_pretrained(arguments.out, lm=lm)
     template = holding_out(template_for(table, None), arguments.held_out)
     known = know(table, Task.from_template(template, table.info.labels))
-    asking = Curriculum.from_known(table, known, read_weights(arguments.curriculum)).training_table()
+    fewer = take_rows(table, "train", arguments.rows)  # before pairs are made of them
+    asking = Curriculum.from_known(fewer, known, read_weights(arguments.curriculum)).training_table()
     template = stating_measured(template, known) if arguments.measured else template
     encoders = encoder_folders(arguments.encoders, table)
     settings = TrainSettings(
@@ -66,6 +67,8 @@ def trained(table: Table, arguments: argparse.Namespace, lm: FrozenLM) -> Signal
     )
     resume = checkpoints.exists()
     outcome = train_adapter(asking, encoders, arguments.out, lm=lm, template=template, settings=settings, resume=resume)
+    if outcome.interrupted:
+        raise KeyboardInterrupt
     print(f"{outcome.steps} steps, {outcome.seconds:.0f} s; {outcome.losses}", flush=True)
     return outcome.model
 
@@ -118,6 +121,21 @@ def movement(model: SignalLM, table: Table, arguments: argparse.Namespace) -> li
     return found
 
 
+def record_transfer(model: SignalLM, table: Table, arguments: argparse.Namespace, what: str, note: str) -> None:
+    """Ask what belongs to the labels: eight questions about movement, or two about RR intervals."""
+    if set(table.info.labels) == set(LABELS):
+        found = movement(model, table, arguments)
+        mean = float(np.mean([row["balanced accuracy"] for row in found]))
+        title = f"{what}: the eight questions about movement after the curriculum, mean {mean:.3f}"
+        print(record(f"curriculum-{arguments.name}-transfer", found, title, [note]), flush=True)
+    elif set(table.info.labels) == RHYTHMS:
+        split = table.data[arguments.split]
+        rows = spread_rows(split["label"], split["subject"], arguments.windows)
+        found = rhythm(model, table, arguments.split, rows)
+        title = f"{what}: two questions about RR intervals after the curriculum"
+        print(record(f"curriculum-{arguments.name}-transfer", found, title, [note]), flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("name")
@@ -141,6 +159,7 @@ def main() -> None:
     parser.add_argument("--validation", type=int, default=300, help="rows of validation people")
     parser.add_argument("--calibration-examples", type=int, default=32)
     parser.add_argument("--transfer-alone", action="store_true", help="leave out the questions of each kind")
+    parser.add_argument("--kinds", type=lambda text: text.split(","), help="these questions alone")
     parser.add_argument("--split", default="test", help="validation, to try things out")
     arguments = parser.parse_args()
     whole = load_table(arguments.table)
@@ -155,21 +174,17 @@ def main() -> None:
         f"without any {training['losses']['without_signal']:.3f}."
     )
     what = f"{table.info.name}, {arguments.lm}"
-    if set(table.info.labels) == set(LABELS):
-        found = movement(model, table, arguments)
-        mean = float(np.mean([row["balanced accuracy"] for row in found]))
-        title = f"{what}: the eight questions about movement after the curriculum, mean {mean:.3f}"
-        print(record(f"curriculum-{arguments.name}-transfer", found, title, [of_training]), flush=True)
-    elif set(table.info.labels) == RHYTHMS:
-        split = table.data[arguments.split]
-        rows = spread_rows(split["label"], split["subject"], arguments.windows)
-        found = rhythm(model, table, arguments.split, rows)
-        title = f"{what}: two questions about RR intervals after the curriculum"
-        print(record(f"curriculum-{arguments.name}-transfer", found, title, [of_training]), flush=True)
+    if arguments.kinds is None:
+        record_transfer(model, table, arguments, what, of_training)
     if arguments.transfer_alone:
         return
     report = evaluate_questions(
-        model, table, arguments.split, count=arguments.windows, progress=lambda text: print(text, flush=True)
+        model,
+        table,
+        arguments.split,
+        count=arguments.windows,
+        kinds=arguments.kinds or KINDS,
+        progress=lambda text: print(text, flush=True),
     )
     title = f"{what}: questions that training never asked, {report['rows']} windows of people never seen"
     print(record(f"curriculum-{arguments.name}", [kind_row(one) for one in report["kinds"]], title, [of_training]))

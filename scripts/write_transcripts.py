@@ -9,20 +9,22 @@ python scripts/write_transcripts.py pocket-har=data/har --count 10
 import argparse
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from results import COMMIT, shown_command
 
 from sig2lm import SignalLM, load_table
 from sig2lm.cli.checks import without_signal
-from sig2lm.datasets import Table
+from sig2lm.datasets import Table, fold
 from sig2lm.files import replaced_file
 from sig2lm.model.answer import Answer
 from sig2lm.templates.questions import Kind
 from sig2lm.training.known import Row, know, known_rows
 from sig2lm.training.questions import Asked, Writer
 
-DRAWN: tuple[Kind, ...] = ("describe", "measure", "compare", "verify", "choose", "explain")
+DRAWN: tuple[Kind, ...] = ("describe", "measure", "compare", "pair", "verify", "choose", "explain")
+FOLDS = 5
 WORDS = 48  # tokens that an answer may take
 
 
@@ -32,12 +34,17 @@ def main() -> None:
     parser.add_argument("runs", nargs="+", metavar="RUN=DATA", help="A run, and a table whose people it never saw.")
     parser.add_argument("--count", type=int, default=10, help="Conversations for each run.")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--fold", type=int, help="The fold of five whose people the runs never saw; else the test split."
+    )
     parser.add_argument("--out", type=Path, default=Path("docs/benchmarks/transcripts.md"))
     asked = parser.parse_args()
     pairs = [text.rpartition("=")[::2] for text in asked.runs]
     if not all(run and data for run, data in pairs):
         parser.error(f"expected RUN=DATA, found {' '.join(asked.runs)}")
-    parts = [section(run, load_table(data), asked.count, asked.seed) for run, data in pairs]
+    tables = [load_table(data) for _, data in pairs]
+    tables = tables if asked.fold is None else [fold(table, asked.fold, FOLDS) for table in tables]
+    parts = [section(run, table, asked.count, asked.seed) for (run, _), table in zip(pairs, tables, strict=True)]
     head = [
         "# Transcripts",
         "",
@@ -54,11 +61,12 @@ def section(run: str, table: Table, count: int, seed: int) -> list[str]:
     """The conversations about one table."""
     model = SignalLM.from_pretrained(run)
     task = model.task(table.info.signals)
-    writer = Writer(know(table, task), transfer=True)
     rows = table.data["test"]
     numbers = sorted(random.Random(seed).sample(range(len(rows)), min(count, len(rows))))
     lines = ["", f"## {table.info.name}, answered by {Path(run).name} ({Path(model.lm.name).name})"]
-    for place, row in enumerate(known_rows(table, "test", numbers), 1):
+    drawn_rows = known_rows(table, "test", numbers)
+    writer = Writer(know(table, task), transfer=True, others=drawn_rows)
+    for place, row in enumerate(drawn_rows, 1):
         drawn = list(questions(writer, row, random.Random(f"{seed}-{row.number}")))
         signals = table.signals(rows.with_format("numpy")[row.number])
         facts = {name: text for name, text in table.facts(rows[row.number]).items() if name in model.known_facts(task)}
@@ -66,7 +74,14 @@ def section(run: str, table: Table, count: int, seed: int) -> list[str]:
         lines += ["", f"### {table.info.name} {place}: {', '.join(row.labels) or 'no label'}", ""]
         for one in drawn:
             options = {} if one.choices else {"max_new_tokens": WORDS}
-            lines += told(one, chat.ask(one.question, one.choices, **options))
+            if one.beside is None:
+                lines += told(one, chat.ask(one.question, one.choices, **options))
+            else:  # apart from the conversation, which is about one
+                other = table.signals(rows.with_format("numpy")[one.beside])
+                both = {name: [signals[name], other[name]] for name in signals}
+                label = ", ".join(table.labels(rows[one.beside])) or "no label"
+                shown = replace(one, question=f"{one.question} (second: {label})")
+                lines += told(shown, model.ask(both, one.question, one.choices, facts=facts))
     return lines
 
 

@@ -19,7 +19,7 @@ from sig2lm.model.signal_lm import SignalLM
 from sig2lm.model.table_examples import SignalSource, TableExamples
 from sig2lm.quantities import Check, Measurement, check_numbers
 from sig2lm.templates.naming import named_label
-from sig2lm.templates.questions import Kind
+from sig2lm.templates.questions import KINDS, Kind
 from sig2lm.training.curriculum import Curriculum
 from sig2lm.training.known import Known, known_rows
 from sig2lm.training.questions import Asked, is_refusal
@@ -54,6 +54,7 @@ def evaluate_questions(
     split: str = "test",
     *,
     count: int = 200,
+    kinds: Sequence[Kind] = KINDS,
     batch_size: int = 32,
     seed: int = 0,
     progress: Progress = lambda text: None,
@@ -68,6 +69,8 @@ def evaluate_questions(
         What is asked about; the training rows of the same table say what is usual.
     count
         Rows, drawn by ``seed``; each is asked a question of every kind.
+    kinds
+        What is asked; all by default.
     batch_size
         Questions read at once.
 
@@ -83,7 +86,7 @@ def evaluate_questions(
     check_values(table, split, model.encoders)
     progress("measuring what the recordings carry")
     curriculum = Curriculum.from_table(table, task, seed=seed)
-    asked = curriculum.transfer(split, count)
+    asked = curriculum.transfer(split, count, kinds)
     numbers = sorted({one.row for one in asked})
     measured = {row.number: row.measured for row in known_rows(table, split, numbers)}
     put = curriculum.transfer_table(asked, split)

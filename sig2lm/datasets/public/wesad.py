@@ -45,7 +45,7 @@ from sig2lm.datasets.public.empatica import (
     describe_table,
     read_recording,
 )
-from sig2lm.datasets.public.layout import folder_and_inner
+from sig2lm.datasets.public.layout import csv_file, folder_and_inner
 from sig2lm.datasets.splits import split_subjects
 from sig2lm.datasets.table import TableRow
 from sig2lm.datasets.writer import Draft
@@ -127,7 +127,7 @@ def _read_offsets(path: Path, subjects: list[str]) -> dict[str, float]:
     """Return s from the wristband's start to the chest device's, by subject."""
     found: dict[str, float] = {}
     try:
-        with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+        with csv_file(path) as file:
             for number, cells in enumerate(csv.reader(file), start=1):
                 if not cells or (number == 1 and not _SUBJECT.fullmatch(cells[0].strip())):
                     continue  # a line of names may stand first
@@ -209,7 +209,7 @@ def _read_conditions(path: Path) -> list[tuple[str, float, float]]:
     """Return name, begin and end of the conditions that have a label, in s since the chest device's start."""
     if not path.is_file():
         raise DatasetError(f"expected '{path}' (ORDER, START, END of the conditions), found no such file; get it")
-    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+    with csv_file(path) as file:
         lines = {cells[0].lstrip("# ").strip(): cells[1:] for cells in csv.reader(file, delimiter=";") if cells}
     try:
         rows = zip(lines["ORDER"], lines["START"], lines["END"], strict=False)
