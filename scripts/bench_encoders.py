@@ -60,7 +60,7 @@ def trained(table: Table, architecture: str | None, arguments: argparse.Namespac
         settings = PretrainSettings(
             architecture=architecture,
             size=arguments.size,
-            statistics=not arguments.no_statistics,
+            statistics=False if arguments.no_statistics else None,
             epochs=arguments.pretrain_epochs,
             seed=arguments.seed,
         )
@@ -75,7 +75,7 @@ def trained(table: Table, architecture: str | None, arguments: argparse.Namespac
     row: Row = {
         "encoder": architecture or ", ".join(dict.fromkeys(one.config.architecture for one in encoders.values())),
         "size": arguments.size,
-        "statistics": "no" if arguments.no_statistics else "yes",
+        "statistics": ", ".join(dict.fromkeys("yes" if one.config.statistics else "no" for one in encoders.values())),
         "parameters": sum(parameter.numel() for parameter in classifier.parameters()),
         "pretraining epochs": arguments.pretrain_epochs,
         "epochs": tuning.epochs,

@@ -55,6 +55,17 @@ def default_architecture(contract: Contract) -> str:
     return "resnet1d" if rate is not None and rate >= _SLOWEST_WAVEFORM else "patch_transformer"
 
 
+def default_statistics(contract: Contract) -> bool:
+    """Whether tokens know what textbooks list of a window: of sampled signals, not of events and slow rows.
+
+    Examples
+    --------
+    >>> default_statistics(Contract(("ecg",), ("mV",), 300.0)), default_statistics(Contract(("rr",), ("ms",), None))
+    (True, False)
+    """
+    return contract.sampling_rate is not None
+
+
 def default_patch_size(contract: Contract, typical: int, token_rate: float | None = None) -> int:
     """Samples that a patch stands for when the user names none.
 

@@ -2,7 +2,7 @@
 
 from dataclasses import KW_ONLY, dataclass, replace
 
-from sig2lm.encoder.architectures import SIZES, default_architecture, default_patch_size, design
+from sig2lm.encoder.architectures import SIZES, default_architecture, default_patch_size, default_statistics, design
 from sig2lm.encoder.config import EncoderConfig, Normalisation, default_normalisation
 from sig2lm.errors import DatasetError, Sig2LMError
 from sig2lm.pretraining.windows import Statistics, WindowDataset, channel_statistics
@@ -41,7 +41,7 @@ class EncoderChoice:
     patch_size: int | None = None
     token_rate: float | None = None
     normalisation: Normalisation | None = None
-    statistics: bool = True
+    statistics: bool | None = None
 
 
 def design_for(windows: WindowDataset, choice: EncoderChoice) -> tuple[EncoderConfig, list[str]]:
@@ -75,7 +75,7 @@ def design_for(windows: WindowDataset, choice: EncoderChoice) -> tuple[EncoderCo
         "normalisation": normalisation,
         "mean": tuple(statistics.mean.tolist()),
         "std": tuple(spread.tolist()),
-        "statistics": choice.statistics,
+        "statistics": default_statistics(contract) if choice.statistics is None else choice.statistics,
     }
     config = design(contract, architecture, replace(SIZES[choice.size], **given), patch, scaling)
     return config, [f"{architecture}, patches of {_duration(config)}, normalisation {normalisation}", *notes]
