@@ -83,7 +83,9 @@ def encoder_fingerprint(encoder: PatchEncoder) -> str:
     """Hash of an encoder's config and weights: the key of everything that is cached from it.
 
     The name of the architecture is left out: the names of the weights say it, and encoders of before there were several
-    keep their fingerprint.
+    keep their fingerprint. So do those of before there were statistics, which have none.
     """
     config = {key: value for key, value in encoder_config(encoder).items() if key != "architecture"}
+    if not config.get("statistics", True):
+        del config["statistics"]
     return fingerprint(config, dict(encoder.state_dict()))
