@@ -50,7 +50,8 @@ def trained(table: Table, arguments: argparse.Namespace, lm: FrozenLM) -> Signal
         return SignalLM.from_pretrained(arguments.out, lm=lm)
     template = holding_out(template_for(table, None), arguments.held_out)
     known = know(table, Task.from_template(template, table.info.labels))
-    asking = Curriculum.from_known(table, known, read_weights(arguments.curriculum)).training_table()
+    fewer = take_rows(table, "train", arguments.rows)  # before pairs are made of them
+    asking = Curriculum.from_known(fewer, known, read_weights(arguments.curriculum)).training_table()
     template = stating_measured(template, known) if arguments.measured else template
     encoders = encoder_folders(arguments.encoders, table)
     settings = TrainSettings(
@@ -66,6 +67,8 @@ def trained(table: Table, arguments: argparse.Namespace, lm: FrozenLM) -> Signal
     )
     resume = checkpoints.exists()
     outcome = train_adapter(asking, encoders, arguments.out, lm=lm, template=template, settings=settings, resume=resume)
+    if outcome.interrupted:
+        raise KeyboardInterrupt
     print(f"{outcome.steps} steps, {outcome.seconds:.0f} s; {outcome.losses}", flush=True)
     return outcome.model
 

@@ -9,6 +9,7 @@ python scripts/write_transcripts.py pocket-har=data/har --count 10
 import argparse
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from results import COMMIT, shown_command
@@ -22,7 +23,7 @@ from sig2lm.templates.questions import Kind
 from sig2lm.training.known import Row, know, known_rows
 from sig2lm.training.questions import Asked, Writer
 
-DRAWN: tuple[Kind, ...] = ("describe", "measure", "compare", "verify", "choose", "explain")
+DRAWN: tuple[Kind, ...] = ("describe", "measure", "compare", "pair", "verify", "choose", "explain")
 WORDS = 48  # tokens that an answer may take
 
 
@@ -54,11 +55,12 @@ def section(run: str, table: Table, count: int, seed: int) -> list[str]:
     """The conversations about one table."""
     model = SignalLM.from_pretrained(run)
     task = model.task(table.info.signals)
-    writer = Writer(know(table, task), transfer=True)
     rows = table.data["test"]
     numbers = sorted(random.Random(seed).sample(range(len(rows)), min(count, len(rows))))
     lines = ["", f"## {table.info.name}, answered by {Path(run).name} ({Path(model.lm.name).name})"]
-    for place, row in enumerate(known_rows(table, "test", numbers), 1):
+    drawn_rows = known_rows(table, "test", numbers)
+    writer = Writer(know(table, task), transfer=True, others=drawn_rows)
+    for place, row in enumerate(drawn_rows, 1):
         drawn = list(questions(writer, row, random.Random(f"{seed}-{row.number}")))
         signals = table.signals(rows.with_format("numpy")[row.number])
         facts = {name: text for name, text in table.facts(rows[row.number]).items() if name in model.known_facts(task)}
@@ -66,7 +68,14 @@ def section(run: str, table: Table, count: int, seed: int) -> list[str]:
         lines += ["", f"### {table.info.name} {place}: {', '.join(row.labels) or 'no label'}", ""]
         for one in drawn:
             options = {} if one.choices else {"max_new_tokens": WORDS}
-            lines += told(one, chat.ask(one.question, one.choices, **options))
+            if one.beside is None:
+                lines += told(one, chat.ask(one.question, one.choices, **options))
+            else:  # apart from the conversation, which is about one
+                other = table.signals(rows.with_format("numpy")[one.beside])
+                both = {name: [signals[name], other[name]] for name in signals}
+                label = ", ".join(table.labels(rows[one.beside])) or "no label"
+                shown = replace(one, question=f"{one.question} (second: {label})")
+                lines += told(shown, model.ask(both, one.question, one.choices, facts=facts))
     return lines
 
 

@@ -36,12 +36,23 @@ def check_known(what: str, given: Iterable[str], known: Collection[str]) -> None
 def split_list(texts: Iterable[str]) -> list[str]:
     """Read ``a, b, c`` in one text or several; a part with a comma stands in quotes, and an empty part stays.
 
+    A line break parts as a comma does.
+
+    Raises
+    ------
+    ArgumentError
+        When a part is longer than any name.
+
     Examples
     --------
     >>> split_list(['"walking, slowly", running', "sitting"])
     ['walking, slowly', 'running', 'sitting']
     """
-    return [part.strip() for row in csv.reader(texts, skipinitialspace=True) for part in row]
+    lines = (line for text in texts for line in text.splitlines())
+    try:
+        return [part.strip() for row in csv.reader(lines, skipinitialspace=True) for part in row]
+    except csv.Error as error:
+        raise ArgumentError(f"expected names separated by commas, but {error}; write each in fewer letters") from error
 
 
 def as_list(what: str, given: Sequence[str]) -> tuple[str, ...]:

@@ -5,6 +5,12 @@ from __future__ import annotations
 from markupsafe import Markup
 
 DASH = "–"
+CONTROL_NAMES = {  # of sig2lm.evaluation.controls, behind "with"
+    "shuffled": "signals of other rows",
+    "zeroed": "signals of zeros",
+    "text_only": "no signal at all",
+    "measured_only": "measured quantities in words alone",
+}
 _SYMBOLS = {"degC": "°C", "dimensionless": "", "uS": "µS", "uV": "µV"}
 
 

@@ -97,10 +97,11 @@ def home(short_trainings: None, simulated: Path, tmp_path_factory: pytest.TempPa
 
 
 def encoders(home: Home, out: Path) -> None:
-    call(
-        *("bench_encoders", home.har, "tiny", "--architecture", "resnet1d", "--size", "tiny", "--epochs", "0.1"),
-        "--trees",
-    )
+    tiny = "bench_encoders", home.har, "tiny", "--architecture", "resnet1d", "--size", "tiny", "--epochs", "0.1"
+    for _ in range(2):  # the second time from what is kept
+        call(*tiny, "--trees", "--folds", "2", "--keep", out, "--rate", "25")
+    assert sorted(place.name for place in out.iterdir()) == ["features.npy", "resnet1d", "trees"]
+    call(*tiny, "--no-statistics")
 
 
 def normalisation(home: Home, out: Path) -> None:

@@ -15,6 +15,14 @@ from sig2lm.cli.recordings import RunRecordings
 def ask(
     run: RunArgument,
     signal: SignalOption,
+    beside: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--beside",
+            metavar="[NAME=]FILE",
+            help="A second recording: the question is about both, the first and the second.",
+        ),
+    ] = None,
     coverage: Annotated[
         float | None,
         typer.Option(
@@ -31,6 +39,8 @@ def ask(
     """Ask one question about a recording. A question of the run's template is closed; others are answered freely.
 
     Example: sig2lm ask pocket-har --signal run.npz "What is the person doing?"
+
+    Example: sig2lm ask RUN --signal run.npz --beside walk.npz "Which of the two moves more?" --choices first,second
     """
     import time
     from dataclasses import asdict
@@ -40,9 +50,11 @@ def ask(
     from sig2lm.cli.loading import load_signals
     from sig2lm.files import check_outputs
 
-    check_outputs({"--json": json_file}, paths_of(signal))
+    check_outputs({"--json": json_file}, paths_of([*signal, *(beside or [])]))
     model = places.load_run(run)
-    signals = load_signals(model, signal, reading)
+    signals = {name: [one] for name, one in load_signals(model, signal, reading).items()}
+    for name, one in load_signals(model, beside, reading).items() if beside else ():
+        signals[name].append(one)
     torch.manual_seed(writing.seed)
     started = time.perf_counter()
     options = {"coverage": coverage, "believe": True, **writing.stated}

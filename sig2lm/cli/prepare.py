@@ -12,8 +12,8 @@ from sig2lm.errors import DatasetError
 # Written out, since the names are known only once the readers are loaded; a test compares.
 NAMES = (
     "HAR: motionsense, sp_sw_har, wisdm_watch, ucihar, pamap2. AF: afdb, cinc2017, ptbxl_rhythm. ECG: ptbxl, "
-    "ecgqa, ecgqa_pairs. Sleep: sleep_edf. Stress: stress_predict, wesad, pmdata, lifesnaps. Your own: manifest. "
-    "Simulated: synthetic."
+    "ecgqa, ecgqa_pairs. Sleep: sleep_edf. Stress: stress_predict, wesad, wesad_affect, pmdata, lifesnaps. Your own: "
+    "manifest. Simulated: synthetic."
 )
 
 
@@ -35,7 +35,9 @@ def prepare(
     ] = False,
     chest_offset: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="wesad: csv of S2,-22.5 (s from the wristband's start to the chest's)."),
+        typer.Option(
+            metavar="FILE", help="wesad, wesad_affect: csv of S2,-22.5 (s from the wristband's start to the chest's)."
+        ),
     ] = None,
     recordings: Annotated[
         Path | None, typer.Option(help="ecgqa: the folder of PTB-XL, where it does not lie in SOURCE.")

@@ -53,5 +53,6 @@ def _show(found: "list[Asked]") -> None:
     for one in found:
         before = [f"{question} — {answer}" for question, answer in one.earlier]
         choices = f" ({' / '.join(one.choices)})" if one.choices else ""
-        grid.add_row(str(one.row), one.kind, "\n".join([*before, one.question]), one.answer + choices, one.held_out)
+        row = str(one.row) if one.beside is None else f"{one.row} and {one.beside}"
+        grid.add_row(row, one.kind, "\n".join([*before, one.question]), one.answer + choices, one.held_out)
     Console().print(grid)

@@ -143,6 +143,7 @@ def train_adapter(
     """
     from sig2lm.cli.loading import template_for
     from sig2lm.datasets import load_table
+    from sig2lm.datasets.subset import take_rows
     from sig2lm.errors import Sig2LMError
     from sig2lm.files import check_new
     from sig2lm.model.adapter import AdapterConfig
@@ -170,7 +171,8 @@ def train_adapter(
             if measured:
                 templates[number] = stating_measured(asked, known)
             if weights is not None:
-                tables[number] = Curriculum.from_known(one, known, weights, seed).training_table()
+                fewer = take_rows(one, "train", rows)  # before pairs are made of them
+                tables[number] = Curriculum.from_known(fewer, known, weights, seed).training_table()
     frozen = placement.load(lm)
     settings = TrainSettings(
         adapter=AdapterConfig(adapter, num_virtual_tokens or default_virtual_tokens(frozen)),

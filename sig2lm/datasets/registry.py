@@ -19,7 +19,7 @@ from sig2lm.datasets.public.sp_sw_har import draft_sp_sw_har
 from sig2lm.datasets.public.stress_predict import draft_stress_predict
 from sig2lm.datasets.public.synthetic import draft_synthetic
 from sig2lm.datasets.public.ucihar import draft_ucihar
-from sig2lm.datasets.public.wesad import draft_wesad
+from sig2lm.datasets.public.wesad import draft_wesad, draft_wesad_affect
 from sig2lm.datasets.public.wisdm_watch import draft_wisdm_watch
 from sig2lm.datasets.table import TableInfo
 from sig2lm.datasets.writer import Draft, write_table
@@ -43,6 +43,7 @@ _READERS: dict[str, Callable[..., Draft]] = {
     "lifesnaps": draft_lifesnaps,
     "stress_predict": draft_stress_predict,
     "wesad": draft_wesad,
+    "wesad_affect": draft_wesad_affect,
     "manifest": draft_manifest,
 }
 _NOTES = 20  # the commonest that are said
@@ -50,6 +51,7 @@ DATASETS = (*_READERS, "synthetic")
 _OPTIONS = {
     "manifest": ("skip_bad", "believe"),
     "wesad": ("chest_offsets",),
+    "wesad_affect": ("chest_offsets",),
     "ecgqa": ("recordings",),
     "ecgqa_pairs": ("recordings",),
 }
@@ -80,8 +82,8 @@ def prepare(
     say
         Called with a line for each thing that was guessed when files were read, or noticed of their windows.
     options
-        ``skip_bad`` and ``believe`` of a manifest (`draft_manifest`), ``chest_offsets`` of wesad (`draft_wesad`),
-        ``recordings`` of ecgqa and ecgqa_pairs (`draft_ecgqa`).
+        ``skip_bad`` and ``believe`` of a manifest (`draft_manifest`), ``chest_offsets`` of wesad and wesad_affect
+        (`draft_wesad`), ``recordings`` of ecgqa and ecgqa_pairs (`draft_ecgqa`).
 
     Returns
     -------

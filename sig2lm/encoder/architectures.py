@@ -58,8 +58,8 @@ def default_architecture(contract: Contract) -> str:
 def default_patch_size(contract: Contract, typical: int, token_rate: float | None = None) -> int:
     """Samples that a patch stands for when the user names none.
 
-    Of sampled signals as many as give ``token_rate`` patches a second, a power of two near it (300 Hz: 64); of events
-    and slow rows, which have no rate, an eighth of a ``typical`` window (samples), 1 to 32.
+    Of waveforms as many as give ``token_rate`` patches a second, a power of two near it (300 Hz: 64); of events and
+    of what is sampled slowly (skin conductance at 4 Hz), an eighth of a ``typical`` window (samples), 1 to 32.
 
     Raises
     ------
@@ -67,11 +67,11 @@ def default_patch_size(contract: Contract, typical: int, token_rate: float | Non
         If a token rate is asked of a signal without a sampling rate, or exceeds that rate.
     """
     rate = contract.sampling_rate
-    if rate is None:
-        if token_rate is not None:
-            raise Sig2LMError(
-                "a token rate is in tokens a second, but this signal has no sampling rate; pass --patch-size instead"
-            )
+    if rate is None and token_rate is not None:
+        raise Sig2LMError(
+            "a token rate is in tokens a second, but this signal has no sampling rate; pass --patch-size instead"
+        )
+    if rate is None or (token_rate is None and rate < _SLOWEST_WAVEFORM):
         return max(1, min(32, typical // 8))
     wanted = TOKEN_RATE if token_rate is None else token_rate
     if not wanted > 0.0 or (token_rate is not None and wanted > rate):

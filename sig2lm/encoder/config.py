@@ -39,6 +39,8 @@ class EncoderConfig(ABC):
         Longest signal, in patches along time.
     dropout
         Applied in training only.
+    statistics
+        Whether what textbooks list of a window (:mod:`sig2lm.encoder.statistics`) goes to each token.
     """
 
     contract: Contract
@@ -48,13 +50,19 @@ class EncoderConfig(ABC):
     std: tuple[Finite, ...] = ()
     max_positions: Count = 8192
     dropout: Share = 0.0
+    statistics: bool = False
 
     architecture: ClassVar[str]
     hides_level: ClassVar[bool] = False  # whether its own layers take a signal's level away
 
     @property
     def hands_level_on(self) -> bool:
-        """Whether level and size of each channel go to the tokens beside the samples, from which they are gone."""
+        """Whether level and size of each channel go to the tokens beside the samples, from which they are gone.
+
+        Statistics hold both already.
+        """
+        if self.statistics:
+            return False
         return self.normalisation == "recording" or (self.hides_level and self.normalisation in ("dataset", "centred"))
 
     @property

@@ -16,6 +16,7 @@ from torch.nn.functional import pad
 
 from sig2lm.encoder.config import EncoderConfig
 from sig2lm.encoder.patching import in_patches
+from sig2lm.encoder.statistics import StatisticsEmbedding
 from sig2lm.errors import SignalError
 from sig2lm.signals import Contract
 
@@ -43,6 +44,8 @@ class SignalEncoder(nn.Module):
         self.group_embedding = nn.Parameter(0.02 * torch.randn(len(config.channel_groups), config.width))
         if config.hands_level_on:
             self.level = nn.ModuleList(nn.Linear(2 * len(group), config.width) for group in config.channel_groups)
+        if config.statistics:
+            self.statistics = StatisticsEmbedding(config.channel_groups, config.width)
         self.blocks = config.build_blocks()
         self.norm = nn.LayerNorm(config.width)
 
@@ -129,6 +132,15 @@ class SignalEncoder(nn.Module):
         groups = zip(self.level, self.config.channel_groups, strict=True)
         return torch.stack([layer(known[:, list(group)].flatten(1)) for layer, group in groups], dim=1)
 
+    def _statistics(self, values: Tensor, visible: Tensor) -> Tensor:
+        """Statistics of each channel group as (B, groups, E), without what the normalisation means to take away."""
+        usual, std = self.get_buffer("mean"), self.get_buffer("std")
+        if self.config.normalisation in ("centred", "instance"):
+            embedded: Tensor = self.statistics(self.normalise(values, visible), visible, torch.zeros_like(usual))
+        else:
+            embedded = self.statistics(values / std, visible, usual / std)
+        return embedded
+
     def patchify(self, x: Tensor) -> list[Tensor]:
         """Cut (B, C, T), values or a mask, into patches: for each group (B, times, channels * patch_size)."""
         times, config = self.num_times(x.shape[-1]), self.config
@@ -154,6 +166,8 @@ class SignalEncoder(nn.Module):
         embedded: Tensor = self.embed(normalised, visible) + self.group_embedding
         if self.config.hands_level_on:
             embedded = embedded + self._levels(values, visible)[:, None]
+        if self.config.statistics:
+            embedded = embedded + self._statistics(values, visible)[:, None]
         return embedded.flatten(1, 2)
 
     def _samples_of(self, patches: Tensor, num_samples: int) -> Tensor:

@@ -11,6 +11,7 @@ from scipy.special import softmax
 from sig2lm.datasets import Table
 from sig2lm.encoder.tables import sensors_left_out
 from sig2lm.evaluation.asking import drawn_question, held_out_question, predict
+from sig2lm.formatting import CONTROL_NAMES
 from sig2lm.metrics import Predictions, scores
 from sig2lm.model.signal_lm import SignalLM
 from sig2lm.model.table_examples import SignalSource, shuffled_rows
@@ -18,12 +19,6 @@ from sig2lm.templates.task import Question
 
 CONTROLS: dict[str, SignalSource] = {"shuffled": "shuffled", "zeroed": "zeroed", "text_only": "none"}
 MEASURED: dict[str, SignalSource] = {"measured_only": "measured"}  # beside these where a template states it
-_WITHOUT = {
-    "shuffled": "with signals of other rows",
-    "zeroed": "with signals of zeros",
-    "text_only": "without a signal",
-    "measured_only": "with nothing but what was measured, in words",
-}
 _DECIDING = {"macro_f1": "macro-F1", "auroc": "AUROC"}
 Progress = Callable[[str], None]
 
@@ -95,7 +90,7 @@ def no_better(found: Mapping[str, Any], without: Mapping[str, Mapping[str, float
         if (interval[0] if interval else own) > rival:
             return None
         reach = f" (95 % from {interval[0]:.3f} to {interval[1]:.3f})" if interval else ""
-        told.append(f"{_WITHOUT.get(best, best)}: {title} {own:.3f}{reach} beside {rival:.3f}")
+        told.append(f"with {CONTROL_NAMES.get(best, best)}: {title} {own:.3f}{reach} beside {rival:.3f}")
     return f"no better than {'; and than '.join(told)}" if told else None
 
 

@@ -12,7 +12,7 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import entropy
+from scipy.special import entr
 from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
@@ -102,7 +102,11 @@ def _of_channel(values: Numbers) -> Numbers:
     octaves = np.pad(octaves, (0, max(0, 8 - len(octaves))), constant_values=np.nan)[:8]
     strongest = (1 + shares.argmax()) / len(seen)
     sizes = [seen.mean(), spread, np.ptp(seen), change.mean(), change.max(), crossings, cubes, fourths]
-    return np.array([*sizes, *quartiles, *octaves, entropy(shares), strongest, shares.max()])
+    return np.array([*sizes, *quartiles, *octaves, _entropy(shares), strongest, shares.max()])
+
+
+def _entropy(shares: Numbers) -> float:
+    return float(entr(shares).sum()) if shares.any() else np.nan
 
 
 def _correlation(first: Numbers, second: Numbers) -> float:
@@ -145,7 +149,7 @@ def _of_intervals(intervals: Numbers) -> Numbers:
     steps = [np.mean(np.abs(change) > limit) for limit in (0.05, 0.1, 0.2)]
     ends = np.quantile(relative, [0.05, 0.25, 0.75, 0.95])
     sizes = [mean, relative.std(), np.sqrt(np.mean(change**2)), np.median(np.abs(change)), along / max(around, 1e-9)]
-    return np.array([len(seen), *sizes, turns, *steps, *ends, entropy(counts / max(1, counts.sum()))])
+    return np.array([len(seen), *sizes, turns, *steps, *ends, _entropy(counts / max(1, counts.sum()))])
 
 
 def _contract(signal: Signal) -> Contract:

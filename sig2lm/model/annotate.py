@@ -20,8 +20,10 @@ from numpy.typing import NDArray
 
 from sig2lm.errors import SignalError
 from sig2lm.model.answer import Answer
-from sig2lm.model.answering import QuestionAnswerer, Signals, check_options
+from sig2lm.model.answering import QuestionAnswerer, check_options
 from sig2lm.model.examples import Example, SignalInput
+from sig2lm.model.measured import Facts
+from sig2lm.model.recordings import Signals
 from sig2lm.signals import Signal
 from sig2lm.signals.annotation_rows import WindowRow
 from sig2lm.signals.arrays import ArrayClock
@@ -167,11 +169,11 @@ class Annotation:
                 prompt = self.model.example(self.question.task, recordings, self.question.text, self.facts).prompt
             yield Example(prompt, recordings)
 
-    def _measured(self, name: str, values: NDArray[np.float32]) -> str:
+    def _measured(self, name: str, values: NDArray[np.float32]) -> Facts:
         """What was measured of a window, where the template states it."""
         contract = self.model.branch(name).encoder.contract
         clock = contract.sampling_rate, contract.channels, contract.units, contract.period
-        return self.model.measured_words(name, Signal(values, *clock)) if self._described else ""
+        return self.model.measured_facts(name, Signal(values, *clock)) if self._described else ()
 
 
 @contextmanager

@@ -1,10 +1,10 @@
 """Questions about signals are put to the LM, and what it makes of them is turned into answers.
 
-How a prompt with signals is read is in :mod:`sig2lm.model.fusion`.
+How signals become recordings is in :mod:`sig2lm.model.recordings`, how a prompt with them is read in
+:mod:`sig2lm.model.fusion`.
 """
 
-import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,42 +13,29 @@ import torch
 from torch import Tensor
 from transformers import GenerationConfig
 
-from sig2lm.arguments import check_known, unknown
-from sig2lm.encoder.compatibility import seen_by
-from sig2lm.encoder.protocol import PatchEncoder
-from sig2lm.errors import ArgumentError, PromptError, SignalError
+from sig2lm.arguments import check_known
+from sig2lm.errors import ArgumentError, PromptError
 from sig2lm.lm import Context, FrozenLM
 from sig2lm.lm.generation import OPTIONS
 from sig2lm.model.answer import Answer, calibrated, closed_answer
 from sig2lm.model.batches import batched
 from sig2lm.model.calibration import Calibration
 from sig2lm.model.conformal import Conformity
-from sig2lm.model.examples import Example, Prompter, SignalInput, describe, stated
-from sig2lm.model.fusion import SignalFusion
-from sig2lm.model.measured import measured_words, wanted_quantities
+from sig2lm.model.examples import Example, SignalInput
+from sig2lm.model.recordings import RecordingReader, Signals
 from sig2lm.model.reliance import NOTHING_OBSERVED, Reliance, changes
 from sig2lm.model.signal_branch import Branch
-from sig2lm.quantities import Check, check_numbers, measure, stated_numbers
 from sig2lm.signals import Signal
-from sig2lm.signals.arrays import ArrayClock, as_signal
-from sig2lm.signals.plausibility import check_plausible
-from sig2lm.templates.task import Question, Task, check_tasks, choose_task
+from sig2lm.signals.arrays import ArrayClock
+from sig2lm.templates.task import Question, Task
 from sig2lm.templates.turns import SignalPlace
 
-Signals = Any
-"""One signal, several of one kind in a list, or named ones in a dictionary.
-
-Each is a :class:`Signal`, or an array, a torch tensor or a data frame (:func:`sig2lm.signals.arrays.as_signal`), whose
-``sampling_rate`` (and, where they are not those of the encoder's contract, ``channels``, ``units`` or ``period``) is
-passed beside it.
-"""
 WriteExample = Callable[[Mapping[SignalPlace, SignalInput]], Example]
 _OTHERS = 8  # recordings that an answer is put beside, where none of the labels is asked for
 _CERTAIN = -1e-12  # a log-likelihood above this is rounding
-_logger = logging.getLogger(__name__)
 
 
-class QuestionAnswerer(SignalFusion):
+class QuestionAnswerer(RecordingReader):
     """A frozen LM that reads signals.
 
     Parameters
@@ -75,23 +62,8 @@ class QuestionAnswerer(SignalFusion):
         tasks: Task | Sequence[Task],
         calibrations: Mapping[int, Calibration] | None = None,
     ) -> None:
-        super().__init__(lm, branches)
-        self.tasks = (tasks,) if isinstance(tasks, Task) else tuple(tasks)
+        super().__init__(lm, branches, tasks)
         self.calibrations = dict(calibrations or {})
-        check_tasks(self.tasks, list(branches))
-
-    @property
-    def encoders(self) -> dict[str, PatchEncoder]:
-        """The encoder of each signal."""
-        return {name: self.branch(name).encoder for name in self.branches}
-
-    def task(self, signals: Iterable[str]) -> Task:
-        """Return the task that shows signals of these names, see :func:`sig2lm.templates.task.choose_task`."""
-        return choose_task(self.tasks, list(self.branches), signals)
-
-    def prompter(self, task: Task) -> Prompter:
-        """Writes examples of a task in this model's tokens."""
-        return Prompter(task, self.lm.dialogue, self.num_virtual_tokens)
 
     def question(self, task: Task, text: str | None = None, choices: Sequence[str] | None = None) -> Question:
         """Make a question of a task; see :meth:`ask` for what stands where nothing is given.
@@ -130,7 +102,8 @@ class QuestionAnswerer(SignalFusion):
         Parameters
         ----------
         signals
-            A signal, several of one kind, or named ones (``{"motion": ..., "ecg": ...}``).
+            A signal, several of one kind, or named ones (``{"motion": ..., "ecg": ...}``). A question about several
+            calls them the first, the second, ...: ``ask([a, b], "Which moves more?", ["first", "second"])``.
         question
             Any text; the template's first question by default.
         choices
@@ -247,23 +220,6 @@ class QuestionAnswerer(SignalFusion):
             for answer, example in zip(answers, examples, strict=True)
         ]
 
-    def check(self, text: str, recordings: Mapping[SignalPlace, SignalInput]) -> tuple[Check, ...]:
-        """Compare the numbers that a text states with what is measured of recordings.
-
-        Empty where it states none, where a recording is known by its patches only, and where there are several of one
-        name, since the text does not say which of them it means.
-        """
-        names = [place.name for place in recordings]
-        values = {place.name: recording.values for place, recording in recordings.items()}
-        if not stated_numbers(text) or len(set(names)) < len(names) or any(one is None for one in values.values()):
-            return ()
-        signals = {}
-        for name, one in values.items():
-            contract = self.branch(name).encoder.contract
-            assert one is not None
-            signals[name] = Signal(one, contract.sampling_rate, contract.channels, contract.units, contract.period)
-        return check_numbers(text, measure(signals))
-
     @torch.no_grad()
     def answer_context(self, context: Context, question: Question, **options: Any) -> list[Answer]:
         """Answer from prompts that have been read."""
@@ -349,113 +305,6 @@ class QuestionAnswerer(SignalFusion):
             for row in range(0, len(kept), -(-len(kept) // _OTHERS))
         ]
         return float(self.log_odds(self.read([write(one) for one in others]), question, answer).sigmoid().mean())
-
-    def recordings(self, signals: Signals, first: Mapping[str, int] | None = None) -> dict[SignalPlace, SignalInput]:
-        """Conform signals to their contracts and return them as the recordings of an example.
-
-        Parameters
-        ----------
-        signals
-            As :meth:`ask` takes them.
-        first
-            Number of the first recording of each name, where a conversation has some already.
-
-        Raises
-        ------
-        SignalError
-            When a signal has a name that the model does not know, or breaks its contract.
-        """
-        found: dict[SignalPlace, SignalInput] = {}
-        for name, several in self.named(signals).items():
-            encoder = self.branch(name).encoder
-            for index, signal in enumerate(several, (first or {}).get(name, 0)):
-                conformed = encoder.contract.conform(signal, f"the encoder of '{name}'")
-                count = encoder.num_patches(conformed.num_samples)
-                words = self.measured_words(name, conformed)
-                found[SignalPlace(name, index)] = SignalInput(name, count, conformed.values, measured=words)
-        return found
-
-    def measured_words(self, name: str, signal: Signal) -> str:
-        """Say what was measured of a recording, where a template states it (``$measured``); else nothing."""
-        return measured_words([signal], name, wanted_quantities(self.tasks, name))[0]
-
-    def summaries(self, task: Task, recordings: Mapping[SignalPlace, SignalInput]) -> dict[str, str]:
-        """Describe recordings in words and numbers, where the template has it (``$motion_summary``, ``$measured``)."""
-        found: dict[str, list[str]] = {}
-        for place, recording in recordings.items():
-            if f"{place.name}_summary" in task.template.variables:
-                contract = self.branch(place.name).encoder.contract
-                found.setdefault(f"{place.name}_summary", []).append(describe(recording, contract))
-        return {name: " ".join(texts) for name, texts in found.items()} | stated(task.template, recordings)
-
-    def named(self, signals: Signals, clock: ArrayClock | None = None) -> dict[str, list[Signal]]:
-        """Return signals by name, whichever way they were passed.
-
-        Parameters
-        ----------
-        signals
-            As :meth:`ask` takes them.
-        clock
-            What is stated of arrays. With it values are held against what bodies do and the encoder has seen
-            (:func:`sig2lm.signals.plausibility.check_plausible`), unless they are to be believed; what is odd is
-            logged.
-
-        Raises
-        ------
-        SignalError
-            When a name is unknown or lacks, what is passed is no signal and does not become one, or values cannot be.
-        """
-        if not isinstance(signals, Mapping):
-            if len(self.branches) > 1:
-                raise SignalError(
-                    f"this model reads the signals {', '.join(self.branches)}, found one without a name; "
-                    "pass a dictionary {name: signal}"
-                )
-            signals = {next(iter(self.branches)): signals}
-        found = {}
-        for name, one in signals.items():
-            if name not in self.branches:
-                raise SignalError(unknown("signal", str(name), list(self.branches)))
-            contract = self.branch(name).encoder.contract
-            several = list(one) if isinstance(one, list | tuple) else [one]
-            if not several:
-                raise SignalError(f"expected a recording of '{name}', found an empty list; pass one")
-            found[name] = [as_signal(part, contract, f"the encoder of '{name}'", clock) for part in several]
-            if clock is not None and not clock.believe:
-                self._check_values(name, found[name])
-        return found
-
-    def _check_values(self, name: str, signals: Sequence[Signal]) -> None:
-        """Refuse recordings whose values cannot be; log what is odd about others."""
-        encoder, owner = self.branch(name).encoder, f"the encoder of '{name}'"
-        for signal in signals:
-            if odd := check_plausible(signal, encoder.contract, seen_by(encoder), owner=owner):
-                _logger.warning("%s: %s", name, "; ".join(odd))
-
-    def known_facts(self, task: Task) -> list[str]:
-        """Return the names of the facts that a task's template tells."""
-        here = {
-            "question",
-            "facts",
-            "measured",
-            "signals",
-            *self.branches,
-            *(f"{name}_summary" for name in self.branches),
-        }
-        return [name for name in task.template.fields if name not in here]
-
-    def checked_facts(self, task: Task, facts: Mapping[str, Any]) -> dict[str, str]:
-        """Return facts as texts, without those of which nothing is known (None).
-
-        Raises
-        ------
-        ArgumentError
-            When the template of the task does not tell one of them.
-        """
-        if not isinstance(facts, Mapping):
-            raise ArgumentError(f"expected facts as a dictionary such as {{'age': '67'}}, found {facts!r}")
-        check_known("fact", facts, self.known_facts(task))
-        return {name: str(value) for name, value in facts.items() if value is not None}
 
 
 def check_options(question: Question, options: Mapping[str, Any]) -> None:

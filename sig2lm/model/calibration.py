@@ -14,9 +14,10 @@ no labels either, but makes all labels equally likely.)
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from string import Template
+from typing import Any
 
 import numpy as np
 import torch
@@ -29,8 +30,10 @@ from sig2lm.model.batches import stack_recordings
 from sig2lm.model.conformal import Conformity
 from sig2lm.model.examples import Example, Prompter, SignalInput
 from sig2lm.model.fusion import SignalFusion
+from sig2lm.model.measured import Facts
 from sig2lm.model.reliance import RelianceRule, right_changes, unanswerable_changes
 from sig2lm.model.table_examples import TableExamples, encode_values
+from sig2lm.quantities import Measurement
 from sig2lm.templates.questions import phrase_book
 from sig2lm.templates.turns import SignalPlace
 
@@ -132,7 +135,7 @@ class Calibration:
             stacked = {**stack_recordings(of_signal), "counts": counts}
             found |= {f"{name}.{key}": tensor for key, tensor in stacked.items()}
             if any(recording.measured for recording in of_signal):
-                found |= {f"{name}.measured": _as_bytes([recording.measured for recording in of_signal])}
+                found |= {f"{name}.facts": _as_bytes([recording.measured for recording in of_signal])}
         return found
 
     @classmethod
@@ -145,13 +148,15 @@ class Calibration:
             When something is missing or does not fit the paraphrases.
         """
         columns = {}
+        if any(key.endswith(".measured") for key in tensors):  # kept in words, which cannot be compared: kept no more
+            tensors = {key: tensor for key, tensor in tensors.items() if "." not in key and key != "reliance"}
         for name in [key.removesuffix(".counts") for key in tensors if key.endswith(".counts")]:
             patches, mask = tensors[f"{name}.patches"].numpy(), tensors[f"{name}.patch_mask"].numpy()
             counts = tensors[f"{name}.counts"].tolist()
-            words = _as_words(tensors[f"{name}.measured"]) if f"{name}.measured" in tensors else [""] * len(counts)
+            facts = _as_facts(tensors[f"{name}.facts"]) if f"{name}.facts" in tensors else [()] * len(counts)
             columns[name] = [
                 SignalInput(name, count, None, patches[row, :count], mask[row, :count], told)
-                for row, (count, told) in enumerate(zip(counts, words, strict=True))
+                for row, (count, told) in enumerate(zip(counts, facts, strict=True))
             ]
         rows = tuple(dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True))
         pairs = zip(tensors["bias"].tolist(), tensors["scale"].tolist(), strict=True)
@@ -323,13 +328,18 @@ def _described(examples: TableExamples) -> bool:
     return bool(set(template.variables) - {*alike, *template.shown(list(examples.encoders))})
 
 
-def _as_bytes(words: Sequence[str]) -> Tensor:
-    """Texts as a tensor of bytes, since a file of tensors holds nothing else."""
-    return torch.tensor(list(json.dumps(words).encode()), dtype=torch.uint8)
+def _as_bytes(measured: Sequence[Facts]) -> Tensor:
+    """What was measured as a tensor of bytes, since a file of tensors holds nothing else."""
+    content = [[asdict(fact) for fact in facts] for facts in measured]
+    return torch.tensor(list(json.dumps(content).encode()), dtype=torch.uint8)
 
 
-def _as_words(tensor: Tensor) -> list[str]:
-    return [str(one) for one in json.loads(bytes(tensor.tolist()))]
+def _as_facts(tensor: Tensor) -> list[Facts]:
+    return [tuple(map(_as_fact, facts)) for facts in json.loads(bytes(tensor.tolist()))]
+
+
+def _as_fact(content: dict[str, Any]) -> Measurement:
+    return Measurement(**{**content, "source": tuple(content["source"]), "words": tuple(content["words"])})
 
 
 def _evenly(labels: Sequence[str | None], count: int) -> list[int]:
@@ -347,7 +357,7 @@ def _encoded(examples: TableExamples, row: int) -> dict[str, SignalInput]:
     found = {}
     for place, recording in examples.recordings(row).items():
         if recording.values is not None:
-            encoder, words = examples.encoders[place.name], recording.measured
-            recording = replace(encode_values(encoder, place.name, [recording.values])[0], measured=words)
+            encoder, facts = examples.encoders[place.name], recording.measured
+            recording = replace(encode_values(encoder, place.name, [recording.values])[0], measured=facts)
         found[place.name] = recording
     return found

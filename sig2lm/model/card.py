@@ -14,18 +14,13 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from sig2lm.encoder.external import LICENCES
 from sig2lm.errors import CheckpointError
 from sig2lm.files import read_json, real_path
+from sig2lm.formatting import CONTROL_NAMES
 from sig2lm.lm.loading import lm_licence
 from sig2lm.model.checkpoint import CALIBRATION, REPORT, read_record
 from sig2lm.signals import Contract
 from sig2lm.tensors import fingerprint, read_tensors
 
 _METRICS = {"accuracy": "accuracy", "macro_f1": "f1", "auroc": "roc_auc"}  # ours, and the hub's
-_CONTROLS = {
-    "shuffled": "signals shuffled",
-    "zeroed": "signals of zeros",
-    "text_only": "without a signal",
-    "measured_only": "measured quantities in words alone",
-}
 
 
 def run_card(folder: Path, name: str | None = None) -> ModelCard:
@@ -48,7 +43,7 @@ def run_card(folder: Path, name: str | None = None) -> ModelCard:
     --------
     >>> from sig2lm.pocket import pocket_run
     >>> card = run_card(pocket_run("pocket-har"), "pocket-har")
-    >>> card.data.library_name, "signals shuffled" in card.text
+    >>> card.data.library_name, "signals of other rows" in card.text
     ('sig2lm', True)
     """
     read_record(folder)
@@ -139,7 +134,7 @@ def _report(folder: Path, config: Mapping[str, Any], adapter: str) -> tuple[dict
 
 def _scores(report: Mapping[str, Any]) -> dict[str, Any]:
     rows = [["**the run**", *(_score(report, metric, report["ci"]) for metric in _METRICS)]]
-    for control, words in _CONTROLS.items():
+    for control, words in CONTROL_NAMES.items():
         if control in report["controls"]:
             rows.append([words, *(_score(report["controls"][control], metric) for metric in _METRICS)])
     if "probe" in report:

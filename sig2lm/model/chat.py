@@ -18,13 +18,14 @@ from sig2lm.arguments import check_known
 from sig2lm.errors import PromptError
 from sig2lm.lm import Context, EncodedPrompt, TextStream
 from sig2lm.model.answer import Answer
-from sig2lm.model.answering import QuestionAnswerer, Signals, check_options
-from sig2lm.model.examples import Example, SignalInput
+from sig2lm.model.answering import QuestionAnswerer, check_options
+from sig2lm.model.examples import Example, SignalInput, about, following
+from sig2lm.model.recordings import Signals
 from sig2lm.model.reliance import Reliance
 from sig2lm.quantities import Check
 from sig2lm.signals.arrays import ArrayClock
 from sig2lm.templates.task import Question
-from sig2lm.templates.turns import SignalPlace, Turn, further_turn
+from sig2lm.templates.turns import SignalPlace, Turn
 
 _ROOM = 32  # tokens for an answer, at least, before an older question is left out
 _logger = logging.getLogger(__name__)
@@ -157,13 +158,11 @@ class Chat:
         if not self.turns:
             self._opening = question
             return self._opened(self._recordings)
-        shown = self._waiting if self.task.template.shows_measured else ()
-        words = {place: self._recordings[place].measured for place in shown}
-        return [*self.turns, further_turn(question, self._waiting, words)]
+        return [*self.turns, following(self.task.template, question, self._waiting, self._recordings, self.turns)]
 
     def _opened(self, recordings: Mapping[SignalPlace, SignalInput]) -> list[Turn]:
         """The first question, about given recordings."""
-        fields = self.facts | self.model.summaries(self.task, recordings)
+        fields = self.facts | self.model.summaries(self.task, recordings, self._opening)
         return list(self.task.template.render(self._opening, list(recordings), fields))
 
     def _about(self, turns: Sequence[Turn], recordings: Mapping[SignalPlace, SignalInput]) -> list[Turn]:
@@ -171,7 +170,7 @@ class Chat:
         if not self.task.template.shows_measured:
             return list(turns)
         first = self._opened({place: recordings[place] for place in _shown(turns)})
-        return [*first, *turns[len(first) :]]
+        return about(self.task.template, first, turns, recordings)
 
     def _remember(self, turns: list[Turn], answer: str) -> None:
         self.turns, self._waiting = [*turns, Turn("assistant", (answer,))], []

@@ -12,13 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sig2lm.lm import DialogueTokenizer, EncodedPrompt
+from sig2lm.model.measured import Facts, in_words
+from sig2lm.quantities import Measurement, comparisons
 from sig2lm.signals import Contract, Signal
 from sig2lm.templates.task import Task
 from sig2lm.templates.template import Template
-from sig2lm.templates.turns import SignalPlace, Turn
+from sig2lm.templates.turns import SignalPlace, Turn, further_turn, ordinal
 
 _PROMPTS_KEPT = 4096
-_ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth")
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class SignalInput:
     patches, patch_mask
         (P, E) float32 and (P,) bool.
     measured
-        What was measured of it, in the words of a prompt that states it (:mod:`sig2lm.model.measured`); else empty.
+        What was measured of it, where a prompt states it (:mod:`sig2lm.model.measured`); else empty.
     """
 
     name: str
@@ -44,7 +45,7 @@ class SignalInput:
     values: NDArray[np.float32] | None = None
     patches: NDArray[np.float32] | None = None
     patch_mask: NDArray[np.bool_] | None = None
-    measured: str = ""
+    measured: Facts = ()
 
 
 @dataclass(frozen=True)
@@ -97,14 +98,19 @@ class Prompter:
         PromptError
             When the template has a variable without a value.
         """
-        told = {**(fields or {}), **stated(self.task.template, recordings)}
-        prompt = self._prompt((*map(tuple, earlier), (question, "")), self.sizes(recordings), told)
+        asked = [*map(tuple, earlier), (question, "")]
+        told = {**(fields or {}), **stated(self.task.template, recordings, asked[0][0])}
+        before, rounds = "", []
+        for text, answer_to_it in asked:
+            rounds.append((text, answer_to_it, compared(self.task.template, recordings, text, before)))
+            before += f"{text} {answer_to_it} "
+        prompt = self._prompt(tuple(rounds), self.sizes(recordings), told)
         return Example(prompt, recordings, self.dialogue.encode_answer(answer) if answer is not None else ())
 
     def _prompt(
-        self, asked: tuple[tuple[str, ...], ...], sizes: Mapping[SignalPlace, int], fields: Mapping[str, str]
+        self, asked: tuple[tuple[str, str, str], ...], sizes: Mapping[SignalPlace, int], fields: Mapping[str, str]
     ) -> EncodedPrompt:
-        """Encode questions, all but the last with their answers.
+        """Encode questions, each with its answer (but the last) and what it compares.
 
         A prompt that was written before is taken from memory, as rows differ in little but signals.
         """
@@ -114,8 +120,8 @@ class Prompter:
             if len(self._prompts) >= _PROMPTS_KEPT:
                 self._prompts.clear()
             turns = list(self.task.template.render(asked[0][0], list(sizes), fields))
-            for (_, said), (following, _) in pairwise(asked):
-                turns += [Turn("assistant", (said,)), Turn("user", (following,))]
+            for (_, said, _), (following, _, beside) in pairwise(asked):
+                turns += [Turn("assistant", (said,)), further_turn(following, compared=beside)]
             found = self._prompts[key] = self.dialogue.encode(turns, sizes)
         return found  # and not what is kept, which another thread may have cleared
 
@@ -124,25 +130,71 @@ class Prompter:
         return {place: self.size(recording.name, recording.num_patches) for place, recording in recordings.items()}
 
 
-def stated(template: Template, recordings: Mapping[SignalPlace, SignalInput]) -> dict[str, str]:
-    """Return what a template's ``$measured`` stands for: one sentence about the recordings; nothing where it has none.
+def stated(template: Template, recordings: Mapping[SignalPlace, SignalInput], question: str = "") -> dict[str, str]:
+    """Return what a template's ``$measured`` stands for: what was measured, and what the first question compares of it.
 
-    Several recordings of one signal are told apart by their order, several signals by their names.
+    Nothing where it has none. Several recordings of one signal are told apart by their order, several signals by their
+    names.
     """
     told = {place: one.measured for place, one in recordings.items() if one.measured}
     if not template.shows_measured or not told:
         return {}
     names = [place.name for place in recordings]
     parts = []
-    for place, words in told.items():
-        owner = [_ordinal(place.index)] if names.count(place.name) > 1 else []
+    for place, facts in told.items():
+        owner = [ordinal(place)] if names.count(place.name) > 1 else []
         owner += [place.name.replace("_", " ")] if len(set(names)) > 1 else []
-        parts.append(f"{' '.join(owner)}: {words}" if owner else words)
-    return {"measured": f"Measured: {'; '.join(parts)}."}
+        parts.append(f"{' '.join(owner)}: {in_words(facts)}" if owner else in_words(facts))
+    beside = compared(template, recordings, question)
+    return {"measured": f"Measured: {'; '.join(parts)}.{f' {beside}' if beside else ''}"}
 
 
-def _ordinal(index: int) -> str:
-    return _ORDINALS[index] if index < len(_ORDINALS) else f"number {index + 1}"
+def compared(
+    template: Template, recordings: Mapping[SignalPlace, SignalInput], question: str, earlier: str = ""
+) -> str:
+    """Say what a question compares of what was measured (:func:`sig2lm.quantities.comparisons`), if anything.
+
+    ``earlier`` is what was said before it. Empty also where the template does not state what was measured.
+    """
+    if not template.shows_measured:
+        return ""
+    by_order: dict[str, list[Measurement]] = {}
+    for place, one in recordings.items():
+        by_order.setdefault(ordinal(place), []).extend(one.measured)
+    found = comparisons(question, by_order, earlier)
+    return f"Compared: {'; '.join(found)}." if found else ""
+
+
+def following(
+    template: Template,
+    question: str,
+    places: Sequence[SignalPlace],
+    recordings: Mapping[SignalPlace, SignalInput],
+    before: Sequence[Turn],
+) -> Turn:
+    """Return a question after the first as a turn, with the recordings that come with it and what it states of them.
+
+    ``recordings`` are all of the conversation, ``before`` are its turns.
+    """
+    shown = places if template.shows_measured else ()
+    words = {place: in_words(recordings[place].measured) for place in shown}
+    said = [str(turn.parts[-1]).rpartition("\n")[2] for turn in before]  # a question, not what stands before it
+    return further_turn(question, places, words, compared(template, recordings, question, " ".join(said)))
+
+
+def about(
+    template: Template,
+    opening: Sequence[Turn],
+    turns: Sequence[Turn],
+    recordings: Mapping[SignalPlace, SignalInput],
+) -> list[Turn]:
+    """Return a conversation as it would be about other recordings, behind an opening that states what is theirs."""
+    found = list(opening)
+    for turn in turns[len(opening) :]:
+        places, question = [part for part in turn.parts if isinstance(part, SignalPlace)], turn.parts[-1]
+        asks = turn.role == "user" and isinstance(question, str)
+        found.append(following(template, str(question), places, recordings, found) if asks else turn)
+    return found
 
 
 def describe(recording: SignalInput, contract: Contract) -> str:

@@ -17,9 +17,10 @@ from sig2lm.encoder import SignalEncoder
 from sig2lm.errors import ArgumentError
 from sig2lm.lm import nearest_tokens
 from sig2lm.model.answer import Answer
-from sig2lm.model.answering import QuestionAnswerer, Signals, check_options
+from sig2lm.model.answering import QuestionAnswerer, check_options
 from sig2lm.model.evidence import Evidence, Floats, SignalEvidence
 from sig2lm.model.examples import Example, SignalInput
+from sig2lm.model.recordings import Signals
 from sig2lm.signals.arrays import ArrayClock
 from sig2lm.templates.task import Question
 from sig2lm.templates.turns import SignalPlace

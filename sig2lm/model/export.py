@@ -10,8 +10,9 @@ from torch import Tensor
 
 from sig2lm.errors import Sig2LMError
 from sig2lm.files import replaced_file
-from sig2lm.model.answering import QuestionAnswerer, Signals
+from sig2lm.model.answering import QuestionAnswerer
 from sig2lm.model.batches import collate
+from sig2lm.model.recordings import Signals
 from sig2lm.signals.arrays import ArrayClock
 
 SUFFIXES = (".safetensors", ".pt")

@@ -16,11 +16,12 @@ from sig2lm.files import real_path, write_json
 from sig2lm.lm import FrozenLM, PlacementRequest
 from sig2lm.model.annotate import Annotation, annotate
 from sig2lm.model.answer import Answer
-from sig2lm.model.answering import QuestionAnswerer, Signals
+from sig2lm.model.answering import QuestionAnswerer
 from sig2lm.model.card import run_card
 from sig2lm.model.chat import Chat
 from sig2lm.model.checkpoint import REPORT, fetch_run, load_trained, read_run, write_run
 from sig2lm.model.explaining import explain
+from sig2lm.model.recordings import Signals
 
 _OURS = {"pretrained_model_name_or_path", "repo_id", "repo_type", "local_dir", "allow_patterns", "ignore_patterns"}
 

@@ -21,7 +21,7 @@ from sig2lm.encoder import PatchEncoder, encoder_fingerprint, stack_values
 from sig2lm.encoder.tables import as_encoders_read
 from sig2lm.errors import DatasetError
 from sig2lm.model.examples import Example, Prompter, SignalInput
-from sig2lm.model.measured import measured_words, wanted_quantities
+from sig2lm.model.measured import Facts, measured_facts, wanted_quantities
 from sig2lm.templates.task import Task
 from sig2lm.templates.turns import SignalPlace
 
@@ -65,6 +65,11 @@ def encode_split(table: Table, split: str, name: str, encoder: PatchEncoder) -> 
 
     The cache is keyed by the data and by what the encoder makes of it (:func:`behaviour`). Columns ``patches``
     (P * E float32, flattened) and ``patch_mask`` (P bool).
+
+    Raises
+    ------
+    DatasetError
+        If patches of a row are no numbers, as of an encoder whose weights are damaged.
     """
     rows = table.data[split].select_columns([name])
     channels = len(table.info.signals[name].channels)
@@ -73,6 +78,11 @@ def encode_split(table: Table, split: str, name: str, encoder: PatchEncoder) -> 
     def encode(batch: dict[str, list[Any]]) -> dict[str, list[Any]]:
         values = [np.asarray(flat, dtype=np.float32).reshape(channels, -1) for flat in batch[name]]
         found = encode_values(encoder, name, values)
+        if not all(np.isfinite(one.patches).all() for one in found if one.patches is not None):
+            raise DatasetError(
+                f"expected an encoder of '{name}' whose patches are numbers, found some of the {split} split of "
+                f"'{table.path}' that are not; its weights are damaged: copy it again, or pretrain it anew"
+            )
         return {
             "patches": [recording.patches.ravel() for recording in found if recording.patches is not None],
             "patch_mask": [recording.patch_mask for recording in found],
@@ -132,7 +142,8 @@ class TableExamples(torch.utils.data.Dataset[Example]):
     seed: int = 0
     paraphrase: str | None = None
     patches: dict[str, hf.Dataset] = field(init=False)
-    measured: dict[str, list[str]] = field(init=False)
+    measured: dict[str, list[Facts]] = field(init=False)
+    place_of: dict[int, int] = field(init=False)
     zeros: dict[tuple[str, int], SignalInput] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -143,6 +154,7 @@ class TableExamples(torch.utils.data.Dataset[Example]):
             )
         contracts = {name: encoder.contract for name, encoder in self.encoders.items()}
         self.table = as_encoders_read(self.table, contracts)
+        self.table, self.place_of = _with_their_others(self.table, self.split)
         self.rows = self.table.data[self.split].with_format("numpy")
         names = list(self.table.info.signals)
         self.plain = self.rows.select_columns([c for c in self.rows.column_names if c not in names]).with_format(None)
@@ -168,6 +180,9 @@ class TableExamples(torch.utils.data.Dataset[Example]):
 
     def __getitem__(self, index: int) -> Example:
         recordings = self.recordings(int(self.order[index]))
+        if (beside := self.plain[int(index)].get("beside")) is not None:
+            other = self.recordings(int(self.order[self.place_of[beside]]))
+            recordings |= {replace(place, index=1): one for place, one in other.items()}
         question, answer, earlier = self.question(index), self.answer(index), self.earlier(index)
         return self.prompter.example(recordings, question, answer, self._fields(index), earlier)
 
@@ -210,15 +225,15 @@ class TableExamples(torch.utils.data.Dataset[Example]):
             for name, one in found.items()
         }
 
-    def _measured(self) -> dict[str, list[str]]:
-        """Words for what was measured of each row, by signal, where the template states it."""
+    def _measured(self) -> dict[str, list[Facts]]:
+        """What was measured of each row, by signal, where the template states it."""
         wanted = {name: wanted_quantities([self.task], name) for name in self.table.info.signals}
-        found: dict[str, list[str]] = {name: [] for name, quantities in wanted.items() if quantities}
+        found: dict[str, list[Facts]] = {name: [] for name, quantities in wanted.items() if quantities}
         for start in range(0, len(self.rows) if found else 0, _MEASURED_AT_ONCE):
             rows = self.rows.select(range(start, min(start + _MEASURED_AT_ONCE, len(self.rows))))
             signals = [self.table.signals(row) for row in rows]
-            for name, words in found.items():
-                words += measured_words([one[name] for one in signals], name, wanted[name])
+            for name, facts in found.items():
+                facts += measured_facts([one[name] for one in signals], name, wanted[name])
         return found
 
     def _recording(self, name: str, index: int) -> SignalInput:
@@ -253,6 +268,22 @@ class TableExamples(torch.utils.data.Dataset[Example]):
         names = [name for name in self.table.info.signals if f"{name}_summary" in wanted]
         signals = self.table.signals(self.rows[int(self.order[index])]) if names else {}
         return {**facts, **{f"{name}_summary": signals[name].describe() for name in names}}
+
+
+def _with_their_others(table: Table, split: str) -> tuple[Table, dict[int, int]]:
+    """Leave out rows that ask about a second recording whose row is not here; say where each row is found.
+
+    A row is called by its number in the table that the questions were written for, as only some rows may be left.
+    """
+    rows = table.data[split]
+    if "beside" not in rows.column_names:
+        return table, {}
+    numbers, beside = rows["row"][:], rows["beside"][:]
+    here = set(numbers)
+    kept = [place for place, other in enumerate(beside) if other is None or other in here]
+    if len(kept) < len(rows):
+        return _with_their_others(replace(table, data=hf.DatasetDict({**table.data, split: rows.select(kept)})), split)
+    return table, {number: place for place, number in enumerate(numbers)}
 
 
 def shuffled_rows(count: int, seed: int = 0) -> NDArray[np.int64]:

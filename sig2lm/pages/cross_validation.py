@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from sig2lm.formatting import DASH, duration, number
+from sig2lm.formatting import CONTROL_NAMES, DASH, duration, number
 from sig2lm.pages.base import render
-from sig2lm.pages.scoreboard import CONTROL_NAMES
 
 _TITLES = {
     "macro_f1": "macro-F1",

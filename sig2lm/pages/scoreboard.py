@@ -6,15 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sig2lm.formatting import DASH, duration, number, percent
+from sig2lm.formatting import CONTROL_NAMES, DASH, duration, number, percent
 
 MethodResult = dict[str, Any]
-CONTROL_NAMES = {
-    "shuffled": "signals of other examples",
-    "zeroed": "signals of zeros",
-    "text_only": "no signal at all",
-    "measured_only": "measured quantities in words alone",
-}
 MEASURES = {"macro_f1": "macro-F1", "accuracy": "accuracy", "auroc": "AUROC"}  # the first that is known leads
 _RUN = 4  # the method that the run itself is, and that the controls belong to
 

@@ -28,6 +28,8 @@ class EncoderChoice:
         Patches a second instead, about, of a signal that has a sampling rate.
     normalisation
         See :class:`sig2lm.encoder.EncoderConfig`.
+    statistics
+        Likewise.
     """
 
     _: KW_ONLY
@@ -39,6 +41,7 @@ class EncoderChoice:
     patch_size: int | None = None
     token_rate: float | None = None
     normalisation: Normalisation | None = None
+    statistics: bool = True
 
 
 def design_for(windows: WindowDataset, choice: EncoderChoice) -> tuple[EncoderConfig, list[str]]:
@@ -72,6 +75,7 @@ def design_for(windows: WindowDataset, choice: EncoderChoice) -> tuple[EncoderCo
         "normalisation": normalisation,
         "mean": tuple(statistics.mean.tolist()),
         "std": tuple(spread.tolist()),
+        "statistics": choice.statistics,
     }
     config = design(contract, architecture, replace(SIZES[choice.size], **given), patch, scaling)
     return config, [f"{architecture}, patches of {_duration(config)}, normalisation {normalisation}", *notes]

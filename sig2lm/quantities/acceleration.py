@@ -67,7 +67,14 @@ def _dominant(size: Values, rate: float) -> Values:
     ACCELERATION,
     tolerance=0.2,
     relative=0.15,
-    words=("deviation of the acceleration", "intensity", "strength of the movement", "acceleration varies"),
+    words=(
+        "deviation of the acceleration",
+        "intensity",
+        "strength of the movement",
+        "acceleration varies",
+        "moves",
+        "movement",
+    ),
 )
 def movement_intensity(values: Values, rate: float) -> Values:
     """Standard deviation of the magnitude of the acceleration."""

@@ -73,13 +73,13 @@ def check_numbers(text: str, measured: Mapping[str, Measurement]) -> tuple[Check
     >>> [(c.said, c.within) for c in check_numbers("About 74 beats a minute; 2 steps per second.", {"": pulse})]
     [(74.0, True), (2.0, False)]
     """
-    known = [*measured.values(), *_unmeasured(frozenset(fact.name for fact in measured.values()))]
+    known = [*measured.values(), *unmeasured(frozenset(fact.name for fact in measured.values()))]
     checks = []
     for stated in stated_numbers(text):
-        fact = _meant(stated, known)
+        fact = meant(stated, known)
         if fact is None:
             continue
-        said = _converted(stated.value, stated.unit, fact.unit)
+        said = converted(stated.value, stated.unit, fact.unit)
         assert said is not None
         if fact.name.startswith(_SIGNED) or fact.name.endswith(_SIGNED):
             said = -abs(said) if _FALLING.search(stated.clause) else said
@@ -100,8 +100,8 @@ def check_numbers(text: str, measured: Mapping[str, Measurement]) -> tuple[Check
 
 
 @cache
-def _unmeasured(measured: frozenset[str]) -> tuple[Measurement, ...]:
-    """Quantities that a signal does not carry, without a value."""
+def unmeasured(measured: frozenset[str]) -> tuple[Measurement, ...]:
+    """Return the quantities that a signal does not carry, without a value."""
     return tuple(
         Measurement(each.name, float("nan"), each.unit, 0.0, each.method, (), each.words)
         for each in QUANTITIES.values()
@@ -109,12 +109,12 @@ def _unmeasured(measured: frozenset[str]) -> tuple[Measurement, ...]:
     )
 
 
-def _meant(stated: Stated, known: Sequence[Measurement]) -> Measurement | None:
-    """The quantity that a number is about: the nearest one named in its sentence, else the only one in its unit.
+def meant(stated: Stated, known: Sequence[Measurement]) -> Measurement | None:
+    """Return the quantity that a number is about: the nearest one named in its sentence, else the only one in its unit.
 
     What was measured comes before what was not, and a longer name before a shorter one at the same place.
     """
-    fitting = [fact for fact in known if _converted(stated.value, stated.unit, fact.unit) is not None]
+    fitting = [fact for fact in known if converted(stated.value, stated.unit, fact.unit) is not None]
     named = [
         (distance, not np.isfinite(fact.value), -length, place)
         for place, fact in enumerate(fitting)
@@ -125,6 +125,17 @@ def _meant(stated: Stated, known: Sequence[Measurement]) -> Measurement | None:
     same = [fact for fact in fitting if fact.unit.startswith(_TELLING) and _noun(fact.unit) == _noun(stated.unit)]
     real = [fact for fact in same if np.isfinite(fact.value)]
     return real[0] if len(real) == 1 else same[0] if same and not real else None
+
+
+def mentioned_last(text: str, known: Sequence[Measurement]) -> Measurement | None:
+    """Return the quantity that a text mentions last, the longer name where two end together; None for none."""
+    named = [
+        (match.end(), match.end() - match.start(), -place)
+        for place, fact in enumerate(known)
+        for words in (fact.name, *fact.words)
+        for match in _pattern(words).finditer(text)
+    ]
+    return known[-max(named)[2]] if named else None
 
 
 def _mentions(stated: Stated, fact: Measurement) -> list[tuple[int, int]]:
@@ -152,8 +163,13 @@ def _noun(unit: str) -> str:
 
 
 @cache
-def _converted(value: float, unit: str, target: str) -> float | None:
-    """Return the value in another unit, None where the two measure different things or count different things."""
+def converted(value: float, unit: str, target: str) -> float | None:
+    """Return the value in another unit, None where the two measure different things or count different things.
+
+    A number without a unit is taken to be in the other.
+    """
+    if not unit:
+        return value
     own, other = _noun(unit), _noun(target)
     if own != other and (own in _COUNTED or (other in _COUNTED and own not in ("1", "Hz"))):
         return None

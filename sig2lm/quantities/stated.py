@@ -62,7 +62,7 @@ class Stated:
     Attributes
     ----------
     value, unit
-        As pint reads the unit; ``beats/min`` for "bpm", ``1/s`` for "times a second".
+        As pint reads the unit; ``beats/min`` for "bpm", ``1/s`` for "times a second", empty where none is given.
     start, end
         Where number and unit stand in the text.
     sentence, at
@@ -93,6 +93,17 @@ def stated_numbers(text: str) -> list[Stated]:
     return [one for start, sentence in _sentences(text) for one in _in_sentence(sentence, start)]
 
 
+def mentioned_numbers(text: str) -> list[Stated]:
+    """Return the numbers that a text mentions, claimed or asked for, but none of a range; the unit may be empty.
+
+    Examples
+    --------
+    >>> [(one.value, one.unit) for one in mentioned_numbers("Is it above 72 bpm? Or 60? Not 2 to 3 s.")]
+    [(72.0, 'beats/min'), (60.0, '')]
+    """
+    return [one for start, sentence in _sentences(text) for one in _mentioned(sentence, start)]
+
+
 def _sentences(text: str) -> Iterator[tuple[int, str]]:
     start = 0
     for match in _SENTENCE.finditer(text):
@@ -104,16 +115,22 @@ def _sentences(text: str) -> Iterator[tuple[int, str]]:
 def _in_sentence(sentence: str, start: int) -> Iterator[Stated]:
     if sentence.rstrip().endswith("?"):
         return
+    for one in _mentioned(sentence, start):
+        if one.unit and not _UNCLAIMED.search(one.clause):
+            yield one
+
+
+def _mentioned(sentence: str, start: int) -> Iterator[Stated]:
+    """The numbers of a sentence, but none of a range."""
     ranges = [match.span() for match in _RANGE.finditer(sentence)]
     for match in _NUMBER.finditer(sentence):
-        clause = _CLAUSE.split(sentence[: match.start()])[-1]
-        if _UNCLAIMED.search(clause) or any(a < match.end() and match.start() < b for a, b in ranges):
+        if any(a < match.end() and match.start() < b for a, b in ranges):
             continue
+        clause = _CLAUSE.split(sentence[: match.start()])[-1]
         found = _unit_after(sentence, match.end()) or _unit_before(sentence[: match.start()], match.end())
-        if found is not None:
-            unit, end = found
-            value = float(match[0].replace("−", "-"))
-            yield Stated(value, unit, start + match.start(), start + end, sentence, match.start(), clause)
+        unit, end = found or ("", match.end())
+        value = float(match[0].replace("−", "-"))
+        yield Stated(value, unit, start + match.start(), start + end, sentence, match.start(), clause)
 
 
 def _unit_after(sentence: str, at: int) -> tuple[str, int] | None:

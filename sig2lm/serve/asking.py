@@ -7,12 +7,12 @@ from typing import Any
 from sig2lm.errors import PromptError, SignalError
 from sig2lm.model.answering import QuestionAnswerer
 from sig2lm.model.beginnings import Beginning
-from sig2lm.model.examples import SignalInput
+from sig2lm.model.examples import SignalInput, about, following
 from sig2lm.serve.recordings import RecordingReader
 from sig2lm.serve.schemas import ChatRequest, Message, SignalPart, TextPart
 from sig2lm.serve.store import KeptSignal, SignalStore
 from sig2lm.templates.task import Task
-from sig2lm.templates.turns import SignalPlace, Turn, further_turn
+from sig2lm.templates.turns import SignalPlace, Turn
 
 
 @dataclass(frozen=True)
@@ -65,9 +65,10 @@ class Ask:
         """Return the conversation as it would be about other recordings: the first question states what is theirs."""
         first = next(turn for turn in self.turns if turn.role == "user")
         places = [part for part in first.parts if isinstance(part, SignalPlace)]
-        fields = {**(self.facts or {}), **model.summaries(self.task, {place: recordings[place] for place in places})}
+        theirs = {place: recordings[place] for place in places}
+        fields = {**(self.facts or {}), **model.summaries(self.task, theirs, self.opening)}
         opening = self.task.template.render(self.opening, places, fields)
-        return (*opening, *self.turns[len(opening) :])
+        return tuple(about(self.task.template, opening, self.turns, recordings))
 
     @property
     def is_first(self) -> bool:
@@ -124,11 +125,13 @@ class Asker:
         first = {place: signal.recording for place, signal in places[0].items()}
         facts = self.model.checked_facts(task, request.facts or {})
         question = opening = asked[0].text or task.template.question[0]
-        turns = list(task.template.render(question, list(first), facts | self.model.summaries(task, first)))
+        turns = list(task.template.render(question, list(first), facts | self.model.summaries(task, first, question)))
+        so_far = dict(first)
         for answer, one, here in zip(answers, asked[1:], places[1:], strict=True):
             question = one.text
-            words = {place: signal.recording.measured for place, signal in here.items() if task.template.shows_measured}
-            turns += [Turn("assistant", (answer,)), further_turn(question, here, words)]
+            turns.append(Turn("assistant", (answer,)))
+            so_far |= {place: signal.recording for place, signal in here.items()}
+            turns.append(following(task.template, question, list(here), so_far, turns))
         kept = [signal for one in asked for signal in one.signals]
         return Ask(
             task,

@@ -104,8 +104,8 @@ class RecordingReader:
                 f"expected a recording of at most {self.max_patches} patches, found {conformed.num_samples} samples, "
                 f"which are {count}; send a part of it"
             )
-        words = self.model.measured_words(name, conformed)
-        recording = SignalInput(name, count, conformed.values, measured=words)
+        facts = self.model.measured_facts(name, conformed)
+        recording = SignalInput(name, count, conformed.values, measured=facts)
         return KeptSignal(name, conformed, recording, notes, self.owner)
 
     def _name(self, name: str | None) -> str:

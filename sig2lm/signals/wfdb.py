@@ -33,9 +33,7 @@ def read_wfdb(path: Path, wanted: Wanted) -> Streams:
     means uncalibrated, where the standard assumes 200 units per mV; that is noted.
     """
     del wanted
-    header = path.with_suffix(".hea") if path.suffix else path.with_name(f"{path.name}.hea")
-    if not header.is_file():
-        raise SignalError(f"a WFDB record needs its header beside it, found no '{header}'")
+    header = _header_of(path)
     try:
         _check_lines(header)
         record = _read_header(header)
@@ -107,6 +105,27 @@ def _with_wfdb(header: Path, read: Any) -> Any:
         except ValueError:
             with TemporaryDirectory() as folder:
                 return read(wfdb, str(_without_date(header, Path(folder))))
+
+
+def _header_of(path: Path) -> Path:
+    """Return the header of a record: that of the same name, or else the one beside it whose lines name the file."""
+    header = path.with_suffix(".hea") if path.suffix else path.with_name(f"{path.name}.hea")
+    if header.is_file():
+        return header
+    naming = [one for one in sorted(path.parent.glob("*.hea")) if path.suffix and _names(one, path.name)]
+    if len(naming) == 1:
+        return naming[0]
+    found = f"several that name it ({', '.join(one.name for one in naming)})" if naming else f"no '{header}'"
+    raise SignalError(f"a WFDB record needs its header beside it, found {found}; give the record's .hea file")
+
+
+def _names(header: Path, signal_file: str) -> bool:
+    """Whether a line of a header is about a signal file."""
+    try:
+        lines = header.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return False
+    return any(line.split()[:1] == [signal_file] for line in lines)
 
 
 def _check_lines(header: Path) -> None:

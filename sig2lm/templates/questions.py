@@ -14,7 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from sig2lm.errors import PromptError
 from sig2lm.templates.folder import prompts_folder
 
-Kind = Literal["label", "describe", "measure", "compare", "verify", "choose", "explain", "unanswerable", "dialogue"]
+Kind = Literal[
+    "label", "describe", "measure", "compare", "pair", "verify", "choose", "explain", "unanswerable", "dialogue"
+]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 MAX_HELD_OUT_KINDS = len(KINDS) - 2
 
@@ -54,7 +56,8 @@ class Phrases(BaseModel):
 class PhraseBook(BaseModel):
     """The phrases that all tasks share.
 
-    ``above`` and ``below`` are the two ways to compare; ``level`` chooses among the three ``levels`` of a quantity.
+    ``above`` and ``below`` are the two ways to compare with a threshold, ``higher`` and ``lower`` with a second
+    recording; ``level`` chooses among the three ``levels`` of a quantity.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -64,6 +67,8 @@ class PhraseBook(BaseModel):
     measure: Phrases
     above: Phrases
     below: Phrases
+    higher: Phrases
+    lower: Phrases
     verify: Phrases
     choose: Phrases
     level: Phrases
@@ -74,6 +79,7 @@ class PhraseBook(BaseModel):
     topics: tuple[str, ...] = Field(min_length=1)
     held_out_topics: tuple[str, ...] = Field(min_length=1)
     asks: dict[str, tuple[str, ...]]
+    asks_higher: dict[str, tuple[str, ...]]
     dialogues: tuple[tuple[Kind, ...], ...] = Field(min_length=1)
 
 

@@ -21,7 +21,7 @@ from sig2lm.files import parse_yaml, read_plain
 from sig2lm.templates.folder import prompts_folder
 from sig2lm.templates.naming import named_label
 from sig2lm.templates.questions import QuestionPlan
-from sig2lm.templates.turns import Part, SignalPlace, Turn
+from sig2lm.templates.turns import Part, SignalPlace, Turn, ordinal
 
 _EMPTY_LINES = {  # what goes with a variable where nothing is known
     name: re.compile(rf"\$({name}|\{{{name}\}})[ \n]?") for name in ("facts", "measured")
@@ -199,7 +199,7 @@ class Template(BaseModel):
             The question as it is asked; never expanded.
         signals
             The places to fill, one for each recording; ``$name`` takes those of that name, ``$signals`` all others,
-            each behind its name.
+            each behind its name. Of several of one name each stands behind ``first``, ``second``, ...
         fields
             Text for the remaining variables.
 
@@ -209,9 +209,9 @@ class Template(BaseModel):
             When a variable has no value.
         """
         values: dict[str, list[Part]] = {name: [text] for name, text in (fields or {}).items()}
-        for place in signals:
-            values.setdefault(place.name, []).append(place)
         named = set(self.variables)
+        for name in {place.name for place in signals}:
+            values.setdefault(name, []).extend(_counted([place for place in signals if place.name == name]))
         values["signals"] = _with_names([place for place in signals if place.name not in named])
         values["question"] = [question]
         values["facts"] = [self.tell(fields or {})]
@@ -352,10 +352,19 @@ def _split(text: str) -> list[tuple[str, str | None]]:
     return [*pairs, (literal + text[end:], None)]
 
 
+def _counted(places: Sequence[SignalPlace]) -> list[Part]:
+    """Recordings of one name; which of several each is stands before it."""
+    if len(places) < 2:
+        return list(places)
+    return [part for place in places for part in (f"{', ' if place.index else ''}{ordinal(place)}: ", place)]
+
+
 def _with_names(places: Sequence[SignalPlace]) -> list[Part]:
+    names = [place.name for place in places]
     parts: list[Part] = []
     for position, place in enumerate(places):
-        parts += ["\n" if position else "", f"{place.name.replace('_', ' ')}: ", place]
+        which = f"{ordinal(place)} " if names.count(place.name) > 1 else ""
+        parts += ["\n" if position else "", f"{which}{place.name.replace('_', ' ')}: ", place]
     return parts
 
 

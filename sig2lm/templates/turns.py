@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+_ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth")
 Role = Literal["system", "user", "assistant"]
 
 
@@ -26,12 +27,21 @@ class Turn:
     parts: tuple[Part, ...]
 
 
+def ordinal(place: SignalPlace) -> str:
+    """Say which recording of several it is: ``first``."""
+    return _ORDINALS[place.index] if place.index < len(_ORDINALS) else f"number {place.index + 1}"
+
+
 def further_turn(
-    question: str, recordings: Iterable[SignalPlace] = (), measured: Mapping[SignalPlace, str] | None = None
+    question: str,
+    recordings: Iterable[SignalPlace] = (),
+    measured: Mapping[SignalPlace, str] | None = None,
+    compared: str = "",
 ) -> Turn:
     """Return a question after the first, behind recordings that came with it, each behind its name.
 
-    What was ``measured`` of a recording stands behind it.
+    What was ``measured`` of a recording stands behind it, what the question compares (``compared``) before it; the
+    question is the last part.
 
     >>> further_turn("And this one?", [SignalPlace("blood_pulse", 1)]).parts
     ('blood pulse: ', SignalPlace(name='blood_pulse', index=1), '\\n', 'And this one?')
@@ -40,4 +50,4 @@ def further_turn(
     for place in recordings:
         words = (measured or {}).get(place)
         parts += [f"{place.name.replace('_', ' ')}: ", place, f"\nMeasured: {words}.\n" if words else "\n"]
-    return Turn("user", (*parts, question))
+    return Turn("user", (*parts, *([f"{compared}\n"] if compared else []), question))

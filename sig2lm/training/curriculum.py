@@ -21,6 +21,7 @@ WEIGHTS: dict[Kind, float] = {
     "describe": 1.0,
     "measure": 2.0,
     "compare": 1.5,
+    "pair": 1.0,
     "verify": 2.0,
     "choose": 1.0,
     "explain": 1.0,
@@ -90,22 +91,24 @@ class Curriculum:
 
         Rows about which nothing can be asked are left out.
         """
-        writer = Writer(self.known)
-        asked = (self._draw(writer, row, split) for row in known_rows(self.table, split, self._sample(split, count)))
-        return [one for one in asked if one is not None]
+        rows = known_rows(self.table, split, self._sample(split, count))
+        writer = Writer(self.known, others=rows)
+        asked = (self._draw(writer, row, split) for row in rows)
+        return _with_their_others([one for one in asked if one is not None])
 
     def transfer(self, split: str = "test", count: int = 200) -> list[Asked]:
         """Return up to ``count`` questions of each kind that training never shows, about rows drawn at random.
 
         Each is put in a held-out paraphrase; kinds, claims and topics that are held out say so (``Asked.held_out``).
         """
-        writer = Writer(self.known, transfer=True)
+        rows = known_rows(self.table, split, self._sample(split, count))
+        writer = Writer(self.known, transfer=True, others=rows)
         found = []
-        for row in known_rows(self.table, split, self._sample(split, count)):
+        for row in rows:
             for kind in KINDS:
                 asked = self._write(writer, kind, row, random.Random(f"{self.seed}-{split}-{kind}-{row.number}"))
                 found += [asked] if asked is not None else []
-        return found
+        return _with_their_others(found)
 
     def training_table(self) -> Table:
         """Return the table with a question in each row of its train and validation splits, to be trained on.
@@ -136,7 +139,7 @@ class Curriculum:
             )
         rows = rows if len(kept) == len(rows) else rows.select(kept)
         answers = rows["answer"][:]
-        columns: dict[str, list[Any]] = {"question": [], "answer": [], "earlier": []}
+        columns: dict[str, list[Any]] = {"question": [], "answer": [], "earlier": [], "row": kept, "beside": []}
         for place, number in enumerate(kept):
             one = asked.get(number)
             of_label = one is not None and one.kind == "label" and not one.earlier
@@ -145,6 +148,7 @@ class Curriculum:
             columns["question"].append(own[number] if mine or one is None else one.question)
             columns["answer"].append(answers[place] if mine or one is None else one.answer)
             columns["earlier"].append(json.dumps([] if mine or one is None else one.earlier))
+            columns["beside"].append(None if mine or one is None else one.beside)
         return _replaced(rows, columns)
 
     def _sample(self, split: str, count: int | None) -> list[int]:
@@ -205,17 +209,27 @@ def read_weights(text: str) -> dict[Kind, float]:
 
 def with_questions(rows: hf.Dataset, asked: Sequence[Asked]) -> hf.Dataset:
     """Return rows with a question each, as ``TableExamples`` reads them."""
-    columns = {
+    columns: dict[str, list[Any]] = {
         "question": [one.question for one in asked],
         "answer": [one.answer for one in asked],
         "earlier": [json.dumps(one.earlier) for one in asked],
+        "row": [one.row for one in asked],
+        "beside": [one.beside for one in asked],
     }
     return _replaced(rows, columns)
+
+
+def _with_their_others(asked: list[Asked]) -> list[Asked]:
+    """Leave out questions about two recordings of which the second is asked nothing, so has no row."""
+    rows = {one.row for one in asked}
+    kept = [one for one in asked if one.beside is None or one.beside in rows]
+    return kept if len(kept) == len(asked) else _with_their_others(kept)
 
 
 def _replaced(rows: hf.Dataset, columns: Mapping[str, list[Any]]) -> hf.Dataset:
     for name, values in columns.items():
         if name in rows.column_names:
             rows = rows.remove_columns([name])
-        rows = rows.add_column(name, values, feature=hf.Value("string"))
+        kind = hf.Value("int64" if name in ("row", "beside") else "string")
+        rows = rows.add_column(name, values, feature=kind)
     return rows

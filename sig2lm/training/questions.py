@@ -15,7 +15,9 @@ from sig2lm.training.known import Known, Row
 
 Drawn = TypeVar("Drawn", int, str)
 
+_OTHERS = 64  # rows among which a second recording is looked for
 YES_NO = ("yes", "no")
+WHICH = ("first", "second")
 REFUSAL = "does not show"  # what every refusal says, and no other answer
 
 
@@ -37,6 +39,8 @@ class Asked:
         What training never shows: ``kind``, ``topic``, ``paraphrase`` or, for what it does show, nothing.
     earlier
         Questions and answers of the same conversation, before this one.
+    beside
+        The row of a second recording, where the question is about two.
     """
 
     row: int
@@ -47,6 +51,7 @@ class Asked:
     choices: tuple[str, ...] | None = None
     held_out: str = ""
     earlier: tuple[tuple[str, str], ...] = ()
+    beside: int | None = None
 
 
 @dataclass(frozen=True)
@@ -61,11 +66,14 @@ class Writer:
         Whether questions are those that training never shows: its held-out paraphrases, claims and topics.
     phrases
         How kinds are put.
+    others
+        Rows that a question about two recordings may put beside a row.
     """
 
     known: Known
     transfer: bool = False
     phrases: PhraseBook | None = None
+    others: Sequence[Row] = ()
 
     @property
     def book(self) -> PhraseBook:
@@ -158,6 +166,31 @@ def _compare(writer: Writer, row: Row, rng: random.Random, follow_up: bool) -> A
     question = _filled(writer.phrase(phrases, rng, follow_up), quantity=name, threshold=threshold)
     answer = YES_NO[0] if (sides[number] > 0) == asks_above else YES_NO[1]
     return Asked(row.number, "compare", name, question, answer, YES_NO)
+
+
+def _pair(writer: Writer, row: Row, rng: random.Random, follow_up: bool) -> Asked | None:
+    """Ask which of two recordings has more, or less, of a quantity; the first as often as the second."""
+    carried = [name for name in writer.known.quantities if name in row.measured]
+    if not carried:
+        return None
+    name, asks_higher, is_first = rng.choice(carried), rng.random() < 0.5, rng.random() < 0.5
+    sign = 1 if asks_higher == is_first else -1  # of how much the first has more
+    drawn = rng.sample(writer.others, min(_OTHERS, len(writer.others)))
+    other = next((one for one in drawn if name in one.measured and _apart(row, one, name) * sign > 0), None)
+    if other is None:
+        return None
+    phrases = writer.book.higher if asks_higher else writer.book.lower
+    more = writer.book.asks_higher.get(name, ()) if asks_higher else ()
+    question = _filled(writer.phrase(phrases, rng, follow_up, more), quantity=name)
+    answer = WHICH[0] if is_first else WHICH[1]
+    return Asked(row.number, "pair", name, question, answer, WHICH, beside=other.number)
+
+
+def _apart(row: Row, other: Row, name: str) -> float:
+    """How much more of a quantity a row has than another; 0 where they are too near to be asked about."""
+    one, two = row.measured[name], other.measured[name]
+    off = one.value - two.value
+    return off if abs(off) > max(one.tolerance, two.tolerance) / 2 else 0.0
 
 
 def _verify(writer: Writer, row: Row, rng: random.Random, follow_up: bool) -> Asked | None:
@@ -283,6 +316,7 @@ _WRITERS: dict[Kind, Callable[[Writer, Row, random.Random, bool], Asked | None]]
     "describe": _describe,
     "measure": _measure,
     "compare": _compare,
+    "pair": _pair,
     "verify": _verify,
     "choose": _choose,
     "explain": _explain,

@@ -100,6 +100,9 @@ def test_ask_writes_the_contracted_json(road: Path) -> None:
     )
     assert free["probabilities"] is None
     words = sig2lm("ask", road / "run", "--signal", road / "week.npz", "Is the person stressed or calm?").stdout
+    two = ["--signal", road / "week.npz", "--beside", road / "week.npz", "--choices", "first,second"]
+    which = json.loads(sig2lm("ask", road / "run", *two, "--json", "-", "Which has more steps?").stdout)
+    assert set(which["probabilities"]) == {"first", "second"}
     assert "%" in words
 
 

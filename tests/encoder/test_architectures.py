@@ -47,13 +47,14 @@ def build(architecture: str, seed: int = 0, **scaling: Any) -> SignalEncoder:
     st.integers(1, 700),
     st.integers(0, 1000),
     st.sampled_from(["dataset", "centred", "instance", "recording"]),
+    st.booleans(),
 )
 @torch.no_grad()
 def test_a_signal_is_encoded_alike_alone_and_beside_a_longer_one_whatever_lies_under_the_mask(
-    architecture: str, first: int, second: int, seed: int, normalisation: str
+    architecture: str, first: int, second: int, seed: int, normalisation: str, statistics: bool
 ) -> None:
     """Also beyond the attention span of 16 patches of 8 samples."""
-    encoder = build(architecture, seed, normalisation=normalisation)
+    encoder = build(architecture, seed, normalisation=normalisation, statistics=statistics)
     signals = [torch.randn(4, length) for length in (first, second)]
     signals[0][torch.rand(4, first) < 0.2] = math.nan
     signals[1][2:] = math.nan  # a whole sensor
@@ -71,21 +72,24 @@ def test_a_signal_is_encoded_alike_alone_and_beside_a_longer_one_whatever_lies_u
 
 
 @torch.no_grad()
+@pytest.mark.parametrize("statistics", [False, True])
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_the_level_of_a_channel_reaches_the_patches_unless_normalisation_takes_it_away(architecture: str) -> None:
+def test_the_level_of_a_channel_reaches_the_patches_unless_normalisation_takes_it_away(
+    architecture: str, statistics: bool
+) -> None:
     values, mask = torch.randn(1, 4, 64, dtype=torch.float64), torch.ones(1, 4, 64, dtype=torch.bool)
     for normalisation, heard in {"dataset": True, "recording": True, "centred": False, "instance": False}.items():
-        encoder = build(architecture, normalisation=normalisation)
+        encoder = build(architecture, normalisation=normalisation, statistics=statistics)
         moved = (encoder(values + 3.0, mask)[0] - encoder(values, mask)[0]).abs().max()
         assert (moved > 1e-3) == heard, normalisation
-    encoder = build(architecture, normalisation="recording")
+    encoder = build(architecture, normalisation="recording", statistics=statistics)
     assert (encoder(2.0 * values, mask)[0] - encoder(values, mask)[0]).abs().max() > 1e-3
 
 
 @torch.no_grad()
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_hidden_patches_are_read_as_missing(architecture: str) -> None:
-    encoder = build(architecture)
+    encoder = build(architecture, statistics=True)
     values, mask = torch.randn(1, 4, 61, dtype=torch.float64), torch.ones(1, 4, 61, dtype=torch.bool)
     hidden = torch.zeros(1, encoder.num_patches(61), dtype=torch.bool)
     hidden[0, [3, 14]] = True  # of the second sensor samples 8 to 15, of the first the last five
@@ -121,6 +125,7 @@ def test_patches_follow_the_sampling_rate_and_not_the_window() -> None:
     assert sizes == [4, 8, 16, 64, 128]
     assert default_patch_size(ECG, 9000, token_rate=10.0) == 32
     assert default_patch_size(Contract(("rr",), ("ms",), None), 60) == 7
+    assert default_patch_size(Contract(("eda",), ("uS",), 4.0), 240) == 30
     for contract, rate in ((ECG, 0.0), (ECG, 301.0), (Contract(("rr",), ("ms",), None), 1.0)):
         with pytest.raises(Sig2LMError, match="token rate"):
             default_patch_size(contract, 60, rate)

@@ -1,9 +1,10 @@
 """Scaling, patches and attention: what the promises of every architecture rest on (see test_architectures)."""
 
+import numpy as np
 import pytest
 import torch
 
-from sig2lm.encoder import PatchTransformerConfig, SignalEncoder
+from sig2lm.encoder import PatchTransformerConfig, SignalEncoder, stack_values
 from sig2lm.encoder.attention import BlockAttention, rotary_angles
 from sig2lm.errors import SignalError
 from sig2lm.signals import Contract
@@ -63,3 +64,10 @@ def test_attention_is_full_up_to_its_span_and_beyond_it_between_neighbouring_blo
     local = (narrow(changed, mask, angles) - narrow(x, mask, angles)).abs().amax(-1)[0]
     assert local[:32].max() == 0.0  # 43 lies in the block from 40 on, whose neighbour begins at 32
     assert local[32:].min() > 0.0
+
+
+@pytest.mark.parametrize("value", [2.4e38, -1e30, np.inf])
+def test_a_value_that_no_encoder_can_square_is_refused(value):
+    damaged = np.array([[1.0, value, np.nan]], np.float32)
+    with pytest.raises(SignalError, match="beyond what an encoder can read"):
+        stack_values([np.zeros((1, 3), np.float32), damaged])

@@ -58,7 +58,7 @@ def test_a_shared_run_has_a_card(run: Path, days: Table, tmp_path: Path) -> None
     assert f"Licence: {days.info.licence}" in text
     assert "1,234 questions about 6 subjects of the test split" in text
     assert "| **the run** | 0.500 (0.400 to 0.600) | 0.400 | – |" in text
-    assert "| without a signal | 0.250 |" in text
+    assert "| no signal at all | 0.250 |" in text
     assert "no better than with shuffled signals" in text
     assert all(label in text for label in model.tasks[0].labels)
     assert model.lm.fingerprint in text

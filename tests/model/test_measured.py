@@ -13,11 +13,13 @@ from sig2lm.errors import CheckpointError, PromptError
 from sig2lm.evaluation.controls import controls
 from sig2lm.evaluation.questions import evaluate_questions
 from sig2lm.model.examples import Example
+from sig2lm.model.measured import in_words
 from sig2lm.model.signal_lm import SignalLM
 from sig2lm.model.table_examples import SignalSource, TableExamples
 from sig2lm.quantities import measure
 from sig2lm.signals import Signal
 from sig2lm.templates import Task, load_template, parse_template
+from sig2lm.templates.turns import Turn
 from sig2lm.training.known import know, stating_measured
 from sig2lm.training.train_adapter import build_model, train_adapter
 
@@ -60,9 +62,12 @@ def test_a_prompt_states_what_its_own_signals_carry_and_nothing_else() -> None:
     recordings = model.recordings(motion(seed=1))
     shown = text(model, model.example(model.tasks[0], recordings, question, {}))
     assert f"\n{stated(motion(seed=1))}\n{question}" in shown  # a heart rate is carried by none
-    two = model.example(model.tasks[0], model.recordings([motion(seed=1), motion(seed=2)]), question, {})
+    recordings = model.recordings([{"motion": motion(seed=1)}, {"motion": motion(seed=2)}])
+    two = model.example(model.tasks[0], recordings, question, {})
     first, second = (stated(motion(seed=seed)).removeprefix("Measured: ").rstrip(".") for seed in (1, 2))
-    assert f"Measured: first: {first}; second: {second}.\n{question}" in text(model, two)
+    shown = text(model, two)
+    assert f"Measured: first: {first}; second: {second}.\n{question}" in shown
+    assert "first: " in shown.partition("Measured")[0]  # the soft prompts are told apart, too
     nothing = motion()
     nothing = replace(nothing, values=np.full_like(nothing.values, np.nan))
     unknown = text(model, model.example(model.tasks[0], model.recordings(nothing), question, {}))
@@ -96,13 +101,42 @@ def test_every_door_shows_the_same_words(monkeypatch: pytest.MonkeyPatch) -> Non
     assert read[0].prompt == asked.prompt
 
 
+def test_what_a_question_compares_stands_before_it_at_every_door() -> None:
+    model, signal = model_of_motion(), motion(seed=3)
+    other = replace(signal, values=4 * signal.values)
+    value = measure(signal)["movement intensity"].value
+    question = f"Is the movement intensity above {value / 2:.2f} m/s²?"
+    worked_out = f"Compared: movement intensity above {value / 2:.2f} m/s²: yes."
+    asked = model.example(model.tasks[0], model.recordings(signal), question, {})
+    assert f"{stated(signal)} {worked_out}\n{question}" in text(model, asked)
+    chat = model.chat(signal)
+    chat.ask(question, ["yes", "no"])
+    assert model.lm.dialogue.encode(chat.turns[:2], dict.fromkeys(chat._recordings, 4)) == asked.prompt
+    chat.ask("And is that below 0.01 m/s²?", ["yes", "no"])
+    assert "Compared: movement intensity below 0.01 m/s²: no.\n" in chat.turns[-2].parts
+    chat.add(other)
+    chat.ask("Which moves more?", ["first", "second"])
+    assert "Compared: higher movement intensity: second.\n" in chat.turns[-2].parts
+    earlier = [(question, "yes")]
+    again = model.prompter(model.tasks[0]).example(
+        model.recordings(signal), "And is that below 0.01 m/s²?", earlier=earlier
+    )
+    turns = [*chat.turns[:2], Turn("assistant", ("yes",)), chat.turns[3]]
+    assert model.lm.dialogue.encode(turns, dict.fromkeys(chat._recordings, 4)) == again.prompt
+    still = replace(signal, values=np.zeros_like(signal.values))
+    others = chat._about(chat.turns[:-1], chat._recordings | model.recordings(still, {"motion": 1}))
+    assert "Compared: higher movement intensity: first.\n" in others[-1].parts  # as it would be about others
+    others = chat._about(chat.turns[:-1], chat._recordings | model.recordings(still))
+    assert f"above {value / 2:.2f} m/s²: no." in "".join(map(str, others[1].parts))
+
+
 @pytest.mark.parametrize("source", ["own", "shuffled", "measured", "none", "zeroed"])
 def test_the_words_go_with_the_signals_of_a_control(model: SignalLM, days: Table, source: SignalSource) -> None:
     encoders = {"daily": model.branch("daily").encoder}
     own = TableExamples(days, "test", model.prompter(model.tasks[0]), encoders)
     shown = replace(own, source=source)
     row = next(row for row in range(len(own)) if shown.order[row] != row or source != "shuffled")
-    words = own.measured["daily"]
+    words = [in_words(facts) for facts in own.measured["daily"]]
     expected = {"own": words[row], "measured": words[row], "shuffled": words[shown.order[row]]}
     told = text(model, shown[row])
     if source in expected:
@@ -124,7 +158,7 @@ def test_a_run_keeps_what_it_states_and_of_the_recordings_it_keeps(model: Signal
     assert template.measured == ("mean steps", "mean resting heart rate", "mean sleep minutes", "trend of steps")
     kept = model.calibrations[0].recordings
     assert kept
-    assert all(one["daily"].measured.startswith("mean steps ") for one in kept)
+    assert all(in_words(one["daily"].measured).startswith("mean steps ") for one in kept)
     week = days.signals(days.data["test"].with_format("numpy")[0])
     for answer in (model.ask(week, "Is it so?", ["yes", "no"]), model.chat(week).ask("Is it so?", ["yes", "no"])):
         assert answer.reliance is not None  # beside the kept recordings with their own words

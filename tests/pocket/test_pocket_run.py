@@ -20,6 +20,14 @@ def test_three_lines_answer(model: SignalLM) -> None:
     assert answer.confidence == answer.ranked[0][1] > 0.5
 
 
+def test_it_says_what_it_is_sure_of_and_whether_it_looked(model: SignalLM) -> None:
+    answer = model.ask(simulate("har", "sitting"), coverage=0.9)
+    assert answer.label in (answer.label_set or ())
+    assert answer.relies_on_signal
+    two = model.ask([simulate("har", "jogging"), simulate("har", "sitting")], "Which moves more?", ["first", "second"])
+    assert two.reliance is not None
+
+
 def test_it_reads_people_whom_it_never_saw(model: SignalLM) -> None:
     """Chance is a sixth; the card says what was measured on more people."""
     labels = TASKS["har"].labels * 4

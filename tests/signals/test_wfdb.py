@@ -33,6 +33,16 @@ def test_frames_of_several_samples_keep_each_channels_rate(multirate):
         read_signal(multirate, channels=["ecg"])
 
 
+def test_a_signal_file_is_read_by_the_header_that_names_it(multirate):
+    record = multirate.with_name("record.hea")
+    record.write_text(multirate.read_text().replace("m 2", "record 2"))
+    multirate.unlink()
+    assert read_signal(record.with_name("m.dat"), channels=["ABP"]).sampling_rate == 100.0
+    record.with_name("other.hea").write_text(record.read_text().replace("record 2", "other 2"))
+    with pytest.raises(SignalError, match=r"several that name it \(other.hea, record.hea\); give the record's .hea"):
+        read_signal(record.with_name("m.dat"))
+
+
 def test_channels_without_a_description_are_numbered(tmp_path):
     (tmp_path / "n.dat").write_bytes(np.zeros((50, 2), "<i2").tobytes())
     (tmp_path / "n.hea").write_text("n 2 100 50\nn.dat 16 200/mV 16 0 0 0 0\nn.dat 16 200/mV 16 0 0 0 0\n")

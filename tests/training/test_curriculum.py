@@ -5,13 +5,17 @@ import random
 from collections import Counter, defaultdict
 from dataclasses import replace
 
+import numpy as np
 import pytest
+from tiny import build_encoder, build_signal_lm
 from typer.testing import CliRunner
 
 from sig2lm.cli import app
 from sig2lm.datasets import Table, load_table, prepare
 from sig2lm.datasets.public import synthetic
+from sig2lm.datasets.subset import take_rows
 from sig2lm.errors import PromptError
+from sig2lm.model.table_examples import TableExamples
 from sig2lm.quantities import check_numbers
 from sig2lm.templates import Task, load_template, parse_template
 from sig2lm.templates.questions import KINDS, QuestionPlan, phrase_book
@@ -152,6 +156,46 @@ def test_a_table_is_trained_on_one_question_a_row_and_own_questions_stay(curricu
     assert {len(earlier) for earlier in conversations} == {1, 2}
 
 
+@pytest.mark.parametrize("task", TASKS)
+def test_of_two_recordings_the_first_has_more_as_often_as_the_second(
+    curricula: dict[str, Curriculum], task: str
+) -> None:
+    curriculum = curricula[task]
+    rows = known_rows(curriculum.table, "train", range(120))
+    measured, writer = {row.number: row.measured for row in rows}, Writer(curriculum.known, others=rows)
+    asked = [one for row in rows if (one := writer.write("pair", row, random.Random(row.number))) is not None]
+    assert len(asked) > 60
+    for one in asked:
+        assert one.beside is not None
+        own, other = measured[one.row][one.topic], measured[one.beside][one.topic]
+        asks_more = any(word in one.question for word in ("higher", "faster", "more"))
+        assert abs(own.value - other.value) > max(own.tolerance, other.tolerance) / 2
+        assert (one.answer == "first") == ((own.value > other.value) == asks_more)
+    share = sum(one.answer == "first" for one in asked) / len(asked)
+    assert 0.35 < share < 0.65
+
+
+def test_a_question_about_two_finds_its_other_row_wherever_rows_were_left_out(curricula: dict[str, Curriculum]) -> None:
+    curriculum = replace(curricula["har"], weights={"pair": 1.0, "label": 1.0})
+    table = curriculum.training_table()
+    fewer = take_rows(table, "train", len(table.data["train"]) // 2)
+    recordings = {
+        number: row["motion"] for number, row in zip(table.data["train"]["row"], table.data["train"], strict=True)
+    }
+    task = curriculum.known.task
+    encoder = build_encoder(table.info.signals["motion"])
+    prompter = build_signal_lm().prompter(task)
+    shown = TableExamples(fewer, "train", prompter, {"motion": encoder}, raw=frozenset(["motion"]))
+    seen = 0
+    for index, row in enumerate(shown.plain):
+        found = shown[index].recordings
+        assert len(found) == (1 if row["beside"] is None else 2)
+        for place, number in zip(found, (row["row"], row["beside"]), strict=False):
+            assert np.array_equal(found[place].values.ravel(), np.float32(recordings[number]), equal_nan=True)
+            seen += place.index
+    assert 0 < seen < sum(number is not None for number in fewer.data["train"]["beside"])
+
+
 @pytest.mark.parametrize("name", list_templates())
 def test_every_template_has_a_plan_that_fits_its_labels(name: str) -> None:
     template = load_template(name)
@@ -188,7 +232,7 @@ def test_the_command_shows_what_is_asked_and_what_never(tables: dict[str, Table]
     shown = CliRunner().invoke(app, ["questions", folder, "--count", "30"], env={"COLUMNS": "200"})
     assert "What is the" in shown.stdout or "Give the" in shown.stdout
     asked = CliRunner().invoke(
-        app, ["questions", folder, "--held-out", "--split", "test", "--count", "3", "--json", "-"]
+        app, ["questions", folder, "--held-out", "--split", "test", "--count", "12", "--json", "-"]
     )
     found = json.loads(asked.stdout)["questions"]
     assert {one["kind"] for one in found} == set(KINDS)

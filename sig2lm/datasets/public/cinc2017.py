@@ -24,6 +24,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from sig2lm.datasets.public.layout import csv_file
 from sig2lm.datasets.splits import split_subjects
 from sig2lm.datasets.table import TableInfo, TableRow
 from sig2lm.datasets.windows import WindowSpec, cut
@@ -112,7 +113,7 @@ def _version(reference: Path) -> int:
 
 def _read_reference(path: Path) -> dict[str, str]:
     labels: dict[str, str] = {}
-    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+    with csv_file(path) as file:
         for line, cells in enumerate(csv.reader(file), start=1):
             if not cells:
                 continue

@@ -30,7 +30,7 @@ WINDOW = WindowSpec(length=60.0, stride=30.0)  # s
 SETTLING = 60.0  # s at the beginning of a recording in which no window begins
 STRESS, NO_STRESS = "stress task", "no stress task"
 LABELS = (STRESS, NO_STRESS)
-UNLABELLED = -1  # in a track of labels, where the others are places in LABELS
+UNLABELLED = -1  # in a track of labels, where the others are places among the names
 MIXED = "windows with and without stress task"
 NOT_LABELLED = "windows with a second outside of every labelled phase"
 UNSETTLED = f"windows that begin in the first {SETTLING:g} s, while the sensors settle"
@@ -78,12 +78,21 @@ class Session:
         return np.full(self.seconds, UNLABELLED, dtype=np.int8)
 
 
-def describe_table(name: str, split_rule: str, *, source: str, licence: str, citation: str) -> TableInfo:
+def describe_table(
+    name: str,
+    split_rule: str,
+    *,
+    source: str,
+    licence: str,
+    citation: str,
+    task: str = TASK,
+    labels: tuple[str, ...] = LABELS,
+) -> TableInfo:
     """Describe a table of such a wristband, before rows are counted."""
     return TableInfo(
         name=name,
-        task=TASK,
-        labels=LABELS,
+        task=task,
+        labels=labels,
         signals=SIGNALS,
         split_rule=split_rule,
         kept=0,
@@ -117,7 +126,7 @@ def read_recording(folder: Path) -> Session:
 
 
 def cut_recording(
-    recording: Session, track: Track, dropped: Counter[str]
+    recording: Session, track: Track, dropped: Counter[str], names: tuple[str, ...] = LABELS
 ) -> Iterator[tuple[float, str, dict[str, Signal], dict[str, str]]]:
     """Yield (start, label, signals, facts) of each window with one label.
 
@@ -129,6 +138,8 @@ def cut_recording(
         A label for each second of it; where it ends, labels end.
     dropped
         Counts the windows left out.
+    names
+        Of the labels.
     """
     for start, signals in cut(recording.signals, WINDOW, dropped):
         labels = track[int(start) : int(start + WINDOW.length)]
@@ -139,7 +150,7 @@ def cut_recording(
         elif labels.min() != labels.max():
             dropped[MIXED] += 1
         else:
-            yield start, LABELS[labels[0]], signals, _describe_heart(recording, start)
+            yield start, names[labels[0]], signals, _describe_heart(recording, start)
 
 
 def _describe_heart(recording: Session, start: float) -> dict[str, str]:

@@ -1,9 +1,10 @@
 """What official layouts share: a folder that may lie in another one, and csv files whose every line must be right."""
 
 import csv
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import TextIO, TypeVar
 
 from sig2lm.errors import DatasetError
 
@@ -13,6 +14,22 @@ _Row = TypeVar("_Row")
 def folder_and_inner(source: Path) -> list[Path]:
     """Return a folder and those in it: archives unpack into a folder of their own, which users give or do not."""
     return [source, *sorted(path for path in source.iterdir() if path.is_dir())]
+
+
+@contextmanager
+def csv_file(path: Path) -> Iterator[TextIO]:
+    """Open a csv file to be read by :mod:`csv`; bytes that are no UTF-8 are replaced.
+
+    Raises
+    ------
+    DatasetError
+        If what is read in the block is no csv.
+    """
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+        try:
+            yield file
+        except csv.Error as error:
+            raise DatasetError(f"'{path}' is not readable as csv: {error}; get the file again") from error
 
 
 def read_lines(path: Path, columns: Sequence[str], parse: Callable[[dict[str, str]], _Row], what: str) -> list[_Row]:

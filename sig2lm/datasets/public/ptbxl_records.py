@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from sig2lm.datasets.public.layout import csv_file
 from sig2lm.errors import DatasetError, SignalError
 from sig2lm.signals import Contract, Signal, read_signal
 from sig2lm.signals.leads import LEADS, as_leads
@@ -97,7 +98,7 @@ class Archive:
         """
         folder, column = self.folder, _RATES[self.records][1]
         classes, rhythms, words = _read_statements(folder / STATEMENTS)
-        with (folder / DATABASE).open(encoding="utf-8-sig", errors="replace", newline="") as file:
+        with csv_file(folder / DATABASE) as file:
             for number, line in enumerate(csv.DictReader(file), start=2):
                 try:
                     codes = list(ast.literal_eval(line["scp_codes"]))
@@ -162,7 +163,7 @@ class Archive:
 def _read_statements(path: Path) -> tuple[dict[str, str], set[str], dict[str, str]]:
     """Return the superclass of each diagnostic code, the codes of rhythms, and all codes in words."""
     try:
-        with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+        with csv_file(path) as file:
             lines = {line[""]: line for line in csv.DictReader(file)}
         classes = {code: line["diagnostic_class"] for code, line in lines.items() if _is_one(line["diagnostic"])}
         rhythms = {code for code, line in lines.items() if _is_one(line["rhythm"])}

@@ -34,7 +34,7 @@ from sig2lm.datasets.public.empatica import (
     describe_table,
     read_recording,
 )
-from sig2lm.datasets.public.layout import folder_and_inner
+from sig2lm.datasets.public.layout import csv_file, folder_and_inner
 from sig2lm.datasets.splits import split_subjects
 from sig2lm.datasets.table import TableRow
 from sig2lm.datasets.writer import Draft
@@ -103,7 +103,7 @@ def _find_folder(source: Path) -> Path:
 
 def _read_labels(path: Path) -> dict[str, Labels]:
     labels: dict[str, Labels] = defaultdict(dict)
-    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+    with csv_file(path) as file:
         reader = csv.DictReader(file)
         if not set(_COLUMNS) <= set(reader.fieldnames or ()):
             found = ", ".join(reader.fieldnames or ()) or "an empty file"

@@ -4,7 +4,8 @@ Reads the official layout, of each subject `SX/SX_E4_Data/{BVP,EDA,TEMP,ACC,HR}.
 `sig2lm.datasets.public.empatica`), `SX/SX_quest.csv` for when each condition began and ended, and the header of
 `SX/SX_respiban.txt` for when the chest device began. Signals and windows are those of Stress-Predict's table, so that a
 model can move between the two. Labels follow the authors' task of two classes: the stress test against baseline and
-amusement; meditation and the reading tasks have no label. `SX.pkl` is a pickle and is never opened.
+amusement; as `wesad_affect` their task of three. Meditation and the reading tasks have no label. `SX.pkl` is a pickle
+and is never opened.
 
 Clocks: conditions are counted from the start of the chest device, whose header tells that start in German local time,
 while the wristband counts in UTC. The authors moved the two together by a double tap, by hand, and published the result
@@ -27,36 +28,46 @@ import json
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from sig2lm.datasets.public.empatica import (
-    LABELS,
     NO_STRESS,
     STRESS,
+    TASK,
     Session,
     Track,
     cut_recording,
     describe_table,
     read_recording,
 )
-from sig2lm.datasets.public.layout import folder_and_inner
+from sig2lm.datasets.public.layout import csv_file, folder_and_inner
 from sig2lm.datasets.splits import split_subjects
 from sig2lm.datasets.table import TableRow
 from sig2lm.datasets.writer import Draft
 from sig2lm.errors import DatasetError
 
-CONDITIONS = {"TSST": STRESS, "Base": NO_STRESS, "Fun": NO_STRESS}
+TWO = {"TSST": STRESS, "Base": NO_STRESS, "Fun": NO_STRESS}
+THREE = {"TSST": STRESS, "Base": "baseline", "Fun": "amusement"}
 MARGIN = 30.0  # s taken off both ends of a condition
 _SUBJECT = re.compile(r"S\d+")
 _ZONE = "Europe/Berlin"
 _TIME = re.compile(r"(\d+)(?:\.(\d{1,2}))?")
 
 
-def draft_wesad(source: Path, seed: int | None, chest_offsets: Path | None = None) -> Draft:
+def draft_wesad(
+    source: Path,
+    seed: int | None,
+    chest_offsets: Path | None = None,
+    *,
+    name: str = "wesad",
+    task: str = TASK,
+    conditions: Mapping[str, str] = TWO,
+) -> Draft:
     """Plan the table: four signals of the wristband, windows of 60 s every 30 s, stress test or none.
 
     Parameters
@@ -68,6 +79,10 @@ def draft_wesad(source: Path, seed: int | None, chest_offsets: Path | None = Non
     chest_offsets
         Instead of the headers of `SX_respiban.txt`: a csv with a line `S2,-22.5` for each subject, the start of the
         chest device minus that of the wristband, in s.
+    name, task
+        Of the table, and of its template.
+    conditions
+        The label of each condition that has one: `TWO`, or `THREE`, which tell baseline and amusement apart.
 
     Raises
     ------
@@ -76,10 +91,13 @@ def draft_wesad(source: Path, seed: int | None, chest_offsets: Path | None = Non
     """
     folders = {folder.name: folder for folder in _find_subjects(source)}
     offsets = None if chest_offsets is None else _read_offsets(chest_offsets, list(folders))
-    splits, rule = split_subjects(dict.fromkeys(folders, frozenset(LABELS)), 0 if seed is None else seed)
+    labels = tuple(dict.fromkeys(conditions.values()))
+    splits, rule = split_subjects(dict.fromkeys(folders, frozenset(labels)), 0 if seed is None else seed)
     info = describe_table(
-        "wesad",
+        name,
         rule,
+        task=task,
+        labels=labels,
         source="WESAD, wristband only, https://archive.ics.uci.edu/dataset/465",
         licence="scientific, non-commercial use with citation (authors' readme); CC BY 4.0 (UCI page)",
         citation=(
@@ -88,7 +106,10 @@ def draft_wesad(source: Path, seed: int | None, chest_offsets: Path | None = Non
         ),
     )
     dropped: Counter[str] = Counter()
-    return Draft(info, _read_rows(folders, splits, offsets, dropped), dropped)
+    return Draft(info, _read_rows(folders, splits, offsets, conditions, dropped), dropped)
+
+
+draft_wesad_affect = partial(draft_wesad, name="wesad_affect", task="affect_e4", conditions=THREE)
 
 
 def _find_subjects(source: Path) -> list[Path]:
@@ -106,7 +127,7 @@ def _read_offsets(path: Path, subjects: list[str]) -> dict[str, float]:
     """Return s from the wristband's start to the chest device's, by subject."""
     found: dict[str, float] = {}
     try:
-        with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+        with csv_file(path) as file:
             for number, cells in enumerate(csv.reader(file), start=1):
                 if not cells or (number == 1 and not _SUBJECT.fullmatch(cells[0].strip())):
                     continue  # a line of names may stand first
@@ -124,16 +145,21 @@ def _read_offsets(path: Path, subjects: list[str]) -> dict[str, float]:
 
 
 def _read_rows(
-    folders: dict[str, Path], splits: dict[str, str], offsets: dict[str, float] | None, dropped: Counter[str]
+    folders: dict[str, Path],
+    splits: dict[str, str],
+    offsets: dict[str, float] | None,
+    conditions: Mapping[str, str],
+    dropped: Counter[str],
 ) -> Iterator[TableRow]:
+    labels = tuple(dict.fromkeys(conditions.values()))
     for subject, folder in folders.items():
         recording = read_recording(_find_wristband(folder))
         if offsets is None:
             chest = _read_chest_start(folder / f"{subject}_respiban.txt")
         else:
             chest = recording.start + offsets[subject]
-        track = _lay_track(recording, folder, chest)
-        for start, label, signals, facts in cut_recording(recording, track, dropped):
+        track = _lay_track(recording, folder, chest, {name: labels.index(label) for name, label in conditions.items()})
+        for start, label, signals, facts in cut_recording(recording, track, dropped, labels):
             source = f"{subject}/{subject}_E4_Data"
             yield TableRow(subject, label, signals, source, start, splits[subject], facts=facts)
 
@@ -147,7 +173,8 @@ def _find_wristband(folder: Path) -> Path:
     return wristband
 
 
-def _lay_track(recording: Session, folder: Path, chest: float) -> Track:
+def _lay_track(recording: Session, folder: Path, chest: float, numbers: Mapping[str, int]) -> Track:
+    """The number of each second's condition."""
     track = recording.track()
     quest = folder / f"{folder.name}_quest.csv"
     for name, begin, end in _read_conditions(quest):
@@ -157,7 +184,7 @@ def _lay_track(recording: Session, folder: Path, chest: float) -> Track:
                 f"'{quest}': expected {name} within the wristband's recording of {len(track)} s, found it from "
                 f"{first} to {last} s; the files are not of one session, or their clocks differ"
             )
-        track[max(first, 0) : last] = LABELS.index(CONDITIONS[name])
+        track[max(first, 0) : last] = numbers[name]
     return track
 
 
@@ -182,19 +209,19 @@ def _read_conditions(path: Path) -> list[tuple[str, float, float]]:
     """Return name, begin and end of the conditions that have a label, in s since the chest device's start."""
     if not path.is_file():
         raise DatasetError(f"expected '{path}' (ORDER, START, END of the conditions), found no such file; get it")
-    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+    with csv_file(path) as file:
         lines = {cells[0].lstrip("# ").strip(): cells[1:] for cells in csv.reader(file, delimiter=";") if cells}
     try:
         rows = zip(lines["ORDER"], lines["START"], lines["END"], strict=False)
-        labelled = [cells for cells in rows if cells[0].strip() in CONDITIONS]
+        labelled = [cells for cells in rows if cells[0].strip() in TWO]
         found = [(name.strip(), _seconds(begin), _seconds(end)) for name, begin, end in labelled]
     except (KeyError, ValueError) as error:
         raise DatasetError(
             f"'{path}': expected lines ORDER, START and END as in 7.08 (minutes.seconds), found {error}; get it again"
         ) from error
-    missing = CONDITIONS.keys() - {name for name, _, _ in found}
+    missing = TWO.keys() - {name for name, _, _ in found}
     if missing:
-        raise DatasetError(f"'{path}': expected the conditions {', '.join(CONDITIONS)}, found no {', '.join(missing)}")
+        raise DatasetError(f"'{path}': expected the conditions {', '.join(TWO)}, found no {', '.join(missing)}")
     return found
 
 

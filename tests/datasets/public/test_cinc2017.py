@@ -122,3 +122,9 @@ def test_the_real_data_set(shared, tmp_path):
     assert set(table.data) == {"train", "validation", "test"}
     assert all(set(data["label"]) == set(info.labels) for data in table.data.values())
     assert min(len(row["ecg"]) for row in rows) == 3002
+
+
+def test_a_reference_that_is_no_csv_is_refused(layout, tmp_path):
+    (layout / "REFERENCE-v3.csv").write_text("A00001," + "N" * 200_000)
+    with pytest.raises(DatasetError, match="is not readable as csv"):
+        prepare("cinc2017", layout.parent, tmp_path / "table")

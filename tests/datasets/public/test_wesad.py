@@ -76,6 +76,17 @@ def test_conditions_are_found_on_the_wristbands_clock(layout, tmp_path):
     np.testing.assert_allclose(signals["bvp"].values[0], 210 + np.arange(3840) / 64, rtol=1e-6)
 
 
+def test_three_labels_tell_baseline_and_amusement_apart(layout, tmp_path):
+    info = prepare("wesad_affect", layout.parent, tmp_path / "table")
+    assert (info.name, info.task, info.labels) == (
+        "wesad_affect",
+        "affect_e4",
+        ("stress task", "baseline", "amusement"),
+    )
+    _, rows = rows_of(tmp_path / "table", "S3")
+    assert [row["label"] for row in rows] == [*["baseline"] * 3, "stress task", *["amusement"] * 2]
+
+
 def test_the_contracts_are_those_of_the_wristband_and_nobody_is_in_two_splits(layout, tmp_path):
     info = prepare("wesad", layout, tmp_path / "table", seed=5)
     assert info.signals == empatica.SIGNALS
@@ -100,7 +111,7 @@ def test_offsets_replace_the_chest_files_that_are_absent(layout, tmp_path):
     offsets.write_text("S2,100\n")
     with pytest.raises(DatasetError, match="found none of S3, S4, S5"):
         prepare("wesad", layout, tmp_path / "table", chest_offsets=offsets)
-    with pytest.raises(DatasetError, match="chest_offsets can only be asked of wesad, found 'afdb'"):
+    with pytest.raises(DatasetError, match="chest_offsets can only be asked of wesad and wesad_affect, found 'afdb'"):
         prepare("afdb", layout, tmp_path / "table", chest_offsets=offsets)
 
 
