@@ -66,11 +66,13 @@ def free_answers(model: SignalLM, table: Table, seed: int) -> list[dict[str, Any
     """Free answers about drawn test windows, as they come."""
     test = table.data["test"].with_format("numpy")
     question = "Describe the recording."
+    told = model.known_facts(model.task(table.info.signals))
     rows = np.random.default_rng(seed).choice(len(test), FREE_ANSWERS, replace=False).tolist()
     found = []
     for row in rows:
         shown = test[row]
-        answer = model.ask(table.signals(shown), question, facts=table.facts(shown), max_new_tokens=32)
+        facts = {name: fact for name, fact in table.facts(shown).items() if name in told}
+        answer = model.ask(table.signals(shown), question, facts=facts, max_new_tokens=32)
         found.append({"row": row, "label": str(shown["label"]), "question": question, "answer": answer.text})
     return found
 
