@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from results import RESULTS, record
+from results import COMMIT, RESULTS, record
 
 from sig2lm.datasets import Table, load_table
 from sig2lm.datasets.subset import take_rows
@@ -81,6 +81,7 @@ def judge(name: str, table: Table, encoder: Path, lm: FrozenLM, arguments: argpa
         "alignment s": aligned,
         "processor s": time.process_time() - started,
         "steps": trainer.state.global_step,
+        "commit": COMMIT,
     }
 
 

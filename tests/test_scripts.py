@@ -310,6 +310,7 @@ SLOW: dict[str, Any] = {
     ),
     "bench_serve": serve,
     "bench_shift": shift,
+    "bench_stated_comparisons": command("bench_stated_comparisons", "--lm", lm, "--questions", "4"),
     "bench_tasks": command("bench_tasks", har, lambda home, out: home.folds, "--record", "tasks-tiny"),
     "bench_tokenization": command("bench_tokenization", lm, "--rows", "400"),
     "bench_transfer": command(
