@@ -114,14 +114,14 @@ def check_outputs(outputs: Mapping[str, str | Path | None], inputs: Iterable[str
         taken[place] = option
         if place.is_dir():
             raise Sig2LMError(f"{option} is '{path}', which is a folder; name a file in it")
+        if place.exists() and not place.is_file():  # it would be replaced: a pipe, or a device such as /dev/null
+            raise Sig2LMError(f"{option} is '{path}', which is no plain file; choose another")
         if place.exists() and not _is_ours(place):
             raise Sig2LMError(f"{option} is '{path}', a file that sig2lm did not write; choose another or remove it")
 
 
 def _is_ours(path: Path) -> bool:
-    """Whether a file is empty or says that this program wrote it; what is no plain file holds nothing to lose."""
-    if not path.is_file():
-        return True
+    """Whether a file is empty or says that this program wrote it."""
     with path.open("rb") as file:
         head = file.read(_HEAD)
         if head.startswith(_PARQUET):  # what it says of itself stands at its end

@@ -135,3 +135,10 @@ def test_a_place_that_another_process_writes_is_refused_until_it_ends(tmp_path: 
     with alone(out):
         pass
     assert list(out.parent.iterdir()) == []
+
+
+def test_a_pipe_or_a_device_is_not_replaced(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for place in (tmp_path / "pipe", Path(os.devnull)):
+        with pytest.raises(Sig2LMError, match="no plain file"):
+            check_outputs({"--html": place})
