@@ -114,9 +114,11 @@ def check_outputs(outputs: Mapping[str, str | Path | None], inputs: Iterable[str
         taken[place] = option
         if place.is_dir():
             raise Sig2LMError(f"{option} is '{path}', which is a folder; name a file in it")
-        if place.exists() and not place.is_file():  # it would be replaced: a pipe, or a device such as /dev/null
+        if not place.exists():
+            continue
+        if not place.is_file():  # it would be replaced: a pipe, or a device such as /dev/null
             raise Sig2LMError(f"{option} is '{path}', which is no plain file; choose another")
-        if place.exists() and not _is_ours(place):
+        if not _is_ours(place):
             raise Sig2LMError(f"{option} is '{path}', a file that sig2lm did not write; choose another or remove it")
 
 

@@ -9,6 +9,7 @@ from sig2lm.cli.groups import Asked, RunPlaces, Writing, takes_groups
 from sig2lm.cli.options import QUESTION, RunArgument, SignalOption, paths_of
 from sig2lm.cli.output import JsonOption, write_output
 from sig2lm.cli.recordings import RunRecordings
+from sig2lm.errors import Sig2LMError
 
 
 @takes_groups
@@ -54,6 +55,11 @@ def ask(
     model = places.load_run(run)
     signals = {name: [one] for name, one in load_signals(model, signal, reading).items()}
     for name, one in load_signals(model, beside, reading).items() if beside else ():
+        if name not in signals:
+            raise Sig2LMError(
+                f"expected --beside for a signal that --signal shows ({', '.join(signals)}), found one of '{name}'; "
+                "pass a first recording of it, too"
+            )
         signals[name].append(one)
     torch.manual_seed(writing.seed)
     started = time.perf_counter()

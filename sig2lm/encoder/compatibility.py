@@ -1,13 +1,15 @@
-"""Whether encoders fit a table: one for each signal, which reads what the table holds and has seen such values."""
+"""Whether encoders fit a table: one for each signal, which reads what it holds, saw such values and gives numbers."""
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sig2lm.datasets import Table
 from sig2lm.encoder.protocol import PatchEncoder
-from sig2lm.errors import DatasetError, SignalError
+from sig2lm.errors import CheckpointError, DatasetError, SignalError
 from sig2lm.signals import Contract, Signal
 from sig2lm.signals.plausibility import Seen, check_plausible
 
@@ -81,6 +83,30 @@ def check_values(table: Table, split: str, encoders: Mapping[str, PatchEncoder])
             raise DatasetError(f"{what}: {error}") from error
         if odd:
             _logger.warning("%s: %s", what, "; ".join(odd))
+
+
+def check_patches(patches: NDArray[np.floating[Any]], name: str, where: str = "") -> None:
+    """Refuse what an encoder gives where some of it is no finite number.
+
+    Parameters
+    ----------
+    patches
+        Of any shape, or what was made of them.
+    name
+        Of the signal.
+    where
+        Which windows, such as ``of the test split``.
+
+    Raises
+    ------
+    CheckpointError
+        If some are NaN or infinite.
+    """
+    if not np.isfinite(patches).all():
+        raise CheckpointError(
+            f"expected an encoder of '{name}' whose patches are numbers, found some {f'{where} ' if where else ''}"
+            "that are not; its weights or its scaling are damaged: copy it again, or pretrain it anew"
+        )
 
 
 def seen_by(encoder: PatchEncoder) -> Seen | None:

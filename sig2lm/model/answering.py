@@ -22,7 +22,7 @@ from sig2lm.model.batches import batched
 from sig2lm.model.calibration import Calibration
 from sig2lm.model.conformal import Conformity
 from sig2lm.model.examples import Example, SignalInput
-from sig2lm.model.recordings import RecordingReader, Signals
+from sig2lm.model.recordings import SignalIntake, Signals
 from sig2lm.model.reliance import NOTHING_OBSERVED, Reliance, changes
 from sig2lm.model.signal_branch import Branch
 from sig2lm.signals import Signal
@@ -35,17 +35,13 @@ _OTHERS = 8  # recordings that an answer is put beside, where none of the labels
 _CERTAIN = -1e-12  # a log-likelihood above this is rounding
 
 
-class QuestionAnswerer(RecordingReader):
+class QuestionAnswerer(SignalIntake):
     """A frozen LM that reads signals.
 
     Parameters
     ----------
-    lm
-        The LM.
-    branches
-        For each named signal its encoder and adapter.
-    tasks
-        What it is asked, one task or several; which of them is meant follows from the signals at hand.
+    lm, branches, tasks
+        As of :class:`sig2lm.model.recordings.SignalIntake`, which this is, too.
     calibrations
         For tasks, by number, what makes probabilities of the labels' scores (:mod:`sig2lm.model.calibration`).
 

@@ -30,7 +30,7 @@ passed beside it.
 _logger = logging.getLogger(__name__)
 
 
-class RecordingReader(SignalFusion):
+class SignalIntake(SignalFusion):
     """A frozen LM that reads signals, the tasks that say which belong together, and how signals are passed to it.
 
     Parameters

@@ -18,6 +18,7 @@ from pyarrow import ArrowException
 
 from sig2lm.datasets import Table
 from sig2lm.encoder import PatchEncoder, encoder_fingerprint, stack_values
+from sig2lm.encoder.compatibility import check_patches
 from sig2lm.encoder.tables import as_encoders_read
 from sig2lm.errors import DatasetError
 from sig2lm.model.examples import Example, Prompter, SignalInput
@@ -68,7 +69,7 @@ def encode_split(table: Table, split: str, name: str, encoder: PatchEncoder) -> 
 
     Raises
     ------
-    DatasetError
+    CheckpointError
         If patches of a row are no numbers, as of an encoder whose weights are damaged.
     """
     rows = table.data[split].select_columns([name])
@@ -78,13 +79,11 @@ def encode_split(table: Table, split: str, name: str, encoder: PatchEncoder) -> 
     def encode(batch: dict[str, list[Any]]) -> dict[str, list[Any]]:
         values = [np.asarray(flat, dtype=np.float32).reshape(channels, -1) for flat in batch[name]]
         found = encode_values(encoder, name, values)
-        if not all(np.isfinite(one.patches).all() for one in found if one.patches is not None):
-            raise DatasetError(
-                f"expected an encoder of '{name}' whose patches are numbers, found some of the {split} split of "
-                f"'{table.path}' that are not; its weights are damaged: copy it again, or pretrain it anew"
-            )
+        patches = [recording.patches.ravel() for recording in found if recording.patches is not None]
+        for one in patches:
+            check_patches(one, name, f"of the {split} split of '{table.path}'")
         return {
-            "patches": [recording.patches.ravel() for recording in found if recording.patches is not None],
+            "patches": patches,
             "patch_mask": [recording.patch_mask for recording in found],
         }
 

@@ -99,7 +99,8 @@ def _about(number: Stated, question: str, carried: Sequence[Measurement], earlie
 def _bounded(example: Measurement, number: Stated, bound: str, question: str, measured: Measured) -> str:
     """Say of each recording whether its value lies within a bound."""
     unit = "" if number.unit else f" {unit_words(example.unit)}"
-    value = converted(number.value, number.unit, example.unit) or 0.0
+    value = converted(number.value, number.unit, example.unit)
+    assert value is not None  # else the number would not be about this quantity
     found = {
         owner: _holds(fact, bound, value)
         for owner, facts in measured.items()

@@ -19,7 +19,7 @@ from sig2lm.lm import FrozenLM
 from sig2lm.model.adapter import AdapterConfig, build_adapter
 from sig2lm.model.signal_branch import SignalBranch
 from sig2lm.model.signal_lm import SignalLM
-from sig2lm.signals import read_signal
+from sig2lm.signals import Contract, read_signal
 from sig2lm.templates.task import Task
 
 
@@ -45,10 +45,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     lm.dialogue.tokenizer.save_pretrained(home / "lm")
     frozen = FrozenLM.from_pretrained(home / "lm")
     torch.manual_seed(0)
-    config = PatchTransformerConfig(MOTION, 16, 16, 16, 1, 2, mean=(0.5, 1.0, 8.0), std=(3.0, 3.0, 4.0))
-    adapter = build_adapter(AdapterConfig("linear", num_virtual_tokens=4), 16, frozen.width, frozen.embedding_norm)
-    branch = SignalBranch(SignalEncoder(config), adapter)
-    SignalLM(frozen, {"motion": branch}, Task.from_template(TEMPLATE)).save_pretrained(home / "run")
+    task = Task.from_template(TEMPLATE)
+    SignalLM(frozen, {"motion": of_one(MOTION, frozen)}, task).save_pretrained(home / "run")
     rng = np.random.default_rng(0)
     walk = 9.81 * np.array([0.1, 0.2, 0.95]) + 2 * rng.standard_normal((300, 3))
     times = np.arange(300) / 50
@@ -57,6 +55,13 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     plain = "\n".join(",".join(f"{value / 9.81:.5f}" for value in row) for row in walk)
     (home / "in_g.csv").write_text("acc_x,acc_y,acc_z\n" + plain + "\n")
     return home
+
+
+def of_one(contract: Contract, lm: FrozenLM) -> SignalBranch:
+    """An untrained encoder and adapter of one signal."""
+    config = PatchTransformerConfig(contract, 16, 16, 16, 1, 2, mean=(0.5, 1.0, 8.0), std=(3.0, 3.0, 4.0))
+    adapter = build_adapter(AdapterConfig("linear", num_virtual_tokens=4), 16, lm.width, lm.embedding_norm)
+    return SignalBranch(SignalEncoder(config), adapter)
 
 
 NAMES = "acc_x=X,acc_y=Y,acc_z=Z"
@@ -84,6 +89,23 @@ def test_commands_refuse_with_advice_that_works(home: Path, command: str) -> Non
     assert "they look like g: state it (--units g)" in refused
     assert "no clock is stated, so 50 Hz is taken" in run(home, command, "in_g.csv", "--units", "g")
     assert "look like g" in run(home, command, "in_g.csv", "--believe")
+
+
+def test_a_second_recording_is_of_a_signal_that_has_a_first(home: Path, tmp_path: Path) -> None:
+    """A run of two tasks, each about a signal of its own."""
+    lm = FrozenLM.from_pretrained(home / "lm")
+    turning = Contract(("gyro_x", "gyro_y", "gyro_z"), ("rad/s",) * 3, 50.0, None, 1.28)
+    branches = {name: of_one(contract, lm) for name, contract in (("motion", MOTION), ("turning", turning))}
+    other = TEMPLATE.model_copy(update={"task": "turns", "prompt": "Turns: $turning\n$question"})
+    SignalLM(lm, branches, [Task.from_template(TEMPLATE), Task.from_template(other)]).save_pretrained(tmp_path / "run")
+    seen = np.random.default_rng(0).normal([[0.5], [1.0], [9.7]], 2.0, (3, 64))
+    for name, contract in (("motion", MOTION), ("turning", turning)):
+        said = {"sampling_rate": 50.0, "channels": contract.channels, "units": contract.units}
+        np.savez(tmp_path / f"{name}.npz", values=seen, **said)
+    one, two = (f"{name}={tmp_path / name}.npz" for name in ("motion", "turning"))
+    asked = ["ask", tmp_path / "run", "Which?", "--choices", "first,second", "--signal", one]
+    sig2lm(*asked, "--beside", one)
+    assert "that --signal shows (motion), found one of 'turning'" in sig2lm(*asked, "--beside", two, code=2)
 
 
 def test_the_manifest_and_the_tokenizer_report_read_the_same(home: Path, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from sig2lm.datasets import Table, load_table
-from sig2lm.errors import DatasetError
+from sig2lm.errors import CheckpointError
 from sig2lm.model.table_examples import encode_split
 from sig2lm.signals import Contract
 
@@ -95,6 +95,6 @@ def test_two_processes_fill_one_cache(table: Table) -> None:
 
 
 def test_an_encoder_that_gives_no_numbers_is_refused_and_nothing_is_kept(table: Table) -> None:
-    with pytest.raises(DatasetError, match=r"encoder of 'daily' whose patches are numbers.*test split"):
+    with pytest.raises(CheckpointError, match=r"encoder of 'daily' whose patches are numbers.*test split"):
         patches(table, Own(table.info.signals["daily"], float("nan")))
     assert not kept(table)

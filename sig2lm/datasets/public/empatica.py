@@ -78,21 +78,12 @@ class Session:
         return np.full(self.seconds, UNLABELLED, dtype=np.int8)
 
 
-def describe_table(
-    name: str,
-    split_rule: str,
-    *,
-    source: str,
-    licence: str,
-    citation: str,
-    task: str = TASK,
-    labels: tuple[str, ...] = LABELS,
-) -> TableInfo:
+def describe_table(name: str, split_rule: str, *, source: str, licence: str, citation: str) -> TableInfo:
     """Describe a table of such a wristband, before rows are counted."""
     return TableInfo(
         name=name,
-        task=task,
-        labels=labels,
+        task=TASK,
+        labels=LABELS,
         signals=SIGNALS,
         split_rule=split_rule,
         kept=0,

@@ -29,6 +29,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from itertools import islice
@@ -96,8 +97,6 @@ def draft_wesad(
     info = describe_table(
         name,
         rule,
-        task=task,
-        labels=labels,
         source="WESAD, wristband only, https://archive.ics.uci.edu/dataset/465",
         licence="scientific, non-commercial use with citation (authors' readme); CC BY 4.0 (UCI page)",
         citation=(
@@ -106,7 +105,8 @@ def draft_wesad(
         ),
     )
     dropped: Counter[str] = Counter()
-    return Draft(info, _read_rows(folders, splits, offsets, conditions, dropped), dropped)
+    rows = _read_rows(folders, splits, offsets, conditions, dropped)
+    return Draft(replace(info, task=task, labels=labels), rows, dropped)
 
 
 draft_wesad_affect = partial(draft_wesad, name="wesad_affect", task="affect_e4", conditions=THREE)

@@ -7,10 +7,10 @@ import torch
 from numpy.typing import NDArray
 
 from sig2lm.encoder.batching import stack_values
+from sig2lm.encoder.compatibility import check_patches
 from sig2lm.encoder.pooling import mean_and_maximum
 from sig2lm.encoder.protocol import PatchEncoder
 from sig2lm.encoder.signal_encoder import SignalEncoder
-from sig2lm.errors import CheckpointError
 from sig2lm.pretraining.augmentations import Augmentation
 from sig2lm.pretraining.windows import WindowDataset
 
@@ -58,11 +58,7 @@ def window_features(
             values, mask = augmentation(values, mask, generator)
         found.append(mean_and_maximum(*encoder(values, mask)).double().cpu().numpy())
     features = np.concatenate(found)
-    if not np.isfinite(features).all():
-        raise CheckpointError(
-            f"expected an encoder of '{windows.name}' whose patches are numbers, found some that are not; its weights "
-            "or its scaling are damaged: copy it again, or pretrain it anew"
-        )
+    check_patches(features, windows.name)
     return features
 
 
