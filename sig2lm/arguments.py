@@ -1,6 +1,7 @@
 """What a caller may pass: unknown names are refused with the nearest known one, a text where a list is meant too."""
 
 import csv
+import math
 import unicodedata
 from collections.abc import Collection, Iterable, Sequence
 from difflib import get_close_matches
@@ -53,6 +54,18 @@ def split_list(texts: Iterable[str]) -> list[str]:
         return [part.strip() for row in csv.reader(lines, skipinitialspace=True) for part in row]
     except csv.Error as error:
         raise ArgumentError(f"expected names separated by commas, but {error}; write each in fewer letters") from error
+
+
+def as_float(number: float) -> float:
+    """Return a number as a float; an integer beyond all floats is infinite.
+
+    >>> as_float(3), as_float(-(10**400))
+    (3.0, -inf)
+    """
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf if number > 0 else -math.inf
 
 
 def as_list(what: str, given: Sequence[str]) -> tuple[str, ...]:

@@ -37,7 +37,7 @@ def listening(host: str, port: int) -> Iterator[socket.socket]:
         try:
             found.bind((host, port))
             found.listen(128)
-        except (OSError, OverflowError) as error:
+        except (OSError, OverflowError, UnicodeError, TypeError) as error:  # no port, or no name of a host
             reason = getattr(error, "strerror", None) or str(error)
             raise Sig2LMError(
                 f"expected a free port, found that {host}:{port} cannot be used ({reason.lower()}); "

@@ -14,7 +14,10 @@ Depth = Annotated[int, Field(ge=1, le=1 << 10)]
 """A number of layers."""
 Share = Annotated[float, Field(ge=0, lt=1)]
 """A probability, such as that of dropout."""
-Finite = Annotated[float, Field(allow_inf_nan=False)]
+LARGEST = 1e18
+"""No value of a signal is larger, as sums of squares have to stay within float32."""
+Finite = Annotated[float, Field(allow_inf_nan=False, ge=-LARGEST, le=LARGEST)]
+"""What is measured of values."""
 SignalName = Annotated[str, Field(pattern=r"^[^\W\d]\w*$", max_length=64)]
 """A word: it becomes a key of tensors, a variable of templates and a folder."""
 _SHOWN = 60

@@ -8,8 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sig2lm.errors import SignalError
-
-_LARGEST = 1e18  # squares of larger values, of which normalisation makes a sum, are beyond float32
+from sig2lm.schema import LARGEST
 
 
 def stack_values(signals: Sequence[NDArray[np.float32]]) -> tuple[Tensor, Tensor]:
@@ -29,9 +28,9 @@ def stack_values(signals: Sequence[NDArray[np.float32]]) -> tuple[Tensor, Tensor
     tensor = torch.from_numpy(stacked)
     mask = ~tensor.isnan()
     tensor = tensor.masked_fill_(~mask, 0.0)
-    if (largest := float(tensor.abs().amax() if tensor.numel() else 0.0)) > _LARGEST:
+    if (largest := float(tensor.abs().amax() if tensor.numel() else 0.0)) > LARGEST:
         raise SignalError(
-            f"a value of {largest:.3g} is beyond what an encoder can read (up to {_LARGEST:g}); the recording or the "
+            f"a value of {largest:.3g} is beyond what an encoder can read (up to {LARGEST:g}); the recording or the "
             "table is damaged: read or prepare it again"
         )
     return tensor, mask

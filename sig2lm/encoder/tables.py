@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sig2lm.datasets import Table
+from sig2lm.datasets.cached import cached_map
 from sig2lm.encoder.config import channel_groups
 from sig2lm.errors import DatasetError, SignalError
 from sig2lm.signals import Contract, Signal
@@ -238,8 +239,8 @@ def _rewritten(
         return {name: [change(signal).ravel() for signal in signals]}
 
     data = {
-        split: rows.with_format("numpy")
-        .map(
+        split: cached_map(
+            rows.with_format("numpy"),
             rewrite,
             input_columns=[name],
             batched=True,
@@ -247,8 +248,7 @@ def _rewritten(
             features=rows.features,
             new_fingerprint=f"{rows._fingerprint}-{key}",
             keep_in_memory=not _has_room(rows),
-        )
-        .with_format(None)
+        ).with_format(None)
         for split, rows in table.data.items()
     }
     return replace(table, data=hf.DatasetDict(data), info=replace(table.info, signals={name: contract}))

@@ -14,9 +14,9 @@ import datasets as hf
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pyarrow import ArrowException
 
 from sig2lm.datasets import Table
+from sig2lm.datasets.cached import cached_map
 from sig2lm.encoder import PatchEncoder, encoder_fingerprint, stack_values
 from sig2lm.encoder.compatibility import check_patches
 from sig2lm.encoder.tables import as_encoders_read
@@ -90,23 +90,16 @@ def encode_split(table: Table, split: str, name: str, encoder: PatchEncoder) -> 
     probe = encode(rows.with_format("numpy")[:_PROBED])
     features = hf.Features({"patches": hf.List(hf.Value("float32")), "patch_mask": hf.List(hf.Value("bool"))})
 
-    def mapped(**options: Any) -> hf.Dataset:
-        return rows.with_format("numpy").map(
-            encode,
-            batched=True,
-            batch_size=128,
-            remove_columns=[name],
-            features=features,
-            new_fingerprint=f"{rows._fingerprint}-{behaviour(encoder, probe)}",
-            keep_in_memory=not os.access(table.path, os.W_OK),  # a table that may only be read has no room for a cache
-            **options,
-        )
-
-    try:
-        encoded = mapped()
-    except (ArrowException, OSError):  # what was kept is damaged
-        encoded = mapped(load_from_cache_file=False)
-    return encoded.with_format("numpy")
+    return cached_map(
+        rows.with_format("numpy"),
+        encode,
+        batched=True,
+        batch_size=128,
+        remove_columns=[name],
+        features=features,
+        new_fingerprint=f"{rows._fingerprint}-{behaviour(encoder, probe)}",
+        keep_in_memory=not os.access(table.path, os.W_OK),  # a table that may only be read has no room for a cache
+    ).with_format("numpy")
 
 
 @dataclass

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from sig2lm.arguments import as_float
 from sig2lm.errors import SignalError
 from sig2lm.signals.units import FloatArray
 
@@ -47,6 +48,7 @@ def as_positive(name: str, number: float | None) -> float | None:
         return None
     if isinstance(number, bool) or not isinstance(number, int | float | np.integer | np.floating):
         raise SignalError(f"{name} must be a number, found {number!r}")
+    number = as_float(number)
     if not (math.isfinite(number) and number > 0):
         raise SignalError(f"{name} must be positive and finite, found {number}")
-    return float(number)
+    return number

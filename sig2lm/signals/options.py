@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self, TypedDict, cast
 
+from sig2lm.arguments import as_float
 from sig2lm.errors import SignalError
 from sig2lm.signals.checks import as_names, as_positive
 from sig2lm.signals.recording import Wanted
@@ -88,7 +89,7 @@ class ReadOptions:
         )
         for name in ("start", "end"):
             value = getattr(self, name)
-            if value is not None and not (math.isfinite(value) and value >= 0):
+            if value is not None and not (math.isfinite(as_float(value)) and value >= 0):
                 raise SignalError(f"--{name} is {value}, expected seconds from the first sample")
         if self.start is not None and self.end is not None and self.end <= self.start:
             raise SignalError(f"--end ({self.end:g} s) must come after --start ({self.start:g} s)")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Self
 
+from sig2lm.arguments import as_float
 from sig2lm.errors import ArgumentError
 
 
@@ -63,9 +63,10 @@ def checked_span(start: float | None, end: float | None, whole: Span) -> Span:
     ArgumentError
         If it does not lie in order within the recording.
     """
-    start, end = whole.start if start is None else start, whole.end if end is None else end
+    start = whole.start if start is None else as_float(start)
+    end = whole.end if end is None else as_float(end)
     slack = 1e-6 * whole.length
-    fits = math.isfinite(start) and math.isfinite(end) and whole.start - slack <= start < end <= whole.end + slack
+    fits = whole.start - slack <= start < end <= whole.end + slack
     if not fits:
         raise ArgumentError(
             f"expected a window within {whole.start:g} to {whole.end:g}, found {start:g} to {end:g}; "

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from sig2lm.arguments import as_float
 from sig2lm.web.recordings import Slot
 
 _ZOOM = 2.0
@@ -50,5 +51,5 @@ def follow(slot: Slot, message: Mapping[str, Any]) -> None:
 
 def _number(message: Mapping[str, Any], name: str, default: float) -> float:
     value = message.get(name, default)
-    fits = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    fits = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(as_float(value))
     return float(value) if fits else default

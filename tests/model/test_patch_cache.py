@@ -2,6 +2,7 @@
 
 import multiprocessing
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -64,12 +65,18 @@ def test_an_attribute_or_the_code_of_an_own_encoder_is_part_of_the_key(table: Ta
     np.testing.assert_array_equal(patches(table, Rewritten(contract, 1.0)), -first)
 
 
-def test_a_damaged_cache_is_made_again(table: Table) -> None:
+@pytest.mark.parametrize(
+    "damage",
+    [lambda content: content[:-300], lambda content: content.replace(b'"_type": "Value"', b'"_tyqe": "Value"')],
+)
+def test_a_damaged_cache_is_made_again(table: Table, damage: Callable[[bytes], bytes]) -> None:
     encoder = Own(table.info.signals["daily"], 5.0)
     first = patches(table, encoder)
     (name,) = kept(table)
     file = table.path / "test" / name
-    file.write_bytes(file.read_bytes()[:-300])
+    whole = file.read_bytes()
+    file.write_bytes(damage(whole))
+    assert file.read_bytes() != whole
     np.testing.assert_array_equal(patches(table, encoder), first)
 
 

@@ -92,6 +92,17 @@ def test_an_encoder_of_impossible_size_is_refused_before_memory_is_taken(
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("key", ["mean", "std"])
+def test_an_encoder_that_learned_of_values_beyond_float32_is_refused(key: str, saved: Path, tmp_path: Path) -> None:
+    from sig2lm.encoder import load_encoder
+
+    folder = Path(shutil.copytree(saved / "encoders" / "motion", tmp_path / "encoder"))
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, key: [1e200] * len(config[key])}))
+    with pytest.raises(CheckpointError, match=key):
+        load_encoder(folder)
+
+
 @pytest.mark.parametrize("file", ["config.json", "tokenizer_config.json"])
 def test_code_in_the_folder_of_an_lm_neither_runs_nor_asks(
     file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

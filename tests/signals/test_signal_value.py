@@ -30,6 +30,7 @@ BAD = {
     "same name twice": ({"values": [[1.0], [2.0]], "channels": ("x", "x"), "units": ("", "")}, "must differ"),
     "unknown unit": ({"units": ("furlongs per banana",)}, "is not known"),
     "rate zero": ({"rate": 0}, "sampling_rate must be positive"),
+    "rate beyond floats": ({"rate": 10**400}, "sampling_rate must be positive and finite"),
     "rate nan": ({"rate": float("nan")}, "sampling_rate must be positive and finite"),
     "rate as text": ({"rate": "50"}, "sampling_rate must be a number, found '50'"),
     "two clocks": ({"period": 86400.0}, "exclude each other"),

@@ -22,6 +22,12 @@ def test_a_port_is_taken_by_one_server():
         listening("192.0.2.1", 0).__enter__()
 
 
+@pytest.mark.parametrize("host", ["\u202eabc", "a" * 300, "a..b", "no\x00host"])
+def test_a_host_that_is_no_name_is_refused(host: str) -> None:
+    with pytest.raises(Sig2LMError, match="cannot be used"):
+        listening(host, 0).__enter__()
+
+
 @pytest.mark.slow
 def never_read():
     raise AssertionError("a byte of it was read")
