@@ -10,9 +10,10 @@ then a linear probe reads them frozen, and they are fine-tuned with a linear lay
 supervised from random weights, a linear probe of random weights, and extra trees on hand features.
 
 All are judged on complete windows of the test people and, without learning again, on windows without each sensor.
-Probes and trees, which learn in seconds, also learn without it. FOLDER keeps pretrained encoders and hand features,
-which tables of the same windows with other labels share, and answers. Rows go to
-docs/benchmarks/results/crossl_NAME.json, and those of missing sensors to crossl_NAME_missing.json.
+Probes and trees, which learn in seconds, also learn without it. `--labels OTHER` takes the labels of another table of
+the same windows instead, in the folds of the first. FOLDER keeps pretrained encoders and hand features, which both
+share, and answers. Rows go to docs/benchmarks/results/crossl_NAME.json, and those of missing sensors to
+crossl_NAME_missing.json.
 """
 
 import argparse
@@ -72,6 +73,22 @@ def together(table: Table, rate: float) -> Table:
             rows.with_format("numpy").map(stacked, features=features, remove_columns=list(signals)).with_format(None)
         )
     return replace(read, data=DatasetDict(data), info=replace(read.info, signals={ALL: contract}))
+
+
+def relabelled(table: Table, other: Table) -> Table:
+    """The same windows with the labels of another table."""
+    key = "subject", "source", "start"
+    known = {}
+    for rows in other.data.values():
+        known |= dict(zip(zip(*(rows[name] for name in key), strict=True), rows["label"], strict=True))
+    data = {
+        split: rows.remove_columns("label").add_column(
+            "label", [known[place] for place in zip(*(rows[name] for name in key), strict=True)]
+        )
+        for split, rows in table.data.items()
+    }
+    info = replace(table.info, name=other.info.name, labels=other.info.labels)
+    return replace(table, data=DatasetDict(data), info=info)
 
 
 def choice(arguments: argparse.Namespace) -> PretrainSettings:
@@ -192,6 +209,7 @@ def main() -> None:
     parser.add_argument("table", type=Path)
     parser.add_argument("name")
     parser.add_argument("--keep", type=Path, required=True)
+    parser.add_argument("--labels", type=Path, help="another table of the same windows")
     parser.add_argument("--rate", type=float, default=8.0)
     parser.add_argument("--architecture", default="patch_transformer")
     parser.add_argument("--token-rate", type=float, default=0.25)
@@ -206,9 +224,14 @@ def main() -> None:
     without = {", ".join(left.channels): left.table for left in sensors_left_out(table)}
     for sensor, one in {COMPLETE: table, **without}.items():
         all_features(one, arguments.keep / f"features-{sensor.replace(', ', '-')}.npy")
+    other = arguments.labels and load_table(arguments.labels)
     tables, found = [], dict[tuple[str, str], list[Answers]]()
     for number in range(1, arguments.folds + 1):
-        divided = partial(learning_fold, number=number, folds=arguments.folds)
+
+        def divided(one: Table, number: int = number) -> Table:
+            part = learning_fold(one, number, arguments.folds)
+            return part if other is None else relabelled(part, other)
+
         tables.append(divided(table))
         lacking = {sensor: divided(one) for sensor, one in without.items()}
         for way, answer in ways_of(tables[-1], lacking, arguments).items():
@@ -238,7 +261,7 @@ def main() -> None:
         f"size {arguments.size}; {sum(map(len, table.data.values()))} windows, {arguments.folds} folds by subject",
         f"crossl: {arguments.pretrain_epochs} epochs without labels; supervised and fine-tuned: {arguments.epochs:g}",
     ]
-    title = f"CroSSL on {table.info.name}, {len(table.info.labels)} labels"
+    title = f"CroSSL on {tables[0].info.name}, {len(tables[0].info.labels)} labels"
     print(record(f"crossl_{arguments.name}", rows, title, notes))
     title = f"{title}, with a sensor missing: macro-F1"
     print(record(f"crossl_{arguments.name}_missing", missing, title, notes))
