@@ -11,7 +11,8 @@ encoder is copied into the package. `--left-out NAME` builds `movement` without 
 records what the encoder is worth there with the labels of one, three and ten people, beside training from scratch.
 `--judge` builds nothing and records what a linear probe reads from each shipped encoder about the test people of the
 data sets it learned from, beside the same encoder with random weights, and statistics of the window without an encoder;
-`--judge validation` says it of the validation people, by whom settings are chosen, and records nothing.
+`--judge validation` says it of the validation people, by whom settings are chosen, and records nothing. Rows of
+encoders that `--only` leaves out stay.
 """
 
 import argparse
@@ -25,7 +26,7 @@ from typing import Any
 
 import numpy as np
 from datasets import DatasetDict, concatenate_datasets
-from results import record
+from results import COMMIT, RESULTS, record
 from timing import machine
 from transformers import TrainerCallback
 
@@ -290,10 +291,15 @@ def judge_all(arguments: argparse.Namespace) -> None:
                     f"{arguments.judge} people": len(set(table.data[arguments.judge]["subject"])),
                     **found,
                     "pretraining epochs": record_of["settings"]["epochs"],
+                    "commit": COMMIT,
                 }
             )
             print(rows[-1], flush=True)
     if arguments.judge == "test":
+        known = read_json(RESULTS / "ready_encoders.json", "a benchmark")
+        fresh = {row["encoder"] for row in rows}
+        earlier = [row for row in known["rows"] if row["encoder"] not in fresh]
+        rows = [*({"commit": known["commit"]} | row for row in earlier), *rows]
         notes = ["linear probe on mean and maximum of the patches, fitted on all training people, frozen encoder"]
         record("ready_encoders", rows, "Encoders that ship, on people that they never saw", notes)
 
