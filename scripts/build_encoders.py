@@ -299,7 +299,7 @@ def judge_all(arguments: argparse.Namespace) -> None:
         known = read_json(RESULTS / "ready_encoders.json", "a benchmark")
         fresh = {row["encoder"] for row in rows}
         earlier = [row for row in known["rows"] if row["encoder"] not in fresh]
-        rows = [*({"commit": known["commit"]} | row for row in earlier), *rows]
+        rows = [*({**row, "commit": row.get("commit", known["commit"])} for row in earlier), *rows]
         notes = ["linear probe on mean and maximum of the patches, fitted on all training people, frozen encoder"]
         record("ready_encoders", rows, "Encoders that ship, on people that they never saw", notes)
 
