@@ -207,13 +207,12 @@ def build(name: str, arguments: argparse.Namespace, out: Path) -> Path:
     return out
 
 
-def judge(encoder: Path, table: Table, left_out: str, seeds: int) -> None:
+def judge(encoder: Path, table: Table, arguments: argparse.Namespace) -> None:
     """Record what few people's labels give on data that pretraining never saw."""
     people = len(set(table.data["train"]["subject"]))
     fractions = tuple(count / people for count in PEOPLE if count <= people)
-    report = probe_encoder(
-        table, load_encoder(encoder), ProbeSettings(fractions=fractions, seeds=seeds), progress=print
-    )
+    settings = ProbeSettings(fractions=fractions, seeds=arguments.seeds, least_steps=arguments.least_steps)
+    report = probe_encoder(table, load_encoder(encoder), settings, progress=print)
     rows = []
     for part in report["fractions"]:
         scores = {report["methods"][method]: found["macro_f1"]["mean"] for method, found in part["methods"].items()}
@@ -221,11 +220,12 @@ def judge(encoder: Path, table: Table, left_out: str, seeds: int) -> None:
     told = read_json(encoder / "train.json", "its record")
     learned = ", ".join(part["data set"] for part in told["data"]["sets"])
     record(
-        f"ready_encoder_{left_out}",
+        f"ready_encoder_{arguments.left_out}",
         rows,
-        f"Macro-F1 on {left_out}, which the pretraining of this movement encoder left out",
+        f"Macro-F1 on {arguments.left_out}, which the pretraining of this movement encoder left out",
         [
             f"mean of {report['settings']['seeds']} draws of people; test people: {report['sizes']['test']['people']}",
+            f"at least {settings.least_steps} steps of 64 windows for what is fine-tuned and from scratch",
             f"size {told['settings']['size']}, pretrained for {told['settings']['epochs']} epochs on {learned}",
         ],
     )
@@ -314,6 +314,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--left-out")
     parser.add_argument("--seeds", type=int, default=3, help="draws of people with --left-out")
+    parser.add_argument("--least-steps", type=int, default=300, help="of training on few people, with --left-out")
     parser.add_argument("--judge", nargs="?", const="test", choices=("validation", "test"))
     arguments = parser.parse_args()
     if arguments.judge:
@@ -324,7 +325,7 @@ def main() -> None:
         table = prepared(arguments.data, arguments.work, arguments.left_out)
         if table is None:
             raise SystemExit(f"expected {arguments.left_out} in '{arguments.data}' to judge on, found none; get it")
-        judge(encoder, table, arguments.left_out, arguments.seeds)
+        judge(encoder, table, arguments)
         return
     for name in arguments.only or RECIPES:
         built = build(name, arguments, arguments.work / "encoders" / name)
