@@ -149,7 +149,7 @@ def computed(name: str, layers: float, embeddings: float, like: dict[str, Any]) 
         "parameters, M": round((layers + embeddings) / 1e6),
         "weights, GiB": round(4 * (layers + embeddings) / GIB, 1),
         "tokens a step": like["tokens a step"],
-        "step, s": f"{4 * layers * like['tokens a step'] / like['_rate']:.0f}",
+        "step, s": f"{4 * layers * like['tokens a step'] / float(like['operations a second']):.0f}",
         "": "computed",
     }
 
