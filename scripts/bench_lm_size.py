@@ -8,7 +8,8 @@ process's peak, seconds of a step and of answers (median, and the range over the
 arithmetic as a share of what a plain product of matrices reaches in the same process. A frozen LM costs four operations
 for each parameter of its layers and each token: two forward and two backward, as no gradient of a weight is computed.
 
-Beyond what fits here, rows are computed from that: said so in their column.
+Beyond what fits here, rows are computed from the largest that was measured: said so in their column. LMs that are not
+named stay as they were measured before.
 """
 
 import argparse
@@ -24,11 +25,12 @@ from typing import Any
 
 import torch
 from bench_bridge import CONTRACT, build_model, examples, recordings, step
-from results import record
+from results import COMMIT, RESULTS, record
 from timing import alternate
 from transformers import AutoTokenizer, Gemma3TextConfig, LlamaConfig, Qwen3Config
 from transformers.models.auto.modeling_auto import AutoModelForCausalLM
 
+from sig2lm.files import read_json
 from sig2lm.lm import FrozenLM
 from sig2lm.model.batches import collate
 from sig2lm.pocket import pocket_folder
@@ -131,7 +133,8 @@ def measure(name: str, rounds: int, rows: int) -> dict[str, Any]:
         "first answer, s": spread(answers["first"]),
         "second answer, s": spread(answers["second"]),
         "": "measured",
-        "_rate": rate,
+        "operations a second": f"{rate:.3g}",
+        "commit": COMMIT,
     }
 
 
@@ -146,7 +149,7 @@ def computed(name: str, layers: float, embeddings: float, like: dict[str, Any]) 
         "parameters, M": round((layers + embeddings) / 1e6),
         "weights, GiB": round(4 * (layers + embeddings) / GIB, 1),
         "tokens a step": like["tokens a step"],
-        "step, s": f"{4 * layers * like['tokens a step'] / like['_rate']:.0f}",
+        "step, s": f"{4 * layers * like['tokens a step'] / float(like['operations a second']):.0f}",
         "": "computed",
     }
 
@@ -173,8 +176,12 @@ def main() -> None:
     for name in arguments.names:
         rows.append(in_a_process(name, arguments.rounds, arguments.rows))
         print(rows[-1], flush=True)
-    rows += [computed(name, *sizes, rows[-1]) for name, sizes in BEYOND.items()]
-    shown = [{key: value for key, value in row.items() if not key.startswith("_")} for row in rows]
+    place = RESULTS / "lm-size.json"
+    earlier = read_json(place, "results")["rows"] if place.is_file() else []
+    found = {row["LM"]: row for row in [*earlier, *rows] if row[""] == "measured"}
+    largest = max(found.values(), key=lambda row: row["parameters, M"])
+    shown = [*found.values(), *(computed(name, *sizes, largest) for name, sizes in BEYOND.items())]
+    shown.sort(key=lambda row: row["parameters, M"])
     notes = [
         f"Windows of 128 samples of {len(CONTRACT.channels)} channels, 16 virtual tokens, {arguments.rows} rows; "
         "the encoder has run already. A first answer reads the recording, a second asks about it again.",

@@ -3,11 +3,12 @@
     python scripts/bench_real_lm.py NAME TABLE ENCODERS OUT [--lm smollm2] [--rows N] [--questions N] [options]
 
 TABLE is a prepared table, ENCODERS a folder with an encoder for each signal (``ENCODERS/motion``), or ``ENCODERS``
-itself for one signal; where it does not exist, encoders are pretrained on the training people there and learn their
-labels. OUT is a new folder for the run. ``--fold K`` divides the subjects again. Written are
-``docs/benchmarks/results/real-lm-NAME*.json``: scores on ``--questions`` test windows, spread over labels and subjects,
-with signals shuffled, zeroed and absent, the linear probe of the encoder without any LM, seconds of training and of an
-answer, peak memory, gradient norms and losses, and ten free answers about test windows drawn by seed.
+itself for one signal; where it does not exist, encoders are pretrained on the training people there
+(``--pretrain-epochs 0``: from scratch) and learn their labels. OUT is a new folder for the run. ``--fold K`` divides
+the subjects again. Written are ``docs/benchmarks/results/real-lm-NAME*.json``: scores on ``--questions`` test windows,
+spread over labels and subjects, with signals shuffled, zeroed and absent, the linear probe of the encoder without any
+LM, seconds of training and of an answer, peak memory, gradient norms and losses, and ten free answers about test
+windows drawn by seed.
 """
 
 import argparse
@@ -20,10 +21,12 @@ from typing import Any
 
 import numpy as np
 from results import record
+from transformers import set_seed
 
 from sig2lm.cli.loading import template_for
 from sig2lm.datasets import Table, fold, load_table
 from sig2lm.datasets.subset import take_rows
+from sig2lm.encoder import SignalEncoder
 from sig2lm.encoder.checkpoint import save_encoder
 from sig2lm.evaluation.classifier import evaluate_classifier
 from sig2lm.evaluation.evaluate import evaluate
@@ -32,7 +35,9 @@ from sig2lm.lm import FrozenLM
 from sig2lm.model.signal_lm import SignalLM
 from sig2lm.pretraining import PretrainSettings, pretrain_encoder
 from sig2lm.pretraining.classifier import is_classifier, load_classifier, save_classifier
+from sig2lm.pretraining.designing import design_for
 from sig2lm.pretraining.fine_tuning import FineTuneSettings, fine_tuned_encoders
+from sig2lm.pretraining.windows import WindowDataset
 from sig2lm.training.train_adapter import TrainOutcome, train_adapter
 from sig2lm.training.trainer import TrainSettings
 
@@ -41,19 +46,30 @@ FREE_ANSWERS = 10
 MIB_PER_UNIT = 1 / 1024 if sys.platform != "darwin" else 1 / 2**20  # ru_maxrss is KiB on Linux, bytes on macOS
 
 
+def begin_encoder(table: Table, name: str, folder: Path, arguments: argparse.Namespace) -> None:
+    """Pretrain the encoder of a signal on the training people, or draw its weights."""
+    choice = PretrainSettings(
+        architecture=arguments.architecture, epochs=arguments.pretrain_epochs or None, seed=arguments.seed
+    )
+    if arguments.pretrain_epochs:
+        encoder, record = pretrain_encoder(table, choice, name)
+        save_encoder(encoder, folder, record)
+    else:
+        set_seed(arguments.seed)
+        save_encoder(SignalEncoder(design_for(WindowDataset(table, name), choice)[0]), folder)
+
+
 def learn_encoders(table: Table, out: Path, arguments: argparse.Namespace) -> None:
-    """Pretrain an encoder for each signal on the training people, and let them learn the labels together."""
-    pretrained = {}
-    for name in table.info.signals:
-        settings = PretrainSettings(
-            architecture=arguments.architecture, epochs=arguments.pretrain_epochs, seed=arguments.seed
-        )
-        encoder, record = pretrain_encoder(table, settings, name)
-        pretrained[name] = out.with_name(f"{out.name}-pretrained") / name
-        save_encoder(encoder, pretrained[name], record)
-    settings = FineTuneSettings(epochs=arguments.fine_tune_epochs, seed=arguments.seed)
-    classifier, records = fine_tuned_encoders(table, pretrained, table.info.labels, settings)
+    """Let an encoder for each signal learn the labels of the training people, together."""
+    begun = {name: out.with_name(f"{out.name}-pretrained") / name for name in table.info.signals}
+    for name, folder in begun.items():
+        begin_encoder(table, name, folder, arguments)
+    settings = FineTuneSettings(
+        epochs=arguments.fine_tune_epochs, learning_rate=arguments.fine_tune_learning_rate, seed=arguments.seed
+    )
+    classifier, records = fine_tuned_encoders(table, begun, table.info.labels, settings)
     save_classifier(classifier, out, records)
+    print(f"encoders on validation people: {next(iter(records.values()))['validation']}", flush=True)
 
 
 def encoder_folders(folder: Path, table: Table) -> dict[str, Path]:
@@ -130,6 +146,7 @@ def main() -> None:
     parser.add_argument("--architecture", help="of encoders that are learned here; by default what suits the signal")
     parser.add_argument("--pretrain-epochs", type=int, default=2)
     parser.add_argument("--fine-tune-epochs", type=float)
+    parser.add_argument("--fine-tune-learning-rate", type=float, default=FineTuneSettings.learning_rate)
     parser.add_argument("--calibration-examples", type=int, default=128)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()

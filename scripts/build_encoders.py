@@ -1,6 +1,6 @@
 """Pretrain the encoders that ship with the package, each on several public data sets together, without labels.
 
-    python scripts/build_encoders.py DATA WORK [--only movement] [--minutes 4] [--left-out wisdm_watch] [--judge]
+    python scripts/build_encoders.py DATA WORK [--only movement] [--minutes 4] [--left-out wisdm_watch] [--judge [test]]
 
 DATA holds the data sets in their official layouts, each in a folder of its name (`motionsense`, `afdb`, ...); those
 that a recipe wants and that are not there are left out, and the card says which were used. Every data set is brought to
@@ -10,28 +10,34 @@ Prepared tables and finished encoders stay in WORK and are not made again, so th
 encoder is copied into the package. `--left-out NAME` builds `movement` without a data set instead, ships nothing, and
 records what the encoder is worth there with the labels of one, three and ten people, beside training from scratch.
 `--judge` builds nothing and records what a linear probe reads from each shipped encoder about the test people of the
-data sets it learned from, beside the same encoder with random weights.
+data sets it learned from, beside the same encoder with random weights, and statistics of the window without an encoder;
+`--judge validation` says it of the validation people, by whom settings are chosen, and records nothing. Rows of
+encoders that `--only` leaves out stay.
 """
 
 import argparse
 import shutil
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from datasets import DatasetDict, concatenate_datasets
-from results import record
+from results import COMMIT, RESULTS, record
 from timing import machine
 from transformers import TrainerCallback
 
 from sig2lm.datasets import Table, load_table, prepare
 from sig2lm.encoder import SignalEncoder, load_encoder, save_encoder
+from sig2lm.encoder.batching import stack_values
+from sig2lm.encoder.statistics import window_statistics
 from sig2lm.encoder.tables import as_read, renamed
 from sig2lm.evaluation.probing import ProbeSettings, probe_encoder
 from sig2lm.evaluation.probing.classifiers import linear_probe
-from sig2lm.evaluation.probing.features import untrained, window_features
+from sig2lm.evaluation.probing.features import Features, untrained, window_features
 from sig2lm.files import read_json
 from sig2lm.metrics import Predictions, label_numbers, scores
 from sig2lm.pocket import pocket_encoder, ready_encoders
@@ -201,70 +207,101 @@ def build(name: str, arguments: argparse.Namespace, out: Path) -> Path:
     return out
 
 
-def judge(encoder: Path, table: Table, left_out: str) -> None:
+def judge(encoder: Path, table: Table, arguments: argparse.Namespace) -> None:
     """Record what few people's labels give on data that pretraining never saw."""
     people = len(set(table.data["train"]["subject"]))
     fractions = tuple(count / people for count in PEOPLE if count <= people)
-    report = probe_encoder(table, load_encoder(encoder), ProbeSettings(fractions=fractions), progress=print)
+    settings = ProbeSettings(fractions=fractions, seeds=arguments.seeds, least_steps=arguments.least_steps)
+    report = probe_encoder(table, load_encoder(encoder), settings, progress=print)
     rows = []
     for part in report["fractions"]:
         scores = {report["methods"][method]: found["macro_f1"]["mean"] for method, found in part["methods"].items()}
         rows.append({"people with labels": part["people"][0], **scores})
-    learned = ", ".join(part["data set"] for part in read_json(encoder / "train.json", "its record")["data"]["sets"])
+    told = read_json(encoder / "train.json", "its record")
+    learned = ", ".join(part["data set"] for part in told["data"]["sets"])
     record(
-        f"ready_encoder_{left_out}",
+        f"ready_encoder_{arguments.left_out}",
         rows,
-        f"Macro-F1 on {left_out}, which the pretraining of this movement encoder left out",
+        f"Macro-F1 on {arguments.left_out}, which the pretraining of this movement encoder left out",
         [
             f"mean of {report['settings']['seeds']} draws of people; test people: {report['sizes']['test']['people']}",
-            f"pretrained on {learned}",
+            f"at least {settings.least_steps} steps of 64 windows for what is fine-tuned and from scratch",
+            f"size {told['settings']['size']}, pretrained for {told['settings']['epochs']} epochs on {learned}",
         ],
     )
 
 
-def probed(table: Table, source: Source, contract: Contract, encoder: SignalEncoder) -> float:
-    """Macro-F1 on the test people of logistic regression on an encoder's features of the training people."""
-    read = as_read(
-        renamed(table, source.signal, "signal"),
-        "signal",
-        replace(contract, channels=source.channels or contract.channels),
-    )
+def statistics_of(encoder: SignalEncoder, windows: WindowDataset, rows: list[int]) -> Features:
+    """What textbooks list of windows, scaled as an encoder reads them, without the encoder."""
+    mean, std = encoder.get_buffer("mean"), encoder.get_buffer("std")
+    found = []
+    for start in range(0, len(rows), 256):
+        values, mask = stack_values(windows.__getitems__(rows[start : start + 256]))
+        found.append(window_statistics(values / std, mask, mean[None] / std).double().numpy())
+    return np.concatenate(found)
+
+
+def probed(
+    table: Table,
+    source: Source,
+    contract: Contract,
+    split: str,
+    describe: Callable[[WindowDataset, list[int]], Features],
+) -> float:
+    """Macro-F1 on the people of a split of logistic regression on features of the training people."""
+    wanted = replace(contract, channels=source.channels or contract.channels)
+    read = as_read(renamed(table, source.signal, "signal"), "signal", wanted)
     labels = table.info.labels
     features, truth = {}, {}
-    for split in ("train", "test"):
-        rows = [row for row, label in enumerate(read.data[split]["label"]) if label is not None]
-        features[split] = window_features(encoder, WindowDataset(read, "signal", split), rows)
-        truth[split] = label_numbers([read.data[split]["label"][row] for row in rows], labels)
-    answers = linear_probe(features["train"], truth["train"], features["test"], len(labels))
-    found = scores(Predictions(labels, truth["test"], answers, np.arange(len(answers)).astype(str)))["macro_f1"]
+    for part in ("train", split):
+        rows = [row for row, label in enumerate(read.data[part]["label"]) if label is not None]
+        features[part] = describe(WindowDataset(read, "signal", part), rows)
+        truth[part] = label_numbers([read.data[part]["label"][row] for row in rows], labels)
+    answers = linear_probe(features["train"], truth["train"], features[split], len(labels))
+    found = scores(Predictions(labels, truth[split], answers, np.arange(len(answers)).astype(str)))["macro_f1"]
     assert found is not None
     return found
 
 
 def judge_all(arguments: argparse.Namespace) -> None:
-    """Record what linear probes read from the shipped encoders."""
+    """Say what linear probes read from the shipped encoders, and record it of the test people."""
     rows = []
-    for name in ready_encoders():
+    for name in arguments.only or ready_encoders():
         encoder, recipe = load_encoder(pocket_encoder(name)), RECIPES[name]
         record_of = read_json(pocket_encoder(name) / "train.json", "its record")
+        ways = {
+            "macro-F1": partial(window_features, encoder),
+            "untrained": partial(window_features, untrained(encoder, 0)),
+        }
+        if encoder.config.statistics:
+            ways["statistics alone"] = partial(statistics_of, encoder)
         for source in recipe.sources:
             table = prepared(arguments.data, arguments.work, source.dataset)
             if table is None:
                 continue
+            found = {
+                way: round(probed(table, source, recipe.contract, arguments.judge, describe), 4)
+                for way, describe in ways.items()
+            }
             rows.append(
                 {
                     "encoder": f"sig2lm:{name}",
                     "data": ".".join([source.dataset, source.signal, *(source.channels or ())]),
                     "labels": len(table.info.labels),
-                    "test people": len(set(table.data["test"]["subject"])),
-                    "macro-F1": round(probed(table, source, recipe.contract, encoder), 4),
-                    "untrained": round(probed(table, source, recipe.contract, untrained(encoder, 0)), 4),
+                    f"{arguments.judge} people": len(set(table.data[arguments.judge]["subject"])),
+                    **found,
                     "pretraining epochs": record_of["settings"]["epochs"],
+                    "commit": COMMIT,
                 }
             )
-            print(rows[-1])
-    notes = ["linear probe on mean and maximum of the patches, fitted on all training people, frozen encoder"]
-    record("ready_encoders", rows, "Encoders that ship, on people that they never saw", notes)
+            print(rows[-1], flush=True)
+    if arguments.judge == "test":
+        known = read_json(RESULTS / "ready_encoders.json", "a benchmark")
+        fresh = {row["encoder"] for row in rows}
+        earlier = [row for row in known["rows"] if row["encoder"] not in fresh]
+        rows = [*({**row, "commit": row.get("commit", known["commit"])} for row in earlier), *rows]
+        notes = ["linear probe on mean and maximum of the patches, fitted on all training people, frozen encoder"]
+        record("ready_encoders", rows, "Encoders that ship, on people that they never saw", notes)
 
 
 def main() -> None:
@@ -276,7 +313,9 @@ def main() -> None:
     parser.add_argument("--size", default="small")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--left-out")
-    parser.add_argument("--judge", action="store_true")
+    parser.add_argument("--seeds", type=int, default=3, help="draws of people with --left-out")
+    parser.add_argument("--least-steps", type=int, default=300, help="of training on few people, with --left-out")
+    parser.add_argument("--judge", nargs="?", const="test", choices=("validation", "test"))
     arguments = parser.parse_args()
     if arguments.judge:
         judge_all(arguments)
@@ -286,7 +325,7 @@ def main() -> None:
         table = prepared(arguments.data, arguments.work, arguments.left_out)
         if table is None:
             raise SystemExit(f"expected {arguments.left_out} in '{arguments.data}' to judge on, found none; get it")
-        judge(encoder, table, arguments.left_out)
+        judge(encoder, table, arguments)
         return
     for name in arguments.only or RECIPES:
         built = build(name, arguments, arguments.work / "encoders" / name)

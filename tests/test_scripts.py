@@ -104,6 +104,13 @@ def encoders(home: Home, out: Path) -> None:
     call(*tiny, "--no-statistics")
 
 
+def crossl(home: Home, out: Path) -> None:
+    small = "--size", "tiny", "--folds", "2", "--pretrain-epochs", "1", "--epochs", "0.1", "--token-rate", "2"
+    call("bench_crossl", home.har, "tiny", "--keep", out, "--rate", "25", *small)
+    assert len(list((out / "pretrained").iterdir())) == 4
+    assert len(list((out / "tiny").iterdir())) == 14
+
+
 def normalisation(home: Home, out: Path) -> None:
     """With few recordings, and an epoch of each training."""
     with pytest.MonkeyPatch.context() as patched:
@@ -291,6 +298,7 @@ SLOW: dict[str, Any] = {
     "bench_encoder": command(
         *("bench_encoder", "speed", har, "--windows", "64", "--rounds", "1", "--objective", "masked", "--width", "16")
     ),
+    "bench_crossl": crossl,
     "bench_encoders": encoders,
     "bench_length": command("bench_length", "--size", "tiny", "--rounds", "1", "--length", "300"),
     "bench_lm_size": command("bench_lm_size", "--only", "pocket", "--rounds", "1", "--rows", "1"),

@@ -26,7 +26,7 @@ from sig2lm.lm.cache import copy_state, repeat_cache
 from sig2lm.lm.runner import Runner
 from sig2lm.lm.tree import TokenTree, read_tree
 
-_VERSION = 2  # counts up when something else is measured
+_VERSION = 3  # counts up when something else is measured
 _LENGTH = 12
 _TOLERANCE = 5e-4  # of the standard deviation of the logits
 _ROUNDINGS = 16  # of the LM's type, which another order of the same sums may differ by (bfloat16: 0.125)
@@ -228,7 +228,8 @@ class _Probe:
     def check_gradient(self) -> bool:
         with torch.enable_grad():
             vectors = self.vectors[:1].detach().requires_grad_()
-            score = self.run(vectors, num_logits=1, input_ids=self.ids[:1])[..., 0].sum()
+            logits = self.run(vectors, num_logits=1, input_ids=self.ids[:1])
+            score = logits.float().square().sum()  # of all tokens: the logit of one, such as padding's, may be constant
             (gradient,) = torch.autograd.grad(score, vectors)
         return bool(torch.isfinite(gradient).all()) and bool(gradient.any())
 

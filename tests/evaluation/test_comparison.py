@@ -47,9 +47,9 @@ def paraphrase(model: SignalLM, table: Table, room: int) -> TextPromptSpec:
     return TextPromptSpec(task, fitted(table.path), model.lm.dialogue, room)
 
 
-def longest_question(model: SignalLM, table: Table) -> int:
+def longest_question(model: SignalLM, table: Table, room: int = 10_000) -> int:
     """Tokens of the longest question that stands alone, of some training rows."""
-    examples = TextExamples(table, "train", paraphrase(model, table, 10_000))
+    examples = TextExamples(table, "train", paraphrase(model, table, room))
     return max(len(examples[row].prompt.input_ids) for row in range(24))
 
 
@@ -120,7 +120,7 @@ def test_of_a_sampled_signal_the_whole_window_is_shown_and_of_events_the_first()
 
 def test_as_many_examples_as_fit_stand_before_the_question(model: SignalLM, days: Table) -> None:
     one = longest_question(model, days)
-    for room, count in ((100 * one, 8), (6 * one, 4), (int(3.3 * one), 2), (int(2.5 * one), 2)):
+    for room, count in ((100 * one, 8), (6 * one, 4), (int(3.3 * one), 2), (int(1.9 * one), 2)):
         shots = draw_shots(days, paraphrase(model, days, room))
         assert shots.count == count
         assert (shots.share < 1.0) == (room < 3 * one)
@@ -135,8 +135,9 @@ def test_as_many_examples_as_fit_stand_before_the_question(model: SignalLM, days
 def test_where_not_even_the_question_fits_examples_are_no_more_than_one_of_each_label(
     model: SignalLM, days: Table
 ) -> None:
-    one = longest_question(model, days)
-    room = int(0.8 * one)
+    words = longest_question(model, days, room=1)
+    assert draw_shots(days, paraphrase(model, days, words + 8)).count == 0
+    room = int(0.8 * longest_question(model, days))
     shots = draw_shots(days, paraphrase(model, days, room))
     assert shots.count <= 2
     examples = TextExamples(days, "test", paraphrase(model, days, room), shots)

@@ -14,6 +14,8 @@ from torch import Tensor
 
 from sig2lm.errors import CheckpointError
 from sig2lm.lm import Context, EncodedPrompt, FrozenLM
+from sig2lm.lm.capabilities import measure
+from sig2lm.lm.runner import Runner
 from sig2lm.model.batches import collate
 from sig2lm.model.examples import Example
 
@@ -128,6 +130,16 @@ def test_each_kind_of_lm_agrees_with_itself(family: str) -> None:
 @pytest.mark.parametrize("family", [family for family in FAMILIES if family not in KINDS])
 def test_every_causal_lm_agrees_with_itself_or_is_refused(family: str) -> None:
     check(family)
+
+
+def test_an_lm_whose_first_token_has_no_embedding_is_read_like_any_other() -> None:
+    """A padding token of tied weights: its logit is the same whatever was read."""
+    model = build_tiny("gemma3_text")
+    with torch.no_grad():
+        model.get_output_embeddings().weight[0] = 0.0
+    found = measure(Runner(model))
+    assert found.refusal is None
+    assert found.prefix
 
 
 def test_soft_prompts_start_at_the_norm_that_the_lm_embeds_with() -> None:

@@ -105,7 +105,7 @@ def few_shot(context: ComparisonContext) -> MethodResult:
     """Method 2: as many examples from the training subjects as fit."""
     paraphrase = context.paraphrase()
     shots = draw_shots(context.table, paraphrase, context.settings.seed)
-    return _texts(context, 2, paraphrase, shots)
+    return _texts(context, 2, paraphrase, shots, notes=[f"examples that fit the prompt: {shots.count}"])
 
 
 def tuned_prompt(context: ComparisonContext) -> MethodResult:
@@ -234,17 +234,19 @@ def _texts(
         tokens_per_question=float(np.mean(tokens)),
         seconds_per_answer=seconds,
     )
-    return MethodResult(method, METHODS[method], predictions, cost, (*notes, *_told(examples, shots)))
+    return MethodResult(method, METHODS[method], predictions, cost, (*notes, *_told(examples, max(tokens))))
 
 
-def _told(examples: TextExamples, shots: Shots) -> list[str]:
-    """What a reader must know of the numbers that were shown."""
-    told = [f"examples in the prompt: {shots.count}"] if shots.count else []
+def _told(examples: TextExamples, tokens: int) -> list[str]:
+    """What a reader must know of the numbers that were shown, in prompts of so many tokens at most."""
+    room, told = examples.paraphrase.room, []
+    if tokens > room:
+        told.append(f"the words alone need {tokens} tokens where {room} may be taken")
     shown = float(np.mean(list(examples.shares.values())))
     if shown < 1.0:
         thinned = any(contract.sampling_rate is not None for contract in examples.table.info.signals.values())
         kept = "evenly spaced where there is a sampling rate" if thinned else "the first ones"
-        told.append(f"{shown:.0%} of the numbers, {kept}, to fit {examples.paraphrase.room} tokens")
+        told.append(f"{100 * shown:.2g}% of the numbers, {kept}, to fit {room} tokens")
     return told
 
 

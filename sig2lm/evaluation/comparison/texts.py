@@ -145,7 +145,7 @@ def draw_shots(table: Table, paraphrase: TextPromptSpec, seed: int = 0) -> Shots
     """Draw examples from the train split: as many of each label as fit, four at most, in a drawn order.
 
     Where not even one of each label fits, all are cut to an equal share of their samples; where that leaves fewer than
-    four samples of the longest signal, there are fewer examples than labels.
+    four samples of the longest signal, there are fewer examples than labels, or none.
     """
     rng = np.random.default_rng(seed)
     examples = TextExamples(table, "train", replace(paraphrase, room=_ENDLESS), seed=seed)
@@ -154,23 +154,36 @@ def draw_shots(table: Table, paraphrase: TextPromptSpec, seed: int = 0) -> Shots
         [int(rng.choice(np.flatnonzero(names == label))) for label in paraphrase.task.labels]
         for _ in range(_MOST_SHOTS)
     ]
-    longest = max(len(examples[int(row)].prompt.input_ids) for row in rng.integers(len(examples), size=_MEASURED_ROWS))
+    measured = [int(row) for row in rng.integers(len(examples), size=_MEASURED_ROWS)]
+    longest = _longest(examples, measured)
     each, fitting = len(paraphrase.task.labels), max(0, paraphrase.room // longest - 1)
-    rows = [row for drawn in rounds[: fitting // each] for row in drawn]
-    share = 1.0
+    rows, share = [row for drawn in rounds[: fitting // each] for row in drawn], 1.0
     if not rows:
-        rows, share = rounds[0], _share(paraphrase.room, longest, each)
-        fewest = _FEWEST_SAMPLES / max(signal.num_samples for signal in table.signals(examples.rows[0]).values())
-        while rows and share < fewest:
-            rows.pop()
-            share = _share(paraphrase.room, longest, len(rows))
+        rows, share = _cut(examples, measured, rounds[0], paraphrase.room)
     order = rng.permutation(len(rows))
     return Shots(tuple(turn for place in order for turn in _shown(examples, rows[place], share)), share)
 
 
-def _share(room: int, longest: int, shots: int) -> float:
-    """Which share of their samples examples and question can show; a part is left for what is not numbers."""
-    return min(1.0, 0.85 * room / ((shots + 1) * longest))
+def _cut(examples: TextExamples, measured: Sequence[int], rows: Sequence[int], room: int) -> tuple[list[int], float]:
+    """The first of some rows that fit before a question, as many as there can be, and the share of samples of each."""
+    longest_signal = max(signal.num_samples for signal in examples.table.signals(examples.rows[0]).values())
+    numbers = max(1, _longest(examples, measured) - _words(examples, measured, []))
+    for count in range(len(rows), 0, -1):
+        left = room - _words(examples, measured, rows[:count])
+        share = min(1.0, left / (numbers * (count + 1)))
+        if share >= _FEWEST_SAMPLES / longest_signal:
+            return list(rows[:count]), share
+    return [], 1.0
+
+
+def _longest(examples: TextExamples, rows: Sequence[int]) -> int:
+    return max(len(examples[row].prompt.input_ids) for row in rows)
+
+
+def _words(examples: TextExamples, rows: Sequence[int], shots: Sequence[int]) -> int:
+    """Tokens of a prompt with some examples that show hardly a number."""
+    turns = tuple(turn for shot in shots for turn in _shown(examples, shot, 0.0))
+    return _longest(replace(examples, paraphrase=replace(examples.paraphrase, room=1), shots=Shots(turns)), rows)
 
 
 def _shown(examples: TextExamples, row: int, share: float) -> tuple[Turn, Turn]:
