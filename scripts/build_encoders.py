@@ -11,7 +11,8 @@ encoder is copied into the package. `--left-out NAME` builds `movement` without 
 records what the encoder is worth there with the labels of one, three and ten people, beside training from scratch.
 `--judge` builds nothing and records what a linear probe reads from each shipped encoder about the test people of the
 data sets it learned from, beside the same encoder with random weights, and statistics of the window without an encoder;
-`--judge validation` says it of the validation people, by whom settings are chosen, and records nothing.
+`--judge validation` says it of the validation people, by whom settings are chosen, and records nothing. Rows of
+encoders that `--only` leaves out stay.
 """
 
 import argparse
@@ -25,7 +26,7 @@ from typing import Any
 
 import numpy as np
 from datasets import DatasetDict, concatenate_datasets
-from results import record
+from results import COMMIT, RESULTS, record
 from timing import machine
 from transformers import TrainerCallback
 
@@ -206,13 +207,12 @@ def build(name: str, arguments: argparse.Namespace, out: Path) -> Path:
     return out
 
 
-def judge(encoder: Path, table: Table, left_out: str, seeds: int) -> None:
+def judge(encoder: Path, table: Table, arguments: argparse.Namespace) -> None:
     """Record what few people's labels give on data that pretraining never saw."""
     people = len(set(table.data["train"]["subject"]))
     fractions = tuple(count / people for count in PEOPLE if count <= people)
-    report = probe_encoder(
-        table, load_encoder(encoder), ProbeSettings(fractions=fractions, seeds=seeds), progress=print
-    )
+    settings = ProbeSettings(fractions=fractions, seeds=arguments.seeds, least_steps=arguments.least_steps)
+    report = probe_encoder(table, load_encoder(encoder), settings, progress=print)
     rows = []
     for part in report["fractions"]:
         scores = {report["methods"][method]: found["macro_f1"]["mean"] for method, found in part["methods"].items()}
@@ -220,11 +220,12 @@ def judge(encoder: Path, table: Table, left_out: str, seeds: int) -> None:
     told = read_json(encoder / "train.json", "its record")
     learned = ", ".join(part["data set"] for part in told["data"]["sets"])
     record(
-        f"ready_encoder_{left_out}",
+        f"ready_encoder_{arguments.left_out}",
         rows,
-        f"Macro-F1 on {left_out}, which the pretraining of this movement encoder left out",
+        f"Macro-F1 on {arguments.left_out}, which the pretraining of this movement encoder left out",
         [
             f"mean of {report['settings']['seeds']} draws of people; test people: {report['sizes']['test']['people']}",
+            f"at least {settings.least_steps} steps of 64 windows for what is fine-tuned and from scratch",
             f"size {told['settings']['size']}, pretrained for {told['settings']['epochs']} epochs on {learned}",
         ],
     )
@@ -290,10 +291,15 @@ def judge_all(arguments: argparse.Namespace) -> None:
                     f"{arguments.judge} people": len(set(table.data[arguments.judge]["subject"])),
                     **found,
                     "pretraining epochs": record_of["settings"]["epochs"],
+                    "commit": COMMIT,
                 }
             )
             print(rows[-1], flush=True)
     if arguments.judge == "test":
+        known = read_json(RESULTS / "ready_encoders.json", "a benchmark")
+        fresh = {row["encoder"] for row in rows}
+        earlier = [row for row in known["rows"] if row["encoder"] not in fresh]
+        rows = [*({**row, "commit": row.get("commit", known["commit"])} for row in earlier), *rows]
         notes = ["linear probe on mean and maximum of the patches, fitted on all training people, frozen encoder"]
         record("ready_encoders", rows, "Encoders that ship, on people that they never saw", notes)
 
@@ -308,6 +314,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--left-out")
     parser.add_argument("--seeds", type=int, default=3, help="draws of people with --left-out")
+    parser.add_argument("--least-steps", type=int, default=300, help="of training on few people, with --left-out")
     parser.add_argument("--judge", nargs="?", const="test", choices=("validation", "test"))
     arguments = parser.parse_args()
     if arguments.judge:
@@ -318,7 +325,7 @@ def main() -> None:
         table = prepared(arguments.data, arguments.work, arguments.left_out)
         if table is None:
             raise SystemExit(f"expected {arguments.left_out} in '{arguments.data}' to judge on, found none; get it")
-        judge(encoder, table, arguments.left_out, arguments.seeds)
+        judge(encoder, table, arguments)
         return
     for name in arguments.only or RECIPES:
         built = build(name, arguments, arguments.work / "encoders" / name)
