@@ -7,10 +7,12 @@ alone (``--learn captions``; question: describe; answer: what the label says and
 captions and questions in other words (``--learn questions``). The eight closed questions are in no training example;
 what makes them answerable is what the LM knows of words. ``--learn nothing`` trains nothing and tells the LM the truth
 in words instead of a signal: what the LM can give at all. Written to docs/benchmarks/results: accuracy over test
-windows of people never seen, balanced over the answers, beside chance, and the same with signals shuffled.
+windows of people never seen, balanced over the answers, beside chance, the same by the LM's likelihoods
+alone (without calibration), and with signals shuffled.
 """
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,7 @@ from results import record
 from sig2lm.datasets import Table, fold, load_table
 from sig2lm.datasets.subset import spread_rows, take_rows
 from sig2lm.lm import FrozenLM
+from sig2lm.model.answer import Answer
 from sig2lm.model.signal_lm import SignalLM
 from sig2lm.templates.template import Template, load_template
 from sig2lm.templates.turns import Turn
@@ -48,6 +51,14 @@ def balanced(said: np.ndarray[Any, Any], truth: np.ndarray[Any, Any], choices: l
     return float(np.mean([(said[truth == choice] == choice).mean() for choice in choices]))
 
 
+def uncalibrated(model: SignalLM, answers: Sequence[Answer], question: str) -> np.ndarray[Any, Any]:
+    """What closed answers would be by the LM's likelihoods alone."""
+    choices = list(answers[0].probabilities or {})
+    asked = model.question(model.tasks[0], question, choices)
+    scores = np.log([list((answer.probabilities or {}).values()) for answer in answers]) / asked.scale
+    return np.array(choices)[(scores - np.array(asked.offsets or 0.0)).argmax(axis=1)]
+
+
 def asked(
     model: SignalLM, table: Table, split: str, rows: list[int], question: str, answers: dict[str, str]
 ) -> dict[str, Any]:
@@ -57,9 +68,11 @@ def asked(
     truth = np.array([answers[str(row["label"])] for row in chosen])
     choices = list(dict.fromkeys(answers.values()))
     signals = [table.signals(row)["motion"] for row in chosen]
-    said = np.array([answer.label for answer in model.ask_many(signals, question, choices, batch_size=32)])
+    answers_given = model.ask_many(signals, question, choices, batch_size=32)
+    said, likeliest = np.array([answer.label for answer in answers_given]), uncalibrated(model, answers_given, question)
     other = np.random.default_rng(0).permutation(len(signals))  # an answer depends on its own signal alone
-    found = {"balanced accuracy": balanced(said, truth, choices), "shuffled": balanced(said[other], truth, choices)}
+    found = {"balanced accuracy": balanced(said, truth, choices), "uncalibrated": balanced(likeliest, truth, choices)}
+    found |= {"shuffled": balanced(said[other], truth, choices)}
     return {"question, never trained": question, **found, "chance": 1 / len(choices), "windows": len(chosen)}
 
 

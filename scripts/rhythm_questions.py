@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+from bench_transfer import uncalibrated
 
 from sig2lm.datasets import Table
 from sig2lm.model.signal_lm import SignalLM
@@ -32,10 +33,12 @@ def rhythm(model: SignalLM, table: Table, split: str, numbers: list[int]) -> lis
     for question in (REGULAR, FAST):
         asked = [(row, right) for row in rows if (right := truth(question, row)) is not None]
         signals = [table.signals(data[row.number])[name] for row, _ in asked]
-        said = np.array([answer.label for answer in model.ask_many(signals, question, CHOICES, batch_size=16)])
+        answers = model.ask_many(signals, question, CHOICES, batch_size=16)
+        said, likeliest = np.array([answer.label for answer in answers]), uncalibrated(model, answers, question)
         right = np.array([one for _, one in asked])
         other = np.random.default_rng(0).permutation(len(said))  # an answer depends on its own signal alone
-        scores = {"balanced accuracy": _balanced(said, right), "shuffled": _balanced(said[other], right)}
+        scores = {"balanced accuracy": _balanced(said, right), "uncalibrated": _balanced(likeliest, right)}
+        scores |= {"shuffled": _balanced(said[other], right)}
         found.append(
             {"question": question, **scores, "chance": 0.5, "yes": int((right == "yes").sum()), "windows": len(said)}
         )

@@ -10,16 +10,19 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import torch
 
 from sig2lm.datasets import Table
 from sig2lm.encoder.compatibility import check_values
 from sig2lm.evaluation.controls import MEASURED
-from sig2lm.model.answer import Answer
+from sig2lm.model.answer import Answer, closed_answer
+from sig2lm.model.examples import Example
 from sig2lm.model.signal_lm import SignalLM
 from sig2lm.model.table_examples import SignalSource, TableExamples
 from sig2lm.quantities import Check, Measurement, check_numbers
 from sig2lm.templates.naming import named_label
 from sig2lm.templates.questions import KINDS, Kind
+from sig2lm.templates.task import Question, Task
 from sig2lm.training.curriculum import Curriculum
 from sig2lm.training.known import Known, known_rows
 from sig2lm.training.questions import Asked, is_refusal
@@ -118,19 +121,37 @@ def answer_all(
     task = model.task(put.info.signals)
     encoders = {name: model.branch(name).encoder for name in put.info.signals}
     examples = TableExamples(put, split, model.prompter(task), encoders, source=source)
-    together: dict[tuple[str, tuple[str, ...] | None], list[int]] = {}
+    together: dict[tuple[str, ...] | None, list[int]] = {}
     for number, one in enumerate(asked):
-        of_label = one.kind == "label"  # its words matter: the scores of labels are calibrated for them
-        together.setdefault((one.question if of_label else "", one.choices), []).append(number)
+        together.setdefault(one.choices, []).append(number)
     answers: dict[int, Answer] = {}
-    for (text, choices), members in together.items():
-        question = model.question(task, text, choices) if text else replace(model.question(task, "?"), choices=choices)
-        options = {} if choices else {"max_new_tokens": _NEW_TOKENS}
+    for choices, members in together.items():
         for start in range(0, len(members), batch_size):
             batch = members[start : start + batch_size]
             shown = [replace(examples[number], answer_ids=()) for number in batch]
-            answers |= dict(zip(batch, model.answer(shown, question, **options), strict=True))
+            if choices is None:
+                said = model.answer(shown, model.question(task, "?"), max_new_tokens=_NEW_TOKENS)
+            else:
+                said = _closed(model, task, shown, [asked[number] for number in batch])
+            answers |= dict(zip(batch, said, strict=True))
     return [answers[number] for number in range(len(asked))]
+
+
+@torch.no_grad()
+def _closed(model: SignalLM, task: Task, shown: Sequence[Example], asked: Sequence[Asked]) -> list[Answer]:
+    """Answer closed questions that have the same choices, each calibrated for its own words."""
+    model.eval()
+    questions = [_question(model, task, one) for one in asked]
+    scores = model.score(model.read(shown), questions[0].sentences)
+    return [closed_answer(question, row) for question, row in zip(questions, scores, strict=True)]
+
+
+def _question(model: SignalLM, task: Task, asked: Asked) -> Question:
+    """A closed question as a user would ask it; a choice among some labels as it stands, as each has its own words."""
+    if asked.kind != "label" and set(asked.choices or ()) <= set(task.labels):
+        return Question(task, asked.question, asked.choices)
+    alone = not asked.earlier and asked.beside is None
+    return model.question(task, asked.question, asked.choices, alone)
 
 
 def score_kind(answered: Sequence[Answered], known: Known) -> dict[str, float | None]:

@@ -22,6 +22,7 @@ from sig2lm.model.batches import batched
 from sig2lm.model.calibration import Calibration
 from sig2lm.model.conformal import Conformity
 from sig2lm.model.examples import Example, SignalInput
+from sig2lm.model.habits import spread
 from sig2lm.model.recordings import SignalIntake, Signals
 from sig2lm.model.reliance import NOTHING_OBSERVED, Reliance, changes
 from sig2lm.model.signal_branch import Branch
@@ -61,11 +62,20 @@ class QuestionAnswerer(SignalIntake):
         super().__init__(lm, branches, tasks)
         self.calibrations = dict(calibrations or {})
 
-    def question(self, task: Task, text: str | None = None, choices: Sequence[str] | None = None) -> Question:
+    def question(
+        self, task: Task, text: str | None = None, choices: Sequence[str] | None = None, alone: bool = True
+    ) -> Question:
         """Make a question of a task; see :meth:`ask` for what stands where nothing is given.
 
-        Where labels are asked for, their scores are calibrated (:mod:`sig2lm.model.calibration`); in words that are new
-        this takes as long as some further questions, once.
+        Where labels are asked for, their scores are calibrated (:mod:`sig2lm.model.calibration`); of other choices,
+        what the LM would say of any recording is taken out (:mod:`sig2lm.model.habits`). In words that are new this
+        takes as long as a dozen further questions, once.
+
+        Parameters
+        ----------
+        alone
+            Whether it is the first of a conversation and about one recording; else nothing is known of how choices
+            that are no labels are usually answered.
 
         Raises
         ------
@@ -77,8 +87,12 @@ class QuestionAnswerer(SignalIntake):
         text = text or task.template.question[0]
         closed = task.choices(text, choices)
         calibration = self.calibrations.get(self.tasks.index(task))
-        if calibration is None or closed is None or not set(closed) <= set(task.labels):
+        if calibration is None or closed is None:
             return Question(task, text, closed)
+        if not set(closed) <= set(task.labels):
+            asked = Question(task, text, closed)
+            unusual = calibration.unusual(self, self.prompter(task), text, asked.sentences) if alone else None
+            return asked if unusual is None else replace(asked, offsets=unusual.bias)
         adjustment = calibration.adjustment(self, self.prompter(task), text)
         bias = dict(zip(task.labels, adjustment.bias, strict=True))
         return Question(task, text, closed, tuple(bias[choice] for choice in closed), adjustment.scale)
@@ -104,7 +118,9 @@ class QuestionAnswerer(SignalIntake):
             Any text; the template's first question by default.
         choices
             The closed answers to choose among. Without them, a question that is the template's own is answered with the
-            model's labels, and any other with free text.
+            model's labels, and any other with free text. Where they are no labels, and the run keeps recordings, the
+            answer is the choice that is likelier than it is for these, not the likeliest
+            (:mod:`sig2lm.model.habits`).
         facts
             What else is known, for templates that tell it: ``{"age": "67"}``.
         coverage
@@ -149,7 +165,8 @@ class QuestionAnswerer(SignalIntake):
         clock = ArrayClock.taken_from(options)
         named = [self.named(signals, clock) for signals in recordings]
         task = self.task(named[0])
-        asked = self.question(task, question, choices)
+        alone = not any(len(signals) > 1 for one in named for signals in one.values())
+        asked = self.question(task, question, choices, alone)
         check_options(asked, options)
         conformity = None if coverage is None else self.conformity(asked, coverage)
         told = [self.checked_facts(task, known) for known in (facts if facts is not None else [{}] * len(recordings))]
@@ -163,7 +180,7 @@ class QuestionAnswerer(SignalIntake):
         answers = []
         for batch in batched(examples, batch_size):
             for example, answer in zip(batch, self.answer(batch, asked, **options), strict=True):
-                if asked.offsets is not None or len(recordings) == 1:  # others would take as long again
+                if asked.calibrated_labels or len(recordings) == 1:  # others would take as long again
 
                     def write(others: Mapping[SignalPlace, SignalInput]) -> Example:
                         return prompter.example(others, asked.text, fields=told[0])
@@ -291,14 +308,14 @@ class QuestionAnswerer(SignalIntake):
         places: Sequence[SignalPlace],
         write: WriteExample,
     ) -> float:
-        if question.offsets is not None:  # of labels it is known from the start
+        if question.calibrated_labels:  # it is known from the start
             labels = [question.task.labels.index(choice) for choice in question.choices or ()]
             mean = calibration.answers[:, labels].mean(axis=0)
             return float(mean[(question.choices or ()).index(answer.label or "")] / mean.sum())
         kept = calibration.recordings
         others = [
             {place: kept[(row + place.index) % len(kept)][place.name] for place in places}
-            for row in range(0, len(kept), -(-len(kept) // _OTHERS))
+            for row in spread(kept, _OTHERS)
         ]
         return float(self.log_odds(self.read([write(one) for one in others]), question, answer).sigmoid().mean())
 

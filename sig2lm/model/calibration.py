@@ -9,7 +9,7 @@ since they may be few and have one label more often than others. For the same re
 they are few: windows of a person are alike, so that a person counts for some windows, however many there are. And a few
 training recordings stay with the run, encoded and without labels: for a new paraphrase, bias and temperature are fitted
 to answer about these as the paraphrases of training do. (Batch calibration, Zhou et al. 2023, arXiv:2309.17249, needs
-no labels either, but makes all labels equally likely.)
+no labels either, but makes all labels equally likely: :mod:`sig2lm.model.habits`, for choices that are no labels.)
 """
 
 import json
@@ -28,8 +28,9 @@ from torch import Tensor
 
 from sig2lm.model.batches import stack_recordings
 from sig2lm.model.conformal import Conformity
-from sig2lm.model.examples import Example, Prompter, SignalInput
+from sig2lm.model.examples import Example, Prompter, SignalInput, compared
 from sig2lm.model.fusion import SignalFusion
+from sig2lm.model.habits import habit, spread
 from sig2lm.model.measured import Facts
 from sig2lm.model.reliance import RelianceRule, right_changes, unanswerable_changes
 from sig2lm.model.table_examples import TableExamples, encode_values
@@ -92,6 +93,8 @@ class Calibration:
         What label sets of a stated coverage rest on (:mod:`sig2lm.model.conformal`); None without validation people.
     reliance
         When an answer rests on its signal (:mod:`sig2lm.model.reliance`); None without validation people or recordings.
+    others
+        For other closed questions, by words and choices; remembered, and never stored.
     """
 
     average: Adjustment
@@ -100,6 +103,7 @@ class Calibration:
     answers: Array = field(default_factory=lambda: np.zeros((0, 0)))
     conformity: Conformity | None = None
     reliance: RelianceRule | None = None
+    others: dict[tuple[str, tuple[str, ...]], Adjustment] = field(default_factory=dict)
 
     def adjustment(self, fusion: SignalFusion, prompter: Prompter, paraphrase: str) -> Adjustment:
         """Return what to do with the scores when the question is put in these words; remembered."""
@@ -111,6 +115,25 @@ class Calibration:
             scores = label_scores(fusion, prompter, self.recordings, paraphrase)
             self.known[paraphrase] = fit(scores, self.answers, self.average)
         return self.known[paraphrase]
+
+    def unusual(
+        self, fusion: SignalFusion, prompter: Prompter, question: str, sentences: Sequence[str]
+    ) -> Adjustment | None:
+        """Return what to do with the scores of choices that are no labels (:mod:`sig2lm.model.habits`); remembered.
+
+        None where no recordings are kept, and where the prompt states what the question compares: then the answer
+        stands there, and one that nearly all recordings have in common is no habit.
+        """
+        shown = [_placed(self.recordings[row]) for row in spread(self.recordings)]
+        if not shown or compared(prompter.task.template, shown[0], question):
+            return None
+        key = question, tuple(sentences)
+        if key not in self.others:
+            if len(self.others) >= _REMEMBERED:
+                self.others.clear()
+            taken = habit(_read(fusion, prompter, [prompter.example(one, question) for one in shown], sentences))
+            self.others[key] = Adjustment(tuple((taken.mean() - taken).tolist()))
+        return self.others[key]
 
     def tensors(self, paraphrases: Sequence[str]) -> dict[str, Tensor]:
         """Return everything as tensors, to be stored, with what is known of some paraphrases.
@@ -286,11 +309,12 @@ def label_scores(
     sentences: Sequence[str] | None = None,
 ) -> Array:
     """Return the log-likelihood (N, M) of each label, or other sentence, when the question is put in these words."""
-    examples = [
-        prompter.example({SignalPlace(name): recording for name, recording in one.items()}, paraphrase)
-        for one in recordings
-    ]
+    examples = [prompter.example(_placed(one), paraphrase) for one in recordings]
     return _read(fusion, prompter, examples, sentences)
+
+
+def _placed(recordings: Mapping[str, SignalInput]) -> dict[SignalPlace, SignalInput]:
+    return {SignalPlace(name): recording for name, recording in recordings.items()}
 
 
 def _scored(fusion: SignalFusion, examples: TableExamples) -> tuple[Array, Array, list[str]]:

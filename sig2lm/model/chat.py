@@ -72,7 +72,8 @@ class Chat:
 
     def ask(self, question: str | None = None, choices: Sequence[str] | None = None, **options: Any) -> Answer:
         """Ask, hear the answer, and remember both; arguments as :meth:`SignalLM.ask`."""
-        asked = self.model.question(self.task, question, choices)
+        alone = not self.turns and not any(place.index for place in self._recordings)
+        asked = self.model.question(self.task, question, choices, alone)
         check_options(asked, options)
         if self.turns:  # what came before sways the answer too, and nothing is known of how
             asked = replace(asked, offsets=None)

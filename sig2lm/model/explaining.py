@@ -79,9 +79,9 @@ def explain(
     clock = ArrayClock.taken_from(options)
     named = model.named(signals, clock)
     task = model.task(named)
-    asked = model.question(task, question, choices)
-    check_options(asked, options)
     recordings, known = model.recordings(named), model.checked_facts(task, facts or {})
+    asked = model.question(task, question, choices, alone=not any(place.index for place in recordings))
+    check_options(asked, options)
     example = model.example(task, recordings, asked.text, known)
     answer = model.answer([example], asked, **options)[0]
 

@@ -245,7 +245,8 @@ class Engine:
     @torch.no_grad()
     def _prepare(self, job: Job) -> _Ready:
         ask, lm = job.ask, self._model.lm
-        question = self._model.question(ask.task, ask.question, ask.choices)
+        alone = ask.is_first and not any(place.index for place in ask.recordings)
+        question = self._model.question(ask.task, ask.question, ask.choices, alone)
         if question.choices is None:
             check_options(question, ask.options or {})
         if ask.coverage is not None:
@@ -297,7 +298,7 @@ class Engine:
     def _relying(self, one: _Ready, answer: Answer) -> Answer:
         """An answer with whether it relies on its signal: of labels, and where it is asked for, as it takes longer."""
         ask, model = one.job.ask, self._model
-        if one.question.offsets is None and not ask.reliance:
+        if not one.question.calibrated_labels and not ask.reliance:
             return answer
 
         def write(recordings: Mapping[SignalPlace, SignalInput]) -> Example:

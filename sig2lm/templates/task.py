@@ -62,7 +62,7 @@ class Question:
         The closed answers to choose among; None for free text.
     offsets, scale
         What is added to the score of each choice (None for nothing), and by what the sum is multiplied: see
-        :mod:`sig2lm.model.calibration`.
+        :mod:`sig2lm.model.calibration` for labels, :mod:`sig2lm.model.habits` for other choices.
     """
 
     task: Task
@@ -75,6 +75,11 @@ class Question:
     def sentences(self) -> list[str]:
         """How the LM says each choice."""
         return [self.task.sentence(choice) for choice in self.choices or ()]
+
+    @property
+    def calibrated_labels(self) -> bool:
+        """Whether its choices are labels with calibrated scores."""
+        return self.offsets is not None and set(self.choices or ()) <= set(self.task.labels)
 
 
 def check_tasks(tasks: Sequence[Task], signals: Sequence[str]) -> None:

@@ -57,6 +57,13 @@ def stated(signal: Signal) -> str:
     return f"Measured: movement intensity {facts['movement intensity'].stated}, ENMO {facts['ENMO'].stated}."
 
 
+def test_the_answer_to_a_comparison_that_is_stated_is_not_judged_beside_other_recordings(model: SignalLM) -> None:
+    task, choices = model.tasks[0], ["yes", "no"]
+    name = task.template.measured[0]
+    assert model.question(task, f"Is the {name} high?", choices).offsets is not None
+    assert model.question(task, f"Is the {name} above 1?", choices).offsets is None
+
+
 def test_a_prompt_states_what_its_own_signals_carry_and_nothing_else() -> None:
     model, question = model_of_motion(), "Which?"
     recordings = model.recordings(motion(seed=1))
