@@ -313,8 +313,9 @@ def test_mistakes_leave_nothing_behind(run: Path, tmp_path: Path) -> None:
 def test_ctrl_c_ends_the_command_and_leaves_no_file(run: Path, tmp_path: Path) -> None:
     save_signal(motion(64 * 40_000), tmp_path / "long.npz")
     out = tmp_path / "rows" / "labels.csv"
-    command = ["annotate", run / "run", "--signal", tmp_path / "long.npz", "--out", out]
-    with subprocess.Popen([sys.executable, "-m", "sig2lm", *map(str, command)], stderr=subprocess.PIPE) as process:
+    command = [sys.executable, "-m", "sig2lm", "annotate", run / "run", "--signal", tmp_path / "long.npz", "--out", out]
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # tests in the background inherit that it is ignored
+    with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
         while not list(out.parent.glob(".labels.csv.*.partial")):
             assert process.poll() is None
             time.sleep(0.02)
