@@ -162,7 +162,8 @@ def by_trees(table: Table, without: dict[str, Table], keep: Path) -> Answers:
     def describe(one: Table, split: str) -> Numbers:
         (missing,) = [sensor for sensor, other in {COMPLETE: table, **without}.items() if other is one]
         place = keep / f"features-{missing.replace(', ', '-')}.npy"
-        return np.load(place)[one.data[split][NUMBER]]  # type: ignore[no-any-return]
+        features: Numbers = np.load(place)[one.data[split][NUMBER]]
+        return features
 
     return read_by(describe, answer_by_trees, table, without)
 
@@ -180,9 +181,14 @@ def ways_of(
         ("extra trees on hand features", ""): lambda: by_trees(table, without, arguments.keep),
     }
     for name, start in starts.items():
-        ways[name, "frozen"] = lambda start=start: frozen(start(), table, without)  # type: ignore[misc]
-        ways[name, "fine-tuned"] = lambda start=start: tuned(start(), table, without, settings)  # type: ignore[misc]
+        ways[name, "frozen"] = partial(_of, start, frozen, table, without)
+        ways[name, "fine-tuned"] = partial(_of, start, tuned, table, without, settings)
     return ways
+
+
+def _of(start: Callable[[], SignalEncoder], answer: Callable[..., Answers], *others: Any) -> Answers:
+    """What is answered by an encoder that is only begun then."""
+    return answer(start(), *others)
 
 
 def kept(place: Path, answer: Callable[[], Answers]) -> Answers:

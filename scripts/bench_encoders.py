@@ -10,12 +10,13 @@ window as a whole. ``--intervals`` finds the beats in the table's ECG and measur
 both as two named signals; ``--rate`` brings sampled signals, all or one by name, to another rate first.
 
 ``--folds 5`` divides the table by subject as `sig2lm cross-validate` does, so that everybody is tested once by what
-learned from others: scores of all answers together, and macro-F1 of each fold. ``--keep`` writes the answers of each
-fold, and hand features, into a folder and takes what lies there. Rows go to
+learned from others: scores of all answers together, macro-F1 and AUROC of each fold, and the mean of these.
+``--keep`` writes the answers of each fold, and hand features, into a folder and takes what lies there. Rows go to
 docs/benchmarks/results/encoders_NAME.json; those of other settings stay.
 """
 
 import argparse
+import math
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -156,14 +157,18 @@ def numbered(table: Table) -> Table:
 
 
 def in_folds(table: Table, learn: Callable[[Table], tuple[Row, Answers]], folds: int, keep: Path | None) -> Row:
-    """A row of what learns again in each fold: the scores of all answers, and macro-F1 of each fold."""
+    """A row of what learns again in each fold: the scores of all answers, of each fold, and the mean of these."""
     parts = [kept(learning_fold(table, number, folds), learn, keep, number) for number in range(1, folds + 1)]
     row = dict(parts[0][0])
     for key in ("seconds", "processor seconds"):
         row[key] = sum(one[key] for one, _ in parts)
-    of_folds = [found(answers[1])["macro_f1"] for _, answers in parts]
     row |= judged(Predictions.pooled(answers) for answers in zip(*(answers for _, answers in parts), strict=True))
-    return row | {"test macro_f1 of folds": ", ".join(f"{value:.3f}" for value in of_folds)}
+    of_folds = [found(answers[1]) for _, answers in parts]
+    for score in ("macro_f1", "auroc"):
+        values = [math.nan if one[score] is None else one[score] for one in of_folds]
+        row[f"test {score} of folds"] = ", ".join(f"{value:.3f}" for value in values)
+        row[f"test {score}, mean of folds"] = round(float(np.mean(values)), 4)
+    return row
 
 
 def kept(
@@ -177,7 +182,7 @@ def kept(
         if place is None:
             return row, answers
         answered = [{"truth": one.truth.tolist(), "probabilities": one.probabilities.tolist()} for one in answers]
-        write_json(place, {"row": row, "answers": answered})
+        write_json(place, {"row": row | {"commit": COMMIT}, "answers": answered})
     content = read_json(place, "what a fold answered")
     answers = [
         Predictions(
@@ -273,7 +278,7 @@ def main() -> None:
     earlier = read_json(known, "a benchmark")["rows"] if known.is_file() else []
     fresh = {_setting(row) for row in rows}
     how = {"batch size": arguments.batch_size, "learning rate": arguments.learning_rate, "commit": COMMIT}
-    rows = [*(row for row in earlier if _setting(row) not in fresh), *(row | how for row in rows)]
+    rows = [*(row for row in earlier if _setting(row) not in fresh), *(how | row for row in rows)]
     sizes = ", ".join(f"{len(table.data[split])} {split}" for split in ("train", *SPLITS))
     notes = [f"windows: {sizes}; with folds all of them; the command is that of the last rows"]
     print(record(name, rows, f"Encoders without an LM on {table.info.name}", notes))

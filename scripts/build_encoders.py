@@ -1,6 +1,7 @@
 """Pretrain the encoders that ship with the package, each on several public data sets together, without labels.
 
     python scripts/build_encoders.py DATA WORK [--only movement] [--minutes 4] [--left-out wisdm_watch] [--judge [test]]
+                                               [--few-labels wisdm_watch]
 
 DATA holds the data sets in their official layouts, each in a folder of its name (`motionsense`, `afdb`, ...); those
 that a recipe wants and that are not there are left out, and the card says which were used. Every data set is brought to
@@ -9,6 +10,8 @@ on its other people stay honest. Epochs are as many as `--minutes` of processor 
 Prepared tables and finished encoders stay in WORK and are not made again, so that it can be interrupted; a finished
 encoder is copied into the package. `--left-out NAME` builds `movement` without a data set instead, ships nothing, and
 records what the encoder is worth there with the labels of one, three and ten people, beside training from scratch.
+`--few-labels NAME` builds nothing and records what the shipped `movement` is worth on a data set whose windows it has
+learned from, with the labels of a tenth of the people, also with self-training on the windows of the others, and of all.
 `--judge` builds nothing and records what a linear probe reads from each shipped encoder about the test people of the
 data sets it learned from, beside the same encoder with random weights, and statistics of the window without an encoder;
 `--judge validation` says it of the validation people, by whom settings are chosen, and records nothing. Rows of
@@ -207,28 +210,33 @@ def build(name: str, arguments: argparse.Namespace, out: Path) -> Path:
     return out
 
 
-def judge(encoder: Path, table: Table, arguments: argparse.Namespace) -> None:
-    """Record what few people's labels give on data that pretraining never saw."""
+def judge(encoder: Path, name: str, arguments: argparse.Namespace) -> None:
+    """Record what few people's labels of a data set give, which pretraining either saw without them or left out."""
+    table = prepared(arguments.data, arguments.work, name)
+    if table is None:
+        raise SystemExit(f"expected {name} in '{arguments.data}' to judge on, found none; get it")
+    told = read_json(encoder / "train.json", "its record")
+    learned = ", ".join(part["data set"] for part in told["data"]["sets"])
     people = len(set(table.data["train"]["subject"]))
-    fractions = tuple(count / people for count in PEOPLE if count <= people)
-    settings = ProbeSettings(fractions=fractions, seeds=arguments.seeds, least_steps=arguments.least_steps)
+    settings = ProbeSettings(seeds=arguments.seeds, least_steps=arguments.least_steps)
+    if arguments.left_out:
+        place, how = "ready_encoder", "which the pretraining of this movement encoder left out"
+        fractions = tuple(count / people for count in PEOPLE if count <= people)
+        settings = replace(settings, fractions=fractions)
+    else:
+        place, how = "few_labels", "whose training people's windows this movement encoder has seen without labels"
+        settings = replace(settings, fractions=(0.1, 1.0), self_training=True)
     report = probe_encoder(table, load_encoder(encoder), settings, progress=print)
     rows = []
     for part in report["fractions"]:
         scores = {report["methods"][method]: found["macro_f1"]["mean"] for method, found in part["methods"].items()}
         rows.append({"people with labels": part["people"][0], **scores})
-    told = read_json(encoder / "train.json", "its record")
-    learned = ", ".join(part["data set"] for part in told["data"]["sets"])
-    record(
-        f"ready_encoder_{arguments.left_out}",
-        rows,
-        f"Macro-F1 on {arguments.left_out}, which the pretraining of this movement encoder left out",
-        [
-            f"mean of {report['settings']['seeds']} draws of people; test people: {report['sizes']['test']['people']}",
-            f"at least {settings.least_steps} steps of 64 windows for what is fine-tuned and from scratch",
-            f"size {told['settings']['size']}, pretrained for {told['settings']['epochs']} epochs on {learned}",
-        ],
-    )
+    notes = [
+        f"mean of {report['settings']['seeds']} draws of people; test people: {report['sizes']['test']['people']}",
+        f"at least {settings.least_steps} steps of 64 windows for what is fine-tuned and from scratch",
+        f"size {told['settings']['size']}, pretrained for {told['settings']['epochs']} epochs on {learned}",
+    ]
+    record(f"{place}_{name}", rows, f"Macro-F1 on {name}, {how}", notes)
 
 
 def statistics_of(encoder: SignalEncoder, windows: WindowDataset, rows: list[int]) -> Features:
@@ -313,8 +321,9 @@ def main() -> None:
     parser.add_argument("--size", default="small")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--left-out")
-    parser.add_argument("--seeds", type=int, default=3, help="draws of people with --left-out")
-    parser.add_argument("--least-steps", type=int, default=300, help="of training on few people, with --left-out")
+    parser.add_argument("--few-labels", metavar="NAME")
+    parser.add_argument("--seeds", type=int, default=3, help="draws of people with --left-out and --few-labels")
+    parser.add_argument("--least-steps", type=int, default=300, help="of training on few people, likewise")
     parser.add_argument("--judge", nargs="?", const="test", choices=("validation", "test"))
     arguments = parser.parse_args()
     if arguments.judge:
@@ -322,10 +331,10 @@ def main() -> None:
         return
     if arguments.left_out:
         encoder = build("movement", arguments, arguments.work / "encoders" / f"movement-without-{arguments.left_out}")
-        table = prepared(arguments.data, arguments.work, arguments.left_out)
-        if table is None:
-            raise SystemExit(f"expected {arguments.left_out} in '{arguments.data}' to judge on, found none; get it")
-        judge(encoder, table, arguments)
+        judge(encoder, arguments.left_out, arguments)
+        return
+    if arguments.few_labels:
+        judge(pocket_encoder("movement"), arguments.few_labels, arguments)
         return
     for name in arguments.only or RECIPES:
         built = build(name, arguments, arguments.work / "encoders" / name)

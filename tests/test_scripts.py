@@ -138,6 +138,8 @@ def shipped_encoders(home: Home, out: Path) -> None:
         )
         options = ("--only", "movement", "--minutes", "0.01", "--size", "tiny")
         call("build_encoders", out / "data", out / "work", *options)
+        few = ("--few-labels", "motionsense", "--seeds", "1", "--least-steps", "2")
+        call("build_encoders", out / "data", out / "work", *few)
     assert (out / "shipped" / "movement" / "encoder.safetensors").is_file()
 
 

@@ -27,7 +27,16 @@ from sig2lm.errors import CheckpointError, DatasetError
 from sig2lm.metrics import Predictions, label_numbers, scores
 from sig2lm.pretraining.augmentations import Compose, default_pipeline
 from sig2lm.pretraining.classifier import Classifier
-from sig2lm.pretraining.optimisation import AverageWeights, Device, Say, Schedule, quiet, run, training_arguments
+from sig2lm.pretraining.optimisation import (
+    LEAST_STEPS,
+    AverageWeights,
+    Device,
+    Say,
+    Schedule,
+    quiet,
+    run,
+    training_arguments,
+)
 from sig2lm.pretraining.windows import WindowDataset
 from sig2lm.signals import Contract
 
@@ -66,9 +75,9 @@ class FineTuneSettings:
     average: float = 0.98
     device: Device = "auto"
 
-    def planned(self, windows: int) -> Self:
-        """Return these settings with the epochs that so many windows take."""
-        return replace(self, epochs=Schedule.plan(windows, self.batch_size, self.epochs, usual=5).epochs)
+    def planned(self, windows: int, least: int = LEAST_STEPS) -> Self:
+        """Return these settings with the epochs that so many windows take; ``least`` steps where none are named."""
+        return replace(self, epochs=Schedule.plan(windows, self.batch_size, self.epochs, usual=5, least=least).epochs)
 
 
 class NumberedWindows(torch.utils.data.Dataset[Row]):

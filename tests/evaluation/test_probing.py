@@ -24,6 +24,7 @@ from sig2lm.evaluation.probing import ProbeSettings, probe_encoder
 from sig2lm.evaluation.probing.classifiers import linear_probe, nearest_neighbours
 from sig2lm.evaluation.probing.features import untrained, window_features
 from sig2lm.evaluation.probing.fractions import nested_rows
+from sig2lm.evaluation.probing.training import Training
 from sig2lm.pages.probing import to_html
 from sig2lm.pretraining.fine_tuning import FineTuneSettings
 from sig2lm.pretraining.windows import WindowDataset
@@ -119,6 +120,12 @@ def test_classifiers_leave_what_was_never_taught_at_zero() -> None:
         np.testing.assert_allclose(found.sum(1), 1.0)
         assert (found[:, 1] == 0.0).all()
         assert (found.argmax(1) == asked).all()
+
+
+@pytest.mark.parametrize(("least", "epochs"), [(0, 5.0), (60, 30.0), (300, 150.0)])
+def test_training_is_as_long_as_its_least_steps_where_labels_are_few(least: int, epochs: float) -> None:
+    training = Training(("sitting", "walking"), "test", FineTuneSettings(batch_size=16), least)
+    assert training.long_enough(windows=32).epochs == epochs
 
 
 def test_neighbours_vote_with_their_similarity() -> None:

@@ -39,7 +39,7 @@ class Training:
         Tables are of the encoder's signal only, all rows labelled.
         """
         (name,) = table.info.signals
-        model = fine_tune(table, {name: copy.deepcopy(encoder)}, self.labels, self._long_enough(len(rows)), rows)
+        model = fine_tune(table, {name: copy.deepcopy(encoder)}, self.labels, self.long_enough(len(rows)), rows)
         return [classify(model, test, self.split, self.labels) for test in tests]
 
     def self_trained(self, encoder: PatchEncoder, table: Table, rows: Sequence[int]) -> Features:
@@ -48,13 +48,12 @@ class Training:
         Teacher, student and the student's fine-tuning all take at least ``least_steps``.
         """
         (name,) = table.info.signals
-        between = self._long_enough(len(table.data["train"])).epochs
-        further = SelfTrainingSettings(epochs=between, tuning=self._long_enough(len(rows)))
+        between = self.long_enough(len(table.data["train"])).epochs
+        further = SelfTrainingSettings(epochs=between, tuning=self.long_enough(len(rows)))
         model, _ = self_train(table, {name: copy.deepcopy(encoder)}, self.labels, further, rows)
         return classify(model, table, self.split, self.labels)
 
-    def _long_enough(self, windows: int) -> FineTuneSettings:
-        steps = math.ceil(windows / self.tuning.batch_size)
-        return replace(
-            self.tuning, epochs=max(self.tuning.planned(windows).epochs or 0.0, math.ceil(self.least_steps / steps))
-        )
+    def long_enough(self, windows: int) -> FineTuneSettings:
+        """The optimisation of so many windows."""
+        planned, steps = self.tuning.planned(windows, self.least_steps), math.ceil(windows / self.tuning.batch_size)
+        return replace(planned, epochs=max(planned.epochs or 0.0, math.ceil(self.least_steps / steps)))
