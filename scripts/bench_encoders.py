@@ -28,6 +28,7 @@ import numpy as np
 import torch
 from datasets import DatasetDict, Features, List, Value
 from results import COMMIT, RESULTS, record
+from rhythm_scores import rhythm_scores
 
 from sig2lm.datasets import Table, load_table
 from sig2lm.encoder import SignalEncoder
@@ -45,7 +46,6 @@ from sig2lm.signals import Contract
 
 SPLITS = ("validation", "test")
 NUMBER = "number"  # column: of a row in the whole table
-RHYTHMS = ("normal sinus rhythm", "atrial fibrillation", "other rhythm")
 
 
 Row = dict[str, Any]
@@ -206,27 +206,7 @@ def judged(answers: Any) -> dict[str, float]:
 
 def found(predictions: Predictions) -> dict[str, float | None]:
     told = scores(predictions)
-    kept = {name: told[name] for name in ("macro_f1", "accuracy", "auroc")}
-    if not set(RHYTHMS) <= set(predictions.labels):
-        return kept
-    numbers = [predictions.labels.index(label) for label in RHYTHMS]
-    answers = predictions.probabilities.argmax(1)
-    f1 = [
-        2
-        * ((answers == n) & (predictions.truth == n)).sum()
-        / max(1, (answers == n).sum() + (predictions.truth == n).sum())
-        for n in numbers
-    ]
-    normal, fibrillation = numbers[:2]
-    rows = np.isin(predictions.truth, (normal, fibrillation))
-    two = predictions.probabilities[rows][:, [normal, fibrillation]]
-    binary = Predictions(
-        RHYTHMS[:2],
-        (predictions.truth[rows] == fibrillation).astype(int),
-        two / two.sum(1, keepdims=True),
-        predictions.subjects[rows],
-    )
-    return kept | {"challenge": float(np.mean(f1)), "af_normal_auroc": scores(binary)["auroc"]}
+    return {name: told[name] for name in ("macro_f1", "accuracy", "auroc")} | rhythm_scores(predictions)
 
 
 def _setting(row: dict[str, Any]) -> tuple[Any, ...]:

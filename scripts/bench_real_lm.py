@@ -4,8 +4,8 @@
 
 TABLE is a prepared table, ENCODERS a folder with an encoder for each signal (``ENCODERS/motion``), or ``ENCODERS``
 itself for one signal; where it does not exist, encoders are pretrained on the training people there
-(``--pretrain-epochs 0``: from scratch) and learn their labels. OUT is a new folder for the run. ``--fold K`` divides
-the subjects again. Written are ``docs/benchmarks/results/real-lm-NAME*.json``: scores on ``--questions`` test windows,
+(``--pretrain-epochs 0``: from scratch) and learn their labels; ``--rate`` brings sampled signals to another rate first.
+OUT is a new folder for the run. ``--fold K`` divides the subjects again. Written are ``docs/benchmarks/results/real-lm-NAME*.json``: scores on ``--questions`` test windows,
 spread over labels and subjects, with signals shuffled, zeroed and absent, the linear probe of the encoder without any
 LM, seconds of training and of an answer, peak memory, gradient norms and losses, and ten free answers about test
 windows drawn by seed.
@@ -20,7 +20,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from bench_encoders import at_rates
 from results import record
+from rhythm_scores import rhythm_scores
 from transformers import set_seed
 
 from sig2lm.cli.loading import template_for
@@ -28,8 +30,9 @@ from sig2lm.datasets import Table, fold, load_table
 from sig2lm.datasets.subset import take_rows
 from sig2lm.encoder import SignalEncoder
 from sig2lm.encoder.checkpoint import save_encoder
+from sig2lm.encoder.tables import as_encoders_read
 from sig2lm.evaluation.classifier import evaluate_classifier
-from sig2lm.evaluation.evaluate import evaluate
+from sig2lm.evaluation.evaluate import Evaluation, evaluate
 from sig2lm.files import read_json
 from sig2lm.lm import FrozenLM
 from sig2lm.model.signal_lm import SignalLM
@@ -93,15 +96,15 @@ def free_answers(model: SignalLM, table: Table, seed: int) -> list[dict[str, Any
     return found
 
 
-def ways(report: dict[str, Any], encoders: Path, table: Table) -> list[tuple[str, dict[str, Any]]]:
+def ways(evaluation: Evaluation, encoders: Path, table: Table) -> list[tuple[str, dict[str, Any]]]:
     """The run, the same with no or other signals, and the encoder without an LM."""
+    report = evaluation.report
     controls = [(f"signals {name.replace('_', ' ')}", scores) for name, scores in report["controls"].items()]
     rivals = [("linear probe of the encoder, no LM", report["probe"])]
     if is_classifier(encoders):
-        rivals.insert(
-            0, ("the fine-tuned encoder, no LM", evaluate_classifier(load_classifier(encoders), table).report)
-        )
-    return [("the LM", report), *controls, *rivals]
+        alone = evaluate_classifier(load_classifier(encoders), table)
+        rivals.insert(0, ("the fine-tuned encoder, no LM", alone.report | rhythm_scores(alone.predictions)))
+    return [("the LM", report | rhythm_scores(evaluation.predictions)), *controls, *rivals]
 
 
 def scores_row(name: str, found: dict[str, Any]) -> dict[str, Any]:
@@ -109,6 +112,7 @@ def scores_row(name: str, found: dict[str, Any]) -> dict[str, Any]:
     return {
         "": name,
         **{key: found.get(key) for key in ("macro_f1", "accuracy", "auroc", "ece")},
+        **{key: found[key] for key in ("challenge", "af_normal_auroc") if key in found},
         "macro_f1 from": interval[0],
         "to (95 %)": interval[1],
     }
@@ -143,6 +147,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=float)
     parser.add_argument("--augment", type=float, default=0.5)
     parser.add_argument("--lora-rank", type=int, default=0)
+    parser.add_argument("--rate", action="append", default=[], metavar="[NAME=]HZ")
     parser.add_argument("--architecture", help="of encoders that are learned here; by default what suits the signal")
     parser.add_argument("--pretrain-epochs", type=int, default=2)
     parser.add_argument("--fine-tune-epochs", type=float)
@@ -151,6 +156,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     whole = load_table(arguments.table)
+    if arguments.rate:
+        whole = as_encoders_read(whole, at_rates(whole.info.signals, arguments.rate))
     divided = whole if arguments.fold is None else fold(whole, arguments.fold, FOLDS)
     table = take_rows(take_rows(divided, "test", arguments.questions), "validation", arguments.questions)
     if not arguments.encoders.exists():
@@ -174,11 +181,12 @@ def main() -> None:
     )
     trained = time.perf_counter() - started
     print(f"{outcome.steps} steps, {trained:.0f} s with alignment and calibration; {outcome.losses}", flush=True)
-    report = evaluate(outcome.model, table, batch_size=32, progress=lambda text: print(text, flush=True)).report
+    evaluation = evaluate(outcome.model, table, batch_size=32, progress=lambda text: print(text, flush=True))
+    report = evaluation.report
     training = read_json(arguments.out / "train.json", "a run")
     path = record(
         f"real-lm-{arguments.name}",
-        [scores_row(name, found) for name, found in ways(report, arguments.encoders, table)],
+        [scores_row(name, found) for name, found in ways(evaluation, arguments.encoders, table)],
         f"{table.info.name}: {arguments.lm} reads {report['examples']} windows of people it has not seen",
         notes(outcome, training, report, trained),
     )

@@ -10,8 +10,8 @@ on its other people stay honest. Epochs are as many as `--minutes` of processor 
 Prepared tables and finished encoders stay in WORK and are not made again, so that it can be interrupted; a finished
 encoder is copied into the package. `--left-out NAME` builds `movement` without a data set instead, ships nothing, and
 records what the encoder is worth there with the labels of one, three and ten people, beside training from scratch.
-`--few-labels NAME` builds nothing and records what the shipped `movement` is worth on a data set whose windows it has
-learned from, with the labels of a tenth of the people, also with self-training on the windows of the others, and of all.
+`--few-labels NAME` builds nothing and records what the shipped `movement` is worth on a data set that it learned from,
+with the labels of a tenth of its people, also with self-training on the windows of the others, and with those of all.
 `--judge` builds nothing and records what a linear probe reads from each shipped encoder about the test people of the
 data sets it learned from, beside the same encoder with random weights, and statistics of the window without an encoder;
 `--judge validation` says it of the validation people, by whom settings are chosen, and records nothing. Rows of
