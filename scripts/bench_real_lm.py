@@ -5,10 +5,10 @@
 TABLE is a prepared table, ENCODERS a folder with an encoder for each signal (``ENCODERS/motion``), or ``ENCODERS``
 itself for one signal; where it does not exist, encoders are pretrained on the training people there
 (``--pretrain-epochs 0``: from scratch) and learn their labels; ``--rate`` brings sampled signals to another rate first.
-OUT is a new folder for the run. ``--fold K`` divides the subjects again. Written are ``docs/benchmarks/results/real-lm-NAME*.json``: scores on ``--questions`` test windows,
-spread over labels and subjects, with signals shuffled, zeroed and absent, the linear probe of the encoder without any
-LM, seconds of training and of an answer, peak memory, gradient norms and losses, and ten free answers about test
-windows drawn by seed.
+OUT is a new folder for the run. ``--fold K`` divides the subjects again. Written are
+``docs/benchmarks/results/real-lm-NAME*.json``: scores on ``--questions`` test windows, spread over labels and subjects,
+with signals shuffled, zeroed and absent, the linear probe of the encoder without any LM, seconds of training and of an
+answer, peak memory, gradient norms and losses, and ten free answers about test windows drawn by seed.
 """
 
 import argparse
