@@ -10,12 +10,15 @@ would hide differences. Variants that are in the results already and are not ask
 import argparse
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from results import COMMIT, RESULTS, record
+from torch import Tensor, nn
 
 from sig2lm.datasets import Table, load_table
 from sig2lm.datasets.subset import take_rows
@@ -45,7 +48,38 @@ VARIANTS: dict[str, TrainSettings] = {
     "linear adapter": replace(RECIPE, adapter=AdapterConfig("linear")),
     "MLP adapter": replace(RECIPE, adapter=AdapterConfig("mlp")),
     "augmented windows": replace(RECIPE, augment=0.5),
+    "gradients of the last two thirds of layers": RECIPE,
+    "gradients of the last third of layers": RECIPE,
 }
+GRADIENTS = {"gradients of the last two thirds of layers": 2 / 3, "gradients of the last third of layers": 1 / 3}
+
+
+@contextmanager
+def gradients_through(lm: FrozenLM, share: float | None) -> Iterator[None]:
+    """Let gradients pass through a share of the LM's layers, the last ones; through all by default.
+
+    The layers before these count as the identity, which their residual stream is to a first approximation, so that a
+    step spares their backward pass; what the LM says stays as it is.
+    """
+    if share is None:
+        yield
+        return
+    layers = lm.model.get_decoder().layers
+    first = min(len(layers) - 1, round(len(layers) * (1 - share)))  # that gradients pass through
+    beginning: list[Tensor] = []
+
+    def begin(_: nn.Module, hidden: tuple[Tensor, ...]) -> None:
+        beginning[:] = hidden[:1]
+
+    def skip(_: nn.Module, __: tuple[Tensor, ...], hidden: Tensor) -> Tensor:
+        return hidden.detach() + (beginning[0] - beginning[0].detach())
+
+    hooks = [layers[0].register_forward_pre_hook(begin), layers[first - 1].register_forward_hook(skip)]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
 def judge(name: str, table: Table, encoder: Path, lm: FrozenLM, arguments: argparse.Namespace) -> dict[str, Any]:
@@ -62,7 +96,7 @@ def judge(name: str, table: Table, encoder: Path, lm: FrozenLM, arguments: argpa
     eval_set = TableExamples(table, "validation", prompter, encoders)
     alignment = align_adapters(model, [aligned_on], [eval_set], settings)
     aligned = time.process_time() - started
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory() as scratch, gradients_through(lm, GRADIENTS.get(name)):
         once = replace(settings, epochs=1.0, save_steps=10**9)
         trainer = build_trainer(model, TableExamples(cut, "train", prompter, encoders, raw), None, Path(scratch), once)
         trainer.train()

@@ -316,7 +316,8 @@ SLOW: dict[str, Any] = {
         *("--epochs", "1"),
     ),
     "bench_recipe": command(
-        *("bench_recipe", har, encoder, "--lm", lm, "--steps", "2", "--windows", "12", "--only", "the recipe")
+        *("bench_recipe", har, encoder, "--lm", lm, "--steps", "2", "--windows", "12"),
+        *("--only", "the recipe", "gradients of the last third of layers"),
     ),
     "bench_serve": serve,
     "bench_shift": shift,
