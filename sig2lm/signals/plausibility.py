@@ -102,7 +102,7 @@ def check_plausible(
     """
     found = doubts(signal, contract, seen, owner)
     if not believe and (grave := [doubt.text for doubt in found if doubt.grave]):
-        raise SignalError(f"{'; '.join(grave)}; correct that, or pass --believe")
+        raise SignalError(f"{'; '.join(grave)}; correct that, or pass --believe (in Python believe=True)")
     return tuple(doubt.text for doubt in found)
 
 
