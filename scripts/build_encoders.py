@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from datasets import DatasetDict, concatenate_datasets
+from datasets import Dataset, DatasetDict, concatenate_datasets
 from results import COMMIT, RESULTS, record
 from timing import machine
 from transformers import TrainerCallback
@@ -80,11 +80,18 @@ class Source:
 
 @dataclass(frozen=True)
 class Recipe:
-    """What an encoder reads, and what it learns from."""
+    """What an encoder reads, and what it learns from.
+
+    Attributes
+    ----------
+    seconds
+        Longer windows are cut into windows of so many, which are then neighbours of one another.
+    """
 
     what: str
     contract: Contract
     sources: tuple[Source, ...]
+    seconds: float | None = None
 
 
 RECIPES = {
@@ -103,6 +110,7 @@ RECIPES = {
         "One lead of an electrocardiogram, at 100 Hz",
         Contract(("ecg",), ("mV",), 100.0),
         (Source("cinc2017", "ecg"), Source("ptbxl", "ecg", ("I",)), Source("ptbxl", "ecg", ("II",))),
+        seconds=10.0,
     ),
 }
 
@@ -140,6 +148,22 @@ def brought(table: Table, source: Source, contract: Contract) -> Table:
     return renamed(as_read(renamed(train, source.signal, "signal"), "signal", wanted), "signal", "signal")
 
 
+def shorter(rows: Dataset, samples: int, rate: float) -> Dataset:
+    """Rows whose windows have so many samples; a window that is shorter stays, the end of a longer one is left out."""
+
+    def cut(batch: dict[str, list[Any]]) -> dict[str, list[Any]]:
+        found: dict[str, list[Any]] = {name: [] for name in batch}
+        for number, values in enumerate(map(np.stack, batch["signal"])):  # of one channel there is no axis
+            for first in range(0, max(1, values.shape[-1] - samples + 1), samples):
+                row = {name: column[number] for name, column in batch.items()}
+                row |= {"signal": values[..., first : first + samples], "start": row["start"] + first / rate}
+                for name, value in row.items():
+                    found[name].append(value)
+        return found
+
+    return rows.with_format("numpy").map(cut, batched=True, batch_size=64, features=rows.features).with_format(None)
+
+
 def joined(recipe: Recipe, sources: list[tuple[Source, Table]]) -> tuple[Table, list[dict[str, Any]]]:
     """One table of all sources; a person is that of a data set, and a recording that of a signal."""
     parts, used = [], []
@@ -150,12 +174,14 @@ def joined(recipe: Recipe, sources: list[tuple[Source, Table]]) -> tuple[Table, 
         for column, prefix in own.items():
             values = [f"{prefix}/{value}" for value in rows[column]]
             rows = rows.remove_columns([column]).add_column(column, values)
-        parts.append(rows.select_columns(["subject", "source", "start", "signal"]))
+        rows = rows.select_columns(["subject", "source", "start", "signal"])
+        rate = recipe.contract.sampling_rate
+        parts.append(shorter(rows, round(recipe.seconds * rate), rate) if recipe.seconds and rate else rows)
         used.append(
             {
                 "data set": place,
                 "people": len(set(rows["subject"])),
-                "windows": len(rows),
+                "windows": len(parts[-1]),
                 "licence": table.info.licence,
                 "citation": table.info.citation,
             }
