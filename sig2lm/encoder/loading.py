@@ -57,6 +57,15 @@ def own_folder(source: str | Path) -> Path | None:
     return folder if (folder / "encoder.safetensors").is_file() else None
 
 
+def is_ready(source: str) -> bool:
+    """Whether a source, as :func:`source_of` returns it, is an encoder that ships with the package.
+
+    >>> is_ready("sig2lm:movement"), is_ready("in-memory")
+    (True, False)
+    """
+    return source.startswith(f"{READY}:")
+
+
 def split_source(source: str | Path) -> tuple[str | None, str]:
     """Return the library before the colon, None for a folder of sig2lm, and the folder or hub id.
 

@@ -12,6 +12,7 @@ import datetime
 import hashlib
 import json
 import logging
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,7 @@ from torch import Tensor
 
 from sig2lm.encoder import PatchEncoder, SignalEncoder, encoder_fingerprint, save_encoder
 from sig2lm.encoder.checkpoint import filled_encoder
-from sig2lm.encoder.loading import IN_MEMORY, find_encoder, relative_source
+from sig2lm.encoder.loading import IN_MEMORY, find_encoder, is_ready, relative_source
 from sig2lm.encoder.protocol import check_encoder, encoder_config
 from sig2lm.errors import CheckpointError
 from sig2lm.files import expanded, read_json, write_json
@@ -78,16 +79,19 @@ class RunParts:
 def write_run(
     model: QuestionAnswerer, folder: Path, provenance: dict[str, Any] | None = None, bundle_encoders: bool = False
 ) -> None:
-    """Write a run into a folder; ``config.json`` comes last, so a run with one is complete."""
+    """Write a run into a folder; ``config.json`` comes last, so a run with one is complete.
+
+    Encoders go with it where they are to be bundled, and where they ship with the package: its next version may hold
+    another under that name.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.json").unlink(missing_ok=True)  # an older run there, interrupted, is whole no longer
     carried = set()
-    if bundle_encoders:
-        for name in model.branches:
-            encoder = model.branch(name).encoder
-            if isinstance(encoder, SignalEncoder):
-                save_encoder(encoder, folder / "encoders" / name)
-                carried.add(name)
+    for name in model.branches:
+        branch = model.branch(name)
+        if isinstance(branch.encoder, SignalEncoder) and (bundle_encoders or is_ready(branch.source)):
+            _carry(branch.encoder, folder / "encoders" / name)
+            carried.add(name)
     write_tensors(folder / "adapter.safetensors", model.trained_tensors())
     if model.lm.has_lora:
         model.lm.save_lora(folder / "lora")
@@ -238,18 +242,27 @@ def _read_calibrations(folder: Path, tasks: Sequence[Task], what: str) -> dict[i
         ) from error
 
 
+def _carry(encoder: SignalEncoder, place: Path) -> None:
+    """Write an encoder into a run; one that was left by an older run there, interrupted, gives way."""
+    if (place / "encoder.safetensors").is_file():
+        shutil.rmtree(place)
+    save_encoder(encoder, place)
+
+
 def _describe(branch: SignalBranch, folder: Path, carried: str | None) -> dict[str, Any]:
     """What config.json says of a branch; a frozen encoder by its place, also relative to the run.
 
-    Of an encoder that the run carries this is all: where it lay on this machine is nobody's business.
+    Of an encoder that the run carries this is all, but for the name of one that ships with the package: where it lay on
+    this machine is nobody's business.
     """
     encoder = branch.encoder
+    source = branch.source if is_ready(branch.source) else carried or branch.source
     return {
         "adapter": branch.adapter.config.to_dict(),
         "encoder": {
             "config": encoder_config(encoder),
             "trained_here": branch.train_encoder,
-            "source": carried or branch.source,
+            "source": source,
             "relative": carried or relative_source(branch.source, folder),
             "fingerprint": encoder_fingerprint(encoder),
         },

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from datasets import DatasetDict
+from tiny import build_signal_lm, motion
 
 from sig2lm import pocket
 from sig2lm.datasets import Table, load_table
@@ -14,6 +15,8 @@ from sig2lm.encoder.architectures import Size, design
 from sig2lm.encoder.loading import find_encoder, relative_source, source_of
 from sig2lm.encoder.protocol import encoder_config
 from sig2lm.errors import CheckpointError
+from sig2lm.model.checkpoint import write_run
+from sig2lm.model.signal_lm import SignalLM
 from sig2lm.pretraining.fine_tuning import FineTuneSettings, classified, fine_tuned_encoders
 from sig2lm.signals import Contract
 
@@ -52,6 +55,22 @@ def test_one_is_fine_tuned_on_a_table_in_other_units(shipped: SignalEncoder, sim
     assert records["rr"]["fine_tuned_from"] == "sig2lm:rr"
     answers = classified(classifier, table, "test")
     assert (answers.answers == answers.truth).mean() > 0.8
+
+
+def test_a_run_keeps_the_encoder_that_shipped_when_it_was_trained(shipped: SignalEncoder, tmp_path: Path) -> None:
+    model = build_signal_lm()
+    model.lm.model.save_pretrained(tmp_path / "lm")
+    model.lm.dialogue.tokenizer.save_pretrained(tmp_path / "lm")
+    model.lm = type(model.lm).from_pretrained(tmp_path / "lm")
+    model.branch("motion").source = "sig2lm:rr"
+    for _ in range(2):  # as a training that was killed at its end is gone on with
+        write_run(model, tmp_path / "run")
+    (tmp_path / "encoders" / "rr" / "encoder.safetensors").unlink()
+    again = SignalLM.from_pretrained(tmp_path / "run")
+    assert again.ask(motion()).probabilities == pytest.approx(model.ask(motion()).probabilities)
+    described = json.loads((tmp_path / "run" / "config.json").read_text())["branches"]["motion"]["encoder"]
+    assert described["source"] == "sig2lm:rr"
+    assert str(tmp_path) not in json.dumps(described)
 
 
 @pytest.mark.parametrize("name", pocket.ready_encoders())
