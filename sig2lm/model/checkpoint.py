@@ -3,9 +3,9 @@
 ``config.json`` holds the format, the LM, the branches and the tasks; ``adapter.safetensors`` the trained tensors;
 ``lora/`` the LoRA layers, if any (peft's format); ``calibration.safetensors`` what makes probabilities of scores, if
 anything (:mod:`sig2lm.model.calibration`); ``train.json`` how it came about; ``report.json``, where somebody put it
-there, what ``sig2lm evaluate --json`` found. The LM is never in it. A frozen
-encoder is named by folder, or carried in ``encoders/`` when the run is to be shared; those of other libraries are
-only named, since their licence is not ours to give.
+there, what ``sig2lm evaluate --json`` found. The LM is never in it. A frozen encoder is named by folder, or carried in
+``encoders/`` where it ships with the package or the run is to be shared; those of other libraries are only named, since
+their licence is not ours to give.
 """
 
 import datetime
