@@ -33,6 +33,7 @@ PARTS = {
     "pocket_lm_tokenizer",
     "results",
     "rhythm_questions",
+    "rhythm_scores",
     "timing",
     "tiny_lms",
 }  # which other scripts import
