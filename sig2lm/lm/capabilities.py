@@ -128,27 +128,33 @@ def measured(run: Runner, fingerprint: str) -> Capabilities:
     """Return what :func:`measure` found of an LM, here or in an earlier process.
 
     The cache is keyed by all that may change the finding: weights, dtype, device, attention and version of the library.
+    A refusal is never kept: what raised there, such as memory that was full for a moment, may not raise again.
     """
     attention = str(getattr(run.base.config, "_attn_implementation", ""))
     table = run.model.get_input_embeddings().weight
     key = (fingerprint, str(table.dtype), table.device.type, attention, transformers.__version__, str(_VERSION))
-    if key not in _MEASURED:
-        file = cache_folder() / "capabilities" / f"{hashlib.sha256(repr(key).encode()).hexdigest()[:16]}.json"
-        _MEASURED[key] = _remembered(file) or _measured_now(run, file)
-    return _MEASURED[key]
+    if key in _MEASURED:
+        return _MEASURED[key]
+    file = cache_folder() / "capabilities" / f"{hashlib.sha256(repr(key).encode()).hexdigest()[:16]}.json"
+    found = _remembered(file) or _measured_now(run, file)
+    if found.refusal is None:
+        _MEASURED[key] = found
+    return found
 
 
 def _remembered(file: Path) -> Capabilities | None:
     try:
-        return Capabilities(**read_json(file, "what an LM can do"))
+        found = Capabilities(**read_json(file, "what an LM can do"))
     except (CheckpointError, TypeError):  # not there, cut short, or of another version: measured again
         return None
+    return found if found.refusal is None else None
 
 
 def _measured_now(run: Runner, file: Path) -> Capabilities:
     found = measure(run)
-    with suppress(Sig2LMError):  # a cache that cannot be written only costs the next process a second
-        write_json(file, asdict(found))
+    if found.refusal is None:
+        with suppress(Sig2LMError):  # a cache that cannot be written only costs the next process a second
+            write_json(file, asdict(found))
     return found
 
 
@@ -178,7 +184,9 @@ def measure(run: Runner) -> Capabilities:
     if not probe.holds(probe.check_embeddings):
         return Capabilities(refusal="it reads vectors otherwise than the tokens that they stand for")
     if not probe.holds(probe.check_gradient):
-        return Capabilities(refusal="no gradient reaches its input vectors, so that no adapter can be trained")
+        return Capabilities(
+            refusal=f"no gradient reaches its input vectors, so that no adapter can be trained{probe.trouble}"
+        )
     continuation = run.cache_name is not None and probe.holds(probe.check_continuation)
     steps = run.cache_name is not None and probe.holds(probe.check_steps)
     padding = probe.holds(probe.check_padding)
@@ -191,7 +199,7 @@ class _Probe:
     """Three texts of one length, each read alone."""
 
     def __init__(self, run: Runner, ids: Tensor) -> None:
-        self.run, self.ids = run, ids
+        self.run, self.ids, self.trouble = run, ids, ""
         self.vectors = run.model.get_input_embeddings()(ids)
         self.alone = [self.read(slice(row, row + 1)) for row in range(len(ids))]
         self.prefix_of_first = self.read(slice(0, 1), slice(0, _LENGTH // 2))
@@ -211,10 +219,12 @@ class _Probe:
         return self._distance(one, other) <= self.tolerance
 
     def holds(self, check: Callable[[], bool]) -> bool:
-        """Whether a check passes; whatever it raises means no."""
+        """Whether a check passes; whatever it raises means no, and is the trouble then."""
+        self.trouble = ""
         try:
             return check()
         except Exception as error:  # a short cut that raises is one that cannot be taken
+            self.trouble = f" ({_line(error)})"
             _logger.debug("%s: %s", check.__name__, _line(error))
             return False
 

@@ -64,6 +64,22 @@ def test_what_is_no_lm_is_refused(folder: Path, tmp_path: Path) -> None:
         FrozenLM.from_pretrained(folder)
 
 
+def test_a_refusal_says_what_was_raised_and_is_not_remembered(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("SIG2LM_CACHE", str(tmp_path))
+    lm = build_lm(seed=7)  # of which nothing is known yet
+
+    def full(*_: object) -> None:
+        raise MemoryError("cannot allocate")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(torch.autograd, "grad", full)
+        with pytest.raises(CheckpointError, match=r"no gradient reaches.*\(MemoryError: cannot allocate\)"):
+            lm.check()
+    assert not list(tmp_path.rglob("*.json"))
+    assert lm.check() is lm
+    assert len(list(tmp_path.rglob("*.json"))) == 1
+
+
 def test_missing_weights_are_refused(folder: Path) -> None:
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps({**config, "num_hidden_layers": 3}))
