@@ -26,7 +26,7 @@ from sig2lm.lm.cache import copy_state, repeat_cache
 from sig2lm.lm.runner import Runner
 from sig2lm.lm.tree import TokenTree, read_tree
 
-_VERSION = 3  # counts up when something else is measured
+_VERSION = 4  # counts up when something else is measured
 _LENGTH = 12
 _TOLERANCE = 5e-4  # of the standard deviation of the logits
 _ROUNDINGS = 16  # of the LM's type, which another order of the same sums may differ by (bfloat16: 0.125)
@@ -144,10 +144,9 @@ def measured(run: Runner, fingerprint: str) -> Capabilities:
 
 def _remembered(file: Path) -> Capabilities | None:
     try:
-        found = Capabilities(**read_json(file, "what an LM can do"))
+        return Capabilities(**read_json(file, "what an LM can do"))
     except (CheckpointError, TypeError):  # not there, cut short, or of another version: measured again
         return None
-    return found if found.refusal is None else None
 
 
 def _measured_now(run: Runner, file: Path) -> Capabilities:
